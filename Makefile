@@ -1,0 +1,74 @@
+# Every target sets up all it needs. `make` alone lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+UV := .tools/uv/bin/uv
+READY := .venv/.ready .tools/emulator/.ready .tools/sam/.ready
+CHECKED := $(wildcard layers/paramedic/paramedic controller cli functions demo benchmarks tests)
+# sam runs the layer's Makefile, which needs uv; sam wants the functions' Python on PATH.
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/uv/bin:$(CURDIR)/.tools/sam/bin:$(PATH)
+export UV_PYTHON_DOWNLOADS := never
+export SAM_CLI_TELEMETRY := 0
+
+.PHONY: help demo test lint build bench lock clean
+
+help:
+	@echo 'make demo          run the whole stack on this machine and watch a dead controller come back'
+	@echo 'make test          all tests (ARGS="tests/unit -k name" for some)'
+	@echo 'make lint          style, types and template'
+	@echo 'make build         what sam deploys, in .aws-sam/build'
+	@echo 'make bench NAME=x  one benchmark (without NAME: which there are)'
+	@echo 'make lock          rewrite the locks from the .in files'
+	@echo 'make clean         remove everything these targets made'
+
+demo: $(READY)
+	@.venv/bin/python -m demo $(ARGS)
+
+test: $(READY)
+	@.venv/bin/python -m pytest $(ARGS)
+
+lint: $(READY)
+	@ruff check $(CHECKED)
+	@ruff format --check $(CHECKED)
+	@mypy $(CHECKED)
+	@sam validate --lint
+	@cfn-lint template.yaml
+
+build: $(READY)
+	@.venv/bin/python -m paramedic_cli.local.deploy
+
+bench: $(READY)
+ifdef NAME
+	@.venv/bin/python -m benchmarks.$(NAME) $(ARGS)
+else
+	@ls benchmarks | sed -n 's/^\([a-z].*\)\.py$$/make bench NAME=\1/p'
+endif
+
+lock: .tools/uv/.ready
+	@UV=$(UV) scripts/lock
+
+clean:
+	@rm -rf .venv .tools .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp per environment: a lock that changed rebuilds its environment from nothing, all else is a no-op.
+.tools/uv/.ready: requirements/uv.txt .python-version scripts/find-python
+	@command -v git >/dev/null || { echo 'error: git is needed and was not found. On Debian: apt-get install git' >&2; exit 1; }
+	@python=$$(scripts/find-python); rm -rf $(@D); echo 'setting up uv'; \
+	"$$python" -m venv $(@D) && $(@D)/bin/python -m pip install --quiet --require-hashes -r $< && touch $@
+
+.venv/.ready: requirements/dev.txt pyproject.toml .tools/uv/.ready
+	@echo 'setting up .venv'
+	@$(UV) venv --quiet --clear --python "$$(scripts/find-python)" $(@D)
+	@$(UV) pip install --quiet --python $(@D) --require-hashes -r $<
+	@$(UV) pip install --quiet --python $(@D) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.tools/%/.ready: requirements/%.txt .tools/uv/.ready
+	@echo 'setting up $(@D)'
+	@$(UV) venv --quiet --clear --python "$$(scripts/find-python)" $(@D)
+	@$(UV) pip install --quiet --python $(@D) --require-hashes -r $<
+	@touch $@
