@@ -1,0 +1,21 @@
+"""The root of every error Paramedic raises on purpose.
+
+Each module defines its own specific subclasses. A message says what was wrong, with what value, and what to do.
+"""
+
+
+class ParamedicError(Exception):
+    """Something Paramedic understands went wrong; the message is fit for an on-call engineer."""
+
+
+class InvalidInputError(ParamedicError):
+    """Input from outside (event, YAML, URL, state row, variable) is malformed.
+
+    Attributes:
+        field: dotted path of the offending field, or the variable's name.
+    """
+
+    def __init__(self, field: str, value: object, problem: str) -> None:
+        self.field = field
+        self.value = value
+        super().__init__(f"{field}: {problem} (got {value!r})")

@@ -1,0 +1,113 @@
+"""What every launcher promises: how a workload is launched, described and stopped.
+
+A launcher acts on the outside world, so each call names exactly what it acts on and carries the caller's epoch.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from paramedic.errors import ParamedicError
+from paramedic.state.receipt import Receipt
+
+
+class Launch(BaseModel):
+    """One request to run a workload.
+
+    `workload` names it for good ("controller:main", "replica:<uid>/<id>"); `scope` is whose epoch fences it
+    ("controller:main"); `key` is the operation's id: the same key twice is one workload.
+    `environment` is added to the profile's; secrets go there, never into `command`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    workload: str
+    scope: str
+    epoch: int
+    key: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = {}
+    working_directory: str | None = None
+    log_file: str | None = None
+
+
+class RunState(StrEnum):
+    """What a launcher can see of one exact workload."""
+
+    RUNNING = "running"
+    SUSPENDED = "suspended"
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+
+
+class Description(BaseModel):
+    """One look at a workload. `cpu_seconds` lets two looks tell progress from none; None where it is not known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    state: RunState
+    cpu_seconds: float | None = None
+    detail: str = ""
+
+
+class StopOutcome(StrEnum):
+    """How sure we are that the workload will never act again."""
+
+    STOPPED = "stopped"
+    UNCONFIRMED = "unconfirmed"
+
+
+class StopResult(BaseModel):
+    """`detail` says what was seen; for `unconfirmed`, what would confirm it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    outcome: StopOutcome
+    detail: str
+
+
+class LauncherError(ParamedicError):
+    """A launcher could not do what was asked."""
+
+
+class HostNotSharedError(LauncherError):
+    """The launcher needs to run on the workload's own host, and does not."""
+
+
+class EpochRefusedError(LauncherError):
+    """The host has seen a higher epoch for this scope or workload: the caller's time has passed."""
+
+
+class KeyAlreadyUsedError(LauncherError):
+    """The launch key was used and its workload is gone; a new attempt needs a new key."""
+
+
+class Launcher(Protocol):
+    """A way to run workloads. Calls are idempotent and safe to repeat after a crash."""
+
+    def launch(self, request: Launch) -> Receipt:
+        """Run the workload once per key; a repeated key returns the receipt of the first.
+
+        Raises:
+            EpochRefusedError: a higher epoch was seen for this scope or workload.
+            KeyAlreadyUsedError: the key's workload has ended.
+            LauncherError: the workload could not be started.
+        """
+
+    def find(self, workload: str, key: str) -> Receipt | None:
+        """The receipt for a key whose launch may have been interrupted; None when nothing was started."""
+
+    def describe(self, receipt: Receipt) -> Description:
+        """Look at exactly this workload."""
+
+    def stop(self, receipt: Receipt, *, epoch: int, grace_seconds: float) -> StopResult:
+        """End exactly this workload: ask it, wait `grace_seconds`, then force it (at once when 0).
+
+        Raises:
+            EpochRefusedError: a higher epoch than `epoch` was seen for this workload.
+        """
+
+    def fence(self, scope: str, epoch: int) -> None:
+        """Refuse every later call for `scope` below `epoch`; a no-op for launchers without a host fence."""

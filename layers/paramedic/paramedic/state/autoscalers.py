@@ -1,0 +1,50 @@
+"""Table `autoscalers`: the autoscaler's whole memory, one row per service, one write per tick that changed it."""
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict
+from pynamodb.attributes import UnicodeAttribute
+
+from paramedic.state.tables import JsonAttribute, Row, TableMeta
+
+TABLE = "autoscalers"
+
+
+class Window(BaseModel):
+    """Requests per second of wall time: `counts[i]` is second `start + i`; None is a second nobody covered."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    start: int
+    counts: tuple[int | None, ...] = ()
+
+
+class AutoscalerState(BaseModel):
+    """What one tick hands to the next.
+
+    `cursors` maps "<gateway replica>#<incarnation>" to the counter total already merged; `last_tick` is the tick's
+    time in whole seconds since 1970; `upscale_count` and `downscale_count` are consecutive ticks that wanted to.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    version: int
+    target: int
+    upscale_count: int = 0
+    downscale_count: int = 0
+    window: Window
+    cursors: Mapping[str, int] = {}
+    last_tick: int | None = None
+
+
+class Autoscaler(Row):
+    """`state` is what the pure tick takes and returns."""
+
+    class Meta(TableMeta):
+        pass
+
+    service_uid = UnicodeAttribute(hash_key=True)
+    state = JsonAttribute(AutoscalerState)
+
+
+MODELS = (Autoscaler,)

@@ -1,0 +1,111 @@
+"""Fences: the only way a controller writes its services' rows.
+
+A claimant seals every fence to its own epoch, only upward, and every later write is one transaction with the fence.
+Whoever comes after seals again, so a writer that was never stopped is refused on every row, touched or not.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import batched
+
+from paramedic.clock import Clock
+from paramedic.errors import ParamedicError
+from paramedic.state.controllers import EPOCH, ControllerEpoch
+from paramedic.state.services import ServiceFence, fence_item
+from paramedic.state.transactions import MAX_CHANGES, Change, Check, ConditionFailedError, Update, transact
+
+SELF_FENCE_LEASE_SECONDS = 10.0
+"""A launcher call needs a fenced write younger than this."""
+
+
+class FencedError(ParamedicError):
+    """A newer epoch owns the state: this process must exit at once and touch nothing more."""
+
+
+class FenceMissingError(ParamedicError):
+    """A service has no fence item; fences are never deleted, so its rows were tampered with."""
+
+
+def epoch_is_mine(controller_id: str, epoch: int, process_id: str) -> Check:
+    """Require, inside a transaction, that `epoch` is current and claimed by this process."""
+    condition = (ControllerEpoch.epoch == epoch) & (ControllerEpoch.claimed_by == process_id)
+    return Check(ControllerEpoch, controller_id, EPOCH, condition)
+
+
+class FencedWriter:
+    """Writes on behalf of one claimed epoch. One thread at a time per service."""
+
+    def __init__(
+        self, controller_id: str, epoch: int, process_id: str, *, clock: Clock, new_id: Callable[[], str]
+    ) -> None:
+        self.controller_id = controller_id
+        self.epoch = epoch
+        self.process_id = process_id
+        self._clock = clock
+        self._new_id = new_id
+        self._written_at: dict[str, float] = {}
+
+    def seal(self, services: Sequence[str]) -> None:
+        """Raise the fences of `services` to this epoch, each only while the epoch is still claimed by this process.
+
+        Raises:
+            FencedError: the epoch was passed, or a fence already carries a higher one.
+            StateUnreachableError: DynamoDB did not answer; sealing again is harmless.
+        """
+        for group in batched(services, MAX_CHANGES - 1, strict=False):
+            started = self._clock.monotonic()
+            mine = epoch_is_mine(self.controller_id, self.epoch, self.process_id)
+            seals = [self._seal(service) for service in group]
+            try:
+                transact([mine, *seals], self._clock)
+            except ConditionFailedError as error:
+                raise FencedError(
+                    f"controller {self.controller_id} epoch {self.epoch} was passed while sealing {', '.join(group)}"
+                ) from error
+            self._written_at.update(dict.fromkeys(group, started))
+
+    def commit(self, service: str, changes: Sequence[Change]) -> None:
+        """Apply `changes` together with the service's fence.
+
+        Raises:
+            FencedError: a newer epoch owns the service.
+            ConditionFailedError: one of `changes`' own conditions did not hold; nothing was written.
+            StateUnreachableError: no answer; re-read the service's rows before deciding anything.
+        """
+        token = self._new_id()
+        started = self._clock.monotonic()
+        fence = Update(
+            self._fence(service),
+            (ServiceFence.last_write.set(token), ServiceFence.seq.add(1)),
+            ServiceFence.owner_epoch == self.epoch,
+        )
+        try:
+            transact([fence, *changes], self._clock, token=token)
+        except ConditionFailedError:
+            if not self._was_applied(service, token):
+                raise
+        self._written_at[service] = started
+
+    def lease_is_fresh(self, service: str) -> bool:
+        """Whether the last fenced write of `service` began less than the self-fence lease ago."""
+        written = self._written_at.get(service)
+        return written is not None and self._clock.monotonic() - written < SELF_FENCE_LEASE_SECONDS
+
+    def _was_applied(self, service: str, token: str) -> bool:
+        row = ServiceFence.read(self.controller_id, fence_item(service))
+        if row is None:
+            raise FenceMissingError(f"service {service} of controller {self.controller_id} has no fence item")
+        if row.owner_epoch != self.epoch:
+            raise FencedError(
+                f"service {service} is fenced by epoch {row.owner_epoch}; this process holds epoch {self.epoch}"
+            )
+        return bool(row.last_write == token)
+
+    def _seal(self, service: str) -> Update:
+        return Update(
+            self._fence(service),
+            (ServiceFence.owner_epoch.set(self.epoch),),
+            ServiceFence.owner_epoch <= self.epoch,
+        )
+
+    def _fence(self, service: str) -> ServiceFence:
+        return ServiceFence(self.controller_id, fence_item(service))

@@ -1,0 +1,20 @@
+"""The exact identity of a launched workload, as launchers hand it out and tables keep it."""
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Receipt(BaseModel):
+    """Enough to find or stop one launched workload and nothing else.
+
+    `identity` holds the launcher's own fields as strings (process: host, boot_id, pid, start_time).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    launcher: str
+    workload: str
+    key: str
+    epoch: int
+    identity: Mapping[str, str]

@@ -1,0 +1,104 @@
+"""Table `recoveries`: every attempt, step by step."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
+
+from paramedic.state.receipt import Receipt
+from paramedic.state.tables import JsonAttribute, Row, TableMeta
+
+TABLE = "recoveries"
+
+OPEN = "open"
+
+
+class Step(StrEnum):
+    """Where a recovery stands. `STOP`, `LAUNCH` and `VERIFY` are open; the rest are final."""
+
+    STOP = "stop"
+    LAUNCH = "launch"
+    VERIFY = "verify"
+    DONE = "done"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+
+
+OPEN_STEPS = (Step.STOP, Step.LAUNCH, Step.VERIFY)
+CLAIMABLE_STEPS = (Step.LAUNCH, Step.VERIFY)
+
+
+class Predecessor(BaseModel):
+    """Something that may still act for an older epoch: its receipt, or the launch key it would be found by."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    epoch: int
+    receipt: Receipt | None = None
+    launch_key: str | None = None
+
+
+class Entry(BaseModel):
+    """One line of the record."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    at: str
+    step: str
+    text: str
+
+
+class Story(BaseModel):
+    """Why the recovery was opened and what happened, in order."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    actor: str
+    reason: str
+    manual: bool
+    diagnosis: str
+    evidence: str
+    detected_at: str | None = None
+    predecessors: tuple[Predecessor, ...] = ()
+    launched: Receipt | None = None
+    entries: tuple[Entry, ...] = ()
+    restored: str = ""
+
+
+class OpenRecoveries(GlobalSecondaryIndex["Recovery"]):  # type: ignore[no-untyped-call]
+    """Sparse: only open recoveries. Eventually consistent, hence only a hint for the sweeper."""
+
+    class Meta:
+        index_name = "open"
+        projection = KeysOnlyProjection()
+
+    open_marker = UnicodeAttribute(hash_key=True)
+    target_id = UnicodeAttribute(range_key=True)
+
+
+class Recovery(Row):
+    """`owner` works on the current step until `deadline` (epoch seconds); `version` makes every change a CAS."""
+
+    class Meta(TableMeta):
+        pass
+
+    open = OpenRecoveries()
+
+    target_id = UnicodeAttribute(hash_key=True)
+    epoch = NumberAttribute(range_key=True)
+    incident = UnicodeAttribute()
+    profile = UnicodeAttribute()
+    step = UnicodeAttribute()
+    opened_at = UnicodeAttribute()
+    step_at = UnicodeAttribute()
+    version = NumberAttribute()
+    owner = UnicodeAttribute(null=True)
+    deadline = NumberAttribute(null=True)
+    paged = UnicodeAttribute(null=True)
+    closed_at = UnicodeAttribute(null=True)
+    story = JsonAttribute(Story)
+    open_marker = UnicodeAttribute(null=True)
+
+
+MODELS = (Recovery,)

@@ -1,0 +1,123 @@
+"""Table `services`: desired state (users), observed state (controller), fences, specs and reservations."""
+
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+
+from paramedic.state.tables import Row, TableMeta
+
+TABLE = "services"
+
+RUNNING, DOWN = "running", "down"
+
+
+def fence_item(service: str) -> str:
+    """Range key of the service's fence."""
+    return f"fence#{service}"
+
+
+def desired_item(service: str) -> str:
+    """Range key of what users want."""
+    return f"desired#{service}"
+
+
+def observed_item(service: str) -> str:
+    """Range key of what the controller last saw."""
+    return f"observed#{service}"
+
+
+def spec_item(service: str, version: int) -> str:
+    """Range key of one immutable spec version."""
+    return f"spec#{service}#{version:08d}"
+
+
+def gateway_partition(gateway: str) -> str:
+    """Hash key under which a gateway's ports are reserved."""
+    return f"gateway/{gateway}"
+
+
+def port_item(port: int) -> str:
+    """Range key of one port's reservation."""
+    return f"port#{port:05d}"
+
+
+class ServiceFence(Row):
+    """Who may write the service's rows. Never deleted; `last_write` tells a lost reply from a refused write."""
+
+    class Meta(TableMeta):
+        pass
+
+    controller_id = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    owner_epoch = NumberAttribute()
+    seq = NumberAttribute()
+    last_write = UnicodeAttribute(null=True)
+
+    @property
+    def service(self) -> str:
+        """The service's name."""
+        return str(self.item).removeprefix("fence#")
+
+
+class DesiredService(Row):
+    """What users want; every change is conditional on the `revision` that was read."""
+
+    class Meta(TableMeta):
+        pass
+
+    controller_id = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    uid = UnicodeAttribute()
+    revision = NumberAttribute()
+    version = NumberAttribute()
+    state = UnicodeAttribute()
+    gateway = UnicodeAttribute()
+    port = NumberAttribute()
+    changed_by = UnicodeAttribute()
+    changed_at = UnicodeAttribute()
+
+    @property
+    def service(self) -> str:
+        """The service's name."""
+        return str(self.item).removeprefix("desired#")
+
+
+class ObservedService(Row):
+    """What the controller made of it; written only with the fence. `next_replica_id` never goes back."""
+
+    class Meta(TableMeta):
+        pass
+
+    controller_id = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    uid = UnicodeAttribute()
+    revision = NumberAttribute()
+    version = NumberAttribute()
+    status = UnicodeAttribute()
+    message = UnicodeAttribute(default_for_new="")
+    next_replica_id = NumberAttribute()
+
+
+class ServiceSpecRow(Row):
+    """One version of the spec as JSON text, immutable."""
+
+    class Meta(TableMeta):
+        pass
+
+    controller_id = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    uid = UnicodeAttribute()
+    spec = UnicodeAttribute()
+
+
+class PortReservation(Row):
+    """A gateway's port belongs to one service uid; put if absent, deleted with the service."""
+
+    class Meta(TableMeta):
+        pass
+
+    controller_id = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    service = UnicodeAttribute()
+    uid = UnicodeAttribute()
+
+
+MODELS = (ServiceFence, DesiredService, ObservedService, ServiceSpecRow, PortReservation)

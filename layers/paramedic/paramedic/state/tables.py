@@ -1,0 +1,200 @@
+"""What every table's model shares: naming, schema numbers, checked reads.
+
+Reads are strongly consistent and fully paginated. A row that cannot be understood raises an error naming the table,
+the key and the field; it never turns into a default.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any, Self, cast
+
+from pydantic import BaseModel, ValidationError
+from pynamodb.attributes import Attribute, NumberAttribute
+from pynamodb.constants import STRING
+from pynamodb.exceptions import AttributeDeserializationError, PynamoDBException
+from pynamodb.expressions.condition import Condition
+from pynamodb.models import Model
+
+from paramedic.errors import InvalidInputError, ParamedicError
+
+SCHEMA = 1
+"""Schema number this release writes."""
+
+READS_UP_TO = 1
+"""Highest `min_reader` this release understands."""
+
+CONNECT_TIMEOUT_SECONDS = 1.0
+READ_TIMEOUT_SECONDS = 2.0
+"""One DynamoDB call gives up after this; retries are `transactions`' business, so that their sum stays bounded."""
+
+
+class InvalidRowError(InvalidInputError):
+    """A stored row is malformed or was written for newer readers."""
+
+    def __init__(self, table: str, key: str, field: str, value: object, problem: str) -> None:
+        self.table = table
+        self.key = key
+        super().__init__(f"{table}[{key}].{field}", value, problem)
+
+
+class StateUnreachableError(ParamedicError):
+    """DynamoDB did not answer. Says nothing about what is stored, least of all that it is stale."""
+
+
+class Row(Model):
+    """A stored row; existing rows change by UpdateItem, so attributes of other releases survive."""
+
+    schema_number = NumberAttribute(attr_name="schema", default_for_new=SCHEMA)
+    min_reader = NumberAttribute(default_for_new=1)
+
+    @classmethod
+    def read(cls, hash_key: object, range_key: object | None = None) -> Self | None:
+        """The row, or None when there is none.
+
+        Raises:
+            InvalidRowError: the row is malformed.
+            StateUnreachableError: DynamoDB did not answer.
+        """
+        try:
+            row = cls.get(hash_key, range_key, consistent_read=True)
+        except cls.DoesNotExist:
+            return None
+        except (AttributeDeserializationError, ValidationError) as error:
+            raise _invalid(cls, f"{hash_key}, {range_key}", error) from error
+        except PynamoDBException as error:
+            raise StateUnreachableError(f"reading {cls.Meta.table_name}[{hash_key}, {range_key}]: {error}") from error
+        return cls.checked(row)
+
+    @classmethod
+    def read_all(cls, hash_key: object, condition: Condition | None = None) -> list[Self]:
+        """Every row of a partition, in key order.
+
+        Raises:
+            InvalidRowError: one row is malformed.
+            StateUnreachableError: DynamoDB did not answer.
+        """
+        try:
+            rows: Iterable[Self] = cls.query(hash_key, condition, consistent_read=True)
+            return [cls.checked(row) for row in rows]
+        except (AttributeDeserializationError, ValidationError) as error:
+            raise _invalid(cls, str(hash_key), error) from error
+        except PynamoDBException as error:
+            raise StateUnreachableError(f"querying {cls.Meta.table_name}[{hash_key}]: {error}") from error
+
+    @classmethod
+    def checked(cls, row: Self) -> Self:
+        """`row`, when this release can read it and every required attribute is there.
+
+        Raises:
+            InvalidRowError: otherwise.
+        """
+        if (row.min_reader or 0) > READS_UP_TO:
+            problem = f"needs a reader of schema {row.min_reader}; this release reads up to {READS_UP_TO}: upgrade it"
+            raise InvalidRowError(cls.Meta.table_name, row.key_text(), "min_reader", row.min_reader, problem)
+        for name, attribute in cls.get_attributes().items():
+            if not attribute.null and getattr(row, name) is None:
+                raise InvalidRowError(cls.Meta.table_name, row.key_text(), name, None, "is missing")
+        return row
+
+    @classmethod
+    def hash_key_attribute(cls) -> Attribute[Any]:
+        """The attribute that is the hash key."""
+        return next(attribute for attribute in cls.get_attributes().values() if attribute.is_hash_key)
+
+    def key_text(self) -> str:
+        """The key as people write it in messages."""
+        attributes = type(self).get_attributes().items()
+        keys = [name for name, a in attributes if a.is_hash_key] + [name for name, a in attributes if a.is_range_key]
+        return ", ".join(str(getattr(self, name)) for name in keys)
+
+
+def _invalid(model: type[Row], key: str, error: AttributeDeserializationError | ValidationError) -> InvalidRowError:
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        field = ".".join([error.title, *(str(part) for part in first["loc"])])
+        return InvalidRowError(model.Meta.table_name, key, field, first.get("input"), first["msg"])
+    return InvalidRowError(model.Meta.table_name, key, "attribute", str(error), "has the wrong type")
+
+
+class JsonAttribute[T: BaseModel](Attribute[T]):
+    """A pydantic model kept as JSON text and validated on every read."""
+
+    attr_type = STRING
+
+    def __init__(self, model: type[T], *, null: bool = False) -> None:
+        self._model = model
+        super().__init__(null=null)
+
+    def serialize(self, value: T) -> str:
+        """JSON text of `value`."""
+        return value.model_dump_json()
+
+    def deserialize(self, value: Any) -> T:
+        """The validated model; raises pydantic's ValidationError."""
+        return self._model.model_validate_json(value)
+
+
+def all_models() -> Mapping[str, tuple[type[Row], ...]]:
+    """Every model by the logical name of its table."""
+    from paramedic.state import (  # the table modules import this one
+        autoscalers,
+        controllers,
+        gateways,
+        incidents,
+        load_balancers,
+        operations,
+        recoveries,
+        replicas,
+        services,
+        targets,
+        traffic,
+    )
+
+    modules = (
+        autoscalers,
+        controllers,
+        gateways,
+        incidents,
+        load_balancers,
+        operations,
+        recoveries,
+        replicas,
+        services,
+        targets,
+        traffic,
+    )
+    return {module.TABLE: cast(tuple[type[Row], ...], module.MODELS) for module in modules}
+
+
+def bind(table_prefix: str) -> None:
+    """Point every model at the tables named `<table_prefix><logical name>`. Call once per process, before any read."""
+    for table, models in all_models().items():
+        for model in models:
+            model.Meta.table_name = f"{table_prefix}{table}"
+
+
+class MissingPrefixError(InvalidInputError):
+    """The process was not told which stack's tables to use."""
+
+
+def bind_from_environment(environ: Mapping[str, str] = os.environ) -> str:
+    """Bind to the stack named by TABLE_PREFIX and return the prefix.
+
+    Raises:
+        MissingPrefixError: the variable is not set.
+    """
+    prefix = environ.get("TABLE_PREFIX", "")
+    if not prefix:
+        raise MissingPrefixError("TABLE_PREFIX", prefix, "is not set; it is the stack's name followed by '-'")
+    bind(prefix)
+    return prefix
+
+
+class TableMeta:
+    """Settings every model's Meta inherits."""
+
+    table_name = "unbound"
+    connect_timeout_seconds = CONNECT_TIMEOUT_SECONDS
+    read_timeout_seconds = READ_TIMEOUT_SECONDS
+    max_retry_attempts = 1
+    max_pool_connections = 32

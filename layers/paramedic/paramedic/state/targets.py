@@ -1,0 +1,101 @@
+"""Table `targets`: what is health-checked. A healthy target's row is never written."""
+
+import zlib
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
+
+from paramedic.state.tables import JsonAttribute, Row, TableMeta
+
+TABLE = "targets"
+
+BUCKETS = 64
+"""Fixed for ever: the bucket is part of the key."""
+
+COUNTS_BUCKET = -1
+"""The partition that holds, under each bucket's number, how many targets it has."""
+
+
+class TargetKind(StrEnum):
+    """What a target is, hence what can be known about it."""
+
+    CONTROLLER = "controller"
+    URL = "url"
+
+
+class TargetMode(StrEnum):
+    """How much Paramedic may do by itself."""
+
+    OBSERVE = "observe"
+    ASK = "ask"
+    AUTO = "auto"
+
+
+def bucket_of(target_id: str) -> int:
+    """The bucket a target lives in (CRC-32 of its id, modulo 64)."""
+    return zlib.crc32(target_id.encode()) % BUCKETS
+
+
+def controller_target_id(controller_id: str) -> str:
+    """The target id of a controller."""
+    return f"controller:{controller_id}"
+
+
+def controller_id_of(target_id: str) -> str | None:
+    """The controller a target id names, or None for other kinds."""
+    kind, _, name = target_id.partition(":")
+    return name if kind == "controller" and name else None
+
+
+class BadPeriod(BaseModel):
+    """A target's verdict while it is not healthy. Times are scheduled tick times.
+
+    `timeouts_since` is the first tick of the unbroken run of timeouts; `unpublished` is the detail-type of an event
+    that is decided but not yet known to be on the bus.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    verdict: str
+    diagnosis: str
+    since: str
+    last_tick: str
+    timeouts_since: str | None = None
+    heartbeat_sequence: int | None = None
+    outcome: str
+    detail: str = ""
+    event_id: str
+    unpublished: str | None = None
+
+
+class Target(Row):
+    """One target. `bad` is absent while it is healthy; `bad_version` makes its changes conditional."""
+
+    class Meta(TableMeta):
+        pass
+
+    bucket = NumberAttribute(hash_key=True)
+    target_id = UnicodeAttribute(range_key=True)
+    kind = UnicodeAttribute()
+    url = UnicodeAttribute()
+    mode = UnicodeAttribute()
+    timeout_seconds = NumberAttribute(default_for_new=3)
+    profile = UnicodeAttribute(null=True)
+    paused = BooleanAttribute(default_for_new=False)
+    bad = JsonAttribute(BadPeriod, null=True)
+    bad_version = NumberAttribute(null=True)
+
+
+class TargetCount(Row):
+    """How many targets one bucket holds, changed in the transaction that adds or removes one."""
+
+    class Meta(TableMeta):
+        pass
+
+    bucket = NumberAttribute(hash_key=True, default=COUNTS_BUCKET)
+    target_id = UnicodeAttribute(range_key=True)
+    targets = NumberAttribute()
+
+
+MODELS = (Target, TargetCount)

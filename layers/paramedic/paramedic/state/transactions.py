@@ -1,0 +1,195 @@
+"""Transactions over rows, with bounded retries that never mistake trouble for refusal.
+
+`TransactionConflict`, throttling and a silent DynamoDB are retried within a budget; only a failed condition is a
+refusal. When an earlier try of the same call may have been applied, the refusal says so.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError
+from pynamodb.connection import Connection
+from pynamodb.exceptions import PynamoDBException, TransactWriteError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+from pynamodb.transactions import TransactWrite
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from paramedic.clock import Clock
+from paramedic.errors import ParamedicError
+from paramedic.state.tables import CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS, Row, StateUnreachableError
+
+MAX_CHANGES = 100
+"""DynamoDB's limit on items in one transaction."""
+
+RETRY_SECONDS = 3.0
+"""A call is not tried again once this has passed: heartbeat + 2 x this stays below the self-fence lease."""
+
+_TRANSIENT_CODES = frozenset(
+    {
+        "TransactionInProgressException",
+        "ThrottlingException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "InternalServerError",
+        "ServiceUnavailable",
+    }
+)
+_TRANSIENT_REASONS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+
+
+@dataclass(frozen=True)
+class Put:
+    """Write a whole new row."""
+
+    row: Row
+    condition: Condition | None = None
+
+
+@dataclass(frozen=True)
+class Update:
+    """Change attributes of the row with this key (created when absent, unless the condition forbids it)."""
+
+    row: Row
+    actions: tuple[Action, ...]
+    condition: Condition | None = None
+
+
+@dataclass(frozen=True)
+class Check:
+    """Require a condition of a row that is not changed."""
+
+    model: type[Row]
+    hash_key: object
+    range_key: object | None
+    condition: Condition
+
+
+@dataclass(frozen=True)
+class Delete:
+    """Remove the row with this key."""
+
+    row: Row
+    condition: Condition | None = None
+
+
+type Change = Put | Update | Check | Delete
+
+# TransactWrite sends its items grouped in this order, and cancellation reasons come back in it.
+_SEND_ORDER: tuple[type[Change], ...] = (Check, Delete, Put, Update)
+
+
+class ConditionFailedError(ParamedicError):
+    """At least one condition did not hold, and nothing was written by the last try.
+
+    Attributes:
+        failed: indexes, into the changes given, of the conditions that did not hold.
+        maybe_applied: an earlier try of the same call got no answer, so it may have been the one that changed things.
+    """
+
+    def __init__(self, failed: tuple[int, ...], *, maybe_applied: bool, text: str) -> None:
+        self.failed = failed
+        self.maybe_applied = maybe_applied
+        super().__init__(f"condition of change {', '.join(map(str, failed))} did not hold: {text}")
+
+
+class TooManyChangesError(ParamedicError):
+    """More changes than fit one transaction; the caller must split them."""
+
+
+class _TransientError(Exception):
+    def __init__(self, cause: Exception, *, unknown_result: bool) -> None:
+        self.unknown_result = unknown_result
+        super().__init__(str(cause))
+
+
+def put_new(row: Row) -> Put:
+    """Put `row` only where no row with its key exists."""
+    return Put(row, type(row).hash_key_attribute().does_not_exist())
+
+
+def transact(changes: Sequence[Change], clock: Clock, *, token: str | None = None) -> None:
+    """Apply all `changes` or none.
+
+    Raises:
+        ConditionFailedError: a condition did not hold.
+        TooManyChangesError: more than 100 changes.
+        StateUnreachableError: no final answer within the retry budget; re-read before deciding anything.
+    """
+    if len(changes) > MAX_CHANGES:
+        raise TooManyChangesError(f"{len(changes)} changes do not fit one transaction of {MAX_CHANGES}")
+    attempt = _Attempt(changes, token)
+    retrying = Retrying(
+        retry=retry_if_exception_type(_TransientError),
+        stop=stop_after_delay(RETRY_SECONDS),
+        wait=wait_random_exponential(multiplier=0.05, max=0.5),
+        sleep=clock.sleep,
+        reraise=True,
+    )
+    try:
+        retrying(attempt)
+    except _TransientError as error:
+        raise StateUnreachableError(f"transaction got no final answer in {RETRY_SECONDS} s: {error}") from error
+
+
+class _Attempt:
+    """One transaction as sent again and again; remembers whether a try went unanswered."""
+
+    def __init__(self, changes: Sequence[Change], token: str | None) -> None:
+        self._order = sorted(range(len(changes)), key=lambda i: _SEND_ORDER.index(type(changes[i])))
+        self._changes = changes
+        self._token = token
+        self._unanswered = False
+
+    def __call__(self) -> None:
+        connection = Connection(
+            connect_timeout_seconds=CONNECT_TIMEOUT_SECONDS,
+            read_timeout_seconds=READ_TIMEOUT_SECONDS,
+            max_retry_attempts=0,
+        )
+        try:
+            with TransactWrite(connection=connection, client_request_token=self._token) as transaction:
+                for index in self._order:
+                    _add(transaction, self._changes[index])
+        except TransactWriteError as error:
+            raise self._classified(error) from error
+        except PynamoDBException as error:
+            raise StateUnreachableError(f"transaction failed: {error}") from error
+
+    def _classified(self, error: TransactWriteError) -> Exception:
+        codes = [reason.code if reason else "None" for reason in error.cancellation_reasons]
+        failed = tuple(self._order[i] for i, code in enumerate(codes) if code == "ConditionalCheckFailed")
+        if failed:
+            return ConditionFailedError(failed, maybe_applied=self._unanswered, text=self._describe(failed))
+        if any(code in _TRANSIENT_REASONS for code in codes):
+            return _TransientError(error, unknown_result=False)
+        if isinstance(error.cause, BotoCoreError) or error.cause_response_code in _TRANSIENT_CODES:
+            self._unanswered = True
+            return _TransientError(error, unknown_result=True)
+        return StateUnreachableError(f"transaction refused: {error}")
+
+    def _describe(self, failed: tuple[int, ...]) -> str:
+        return "; ".join(_name(self._changes[i]) for i in failed)
+
+
+def _name(change: Change) -> str:
+    if isinstance(change, Check):
+        return f"{change.model.__name__}[{change.hash_key}, {change.range_key}]"
+    return f"{type(change.row).__name__}[{change.row.key_text()}]"
+
+
+def _add(transaction: TransactWrite, change: Change) -> None:
+    match change:
+        case Check(model, hash_key, range_key, condition):
+            transaction.condition_check(model, _key(hash_key), _key(range_key), condition=condition)
+        case Delete(row, condition):
+            transaction.delete(row, condition=condition)
+        case Put(row, condition):
+            transaction.save(row, condition=condition)
+        case Update(row, actions, condition):
+            transaction.update(row, actions=list(actions), condition=condition)
+
+
+def _key(value: object) -> Any:
+    return value
