@@ -42,10 +42,13 @@ class StateUnreachableError(ParamedicError):
 
 
 class Row(Model):
-    """A stored row; existing rows change by UpdateItem, so attributes of other releases survive."""
+    """A stored row; existing rows change by UpdateItem, so attributes of other releases survive.
 
-    schema_number = NumberAttribute(attr_name="schema", default_for_new=SCHEMA)
-    min_reader = NumberAttribute(default_for_new=1)
+    A row that an update created carries no numbers, which means the first ones.
+    """
+
+    schema_number = NumberAttribute(attr_name="schema", default_for_new=SCHEMA, null=True)
+    min_reader = NumberAttribute(default_for_new=1, null=True)
 
     @classmethod
     def read(cls, hash_key: object, range_key: object | None = None) -> Self | None:
