@@ -11,12 +11,16 @@ TABLE = "autoscalers"
 
 
 class Window(BaseModel):
-    """Requests per second of wall time: `counts[i]` is second `start + i`; None is a second nobody covered."""
+    """Requests per second of wall time: `counts[i]` is second `start + i`; None is a second nobody covered.
+
+    `incomplete` are the seconds that only some gateway replicas covered: their counts are lower bounds.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     start: int
     counts: tuple[int | None, ...] = ()
+    incomplete: tuple[int, ...] = ()
 
 
 class AutoscalerState(BaseModel):

@@ -10,14 +10,21 @@ from paramedic.state.tables import Row, TableMeta
 TABLE = "traffic"
 
 
-def counter_item(replica: str, incarnation: str, service_uid: str) -> str:
-    """Range key of one service's counter in one life of one gateway replica."""
-    return f"{replica}#{incarnation}#{service_uid}"
+def counter_item(service_uid: str, replica: str, incarnation: str) -> str:
+    """Range key of one service's counter in one life of one gateway replica; a service's counters lie together."""
+    return f"{_counters_of(service_uid)}{replica}#{incarnation}"
 
 
 def report_item(replica: str) -> str:
     """Range key of a gateway replica's report."""
-    return f"{replica}#report"
+    return f"{_REPORTS}{replica}"
+
+
+_REPORTS = "report#"
+
+
+def _counters_of(service_uid: str) -> str:
+    return f"counter#{service_uid}#"
 
 
 class TrafficCounter(Row):
@@ -38,7 +45,10 @@ class TrafficCounter(Row):
 
 
 class TrafficReport(Row):
-    """`covers_until` (seconds since 1970): everything counted before it is in the counters."""
+    """Everything counted in the seconds [`covers_from`, `covers_until`) since 1970 is in the counters.
+
+    `covers_from` is the incarnation's first second.
+    """
 
     class Meta(TableMeta):
         pass
@@ -48,10 +58,31 @@ class TrafficReport(Row):
     replica = UnicodeAttribute()
     incarnation = UnicodeAttribute()
     sequence = NumberAttribute()
+    covers_from = NumberAttribute()
     covers_until = NumberAttribute()
     unfinished_count = NumberAttribute()
     unfinished_examples: ListAttribute[str] = ListAttribute()
     expires_at = NumberAttribute(null=True)
+
+
+def read_reports(gateway: str) -> list[TrafficReport]:
+    """Every replica's report, expired ones included.
+
+    Raises:
+        InvalidRowError: one is malformed.
+        StateUnreachableError: DynamoDB did not answer.
+    """
+    return TrafficReport.read_all(gateway, TrafficReport.item.startswith(_REPORTS))
+
+
+def read_counters(gateway: str, service_uid: str) -> list[TrafficCounter]:
+    """Every counter of a service, those of past incarnations and expired ones too.
+
+    Raises:
+        InvalidRowError: one is malformed.
+        StateUnreachableError: DynamoDB did not answer.
+    """
+    return TrafficCounter.read_all(gateway, TrafficCounter.item.startswith(_counters_of(service_uid)))
 
 
 MODELS = (TrafficCounter, TrafficReport)

@@ -1,0 +1,137 @@
+"""One step of the request-rate autoscaler: a pure function of its state, the traffic and the tick's time.
+
+A controller that restarts between two ticks decides as if it had not. After an outage it decides as if it had been
+suspended: missed ticks are not replayed.
+"""
+
+import math
+from dataclasses import dataclass
+
+from paramedic.autoscaling.window import Figures, advance, is_complete, known_requests
+from paramedic.services.spec import ReplicaPolicy
+from paramedic.state.autoscalers import AutoscalerState, Window
+
+WINDOW_SECONDS = 60
+"""The rate is the mean over this span: long enough to smooth bursts, shorter than the agents' rings."""
+
+MAX_REPORT_LAG_SECONDS = 15
+"""Reports come every few seconds; older ones no longer speak for the present."""
+
+MAX_GAP_TICKS = 2
+"""A longer silence between two ticks means the ticks were not consecutive."""
+
+
+@dataclass(frozen=True)
+class ScalingPolicy:
+    """A replica policy in ticks; `interval` is the seconds between two ticks."""
+
+    minimum: int
+    maximum: int
+    target_qps: float | None
+    upscale_ticks: int
+    downscale_ticks: int
+    interval: int
+
+    @classmethod
+    def of(cls, policy: ReplicaPolicy, interval: int) -> "ScalingPolicy":
+        """Delays become numbers of ticks, rounded up, at least one."""
+        return cls(
+            minimum=policy.min_replicas,
+            maximum=policy.maximum,
+            target_qps=policy.target_qps_per_replica,
+            upscale_ticks=max(1, math.ceil(policy.upscale_delay_seconds / interval)),
+            downscale_ticks=max(1, math.ceil(policy.downscale_delay_seconds / interval)),
+            interval=interval,
+        )
+
+    def clamp(self, replicas: int) -> int:
+        """`replicas` within the policy's bounds."""
+        return max(self.minimum, min(self.maximum, replicas))
+
+
+@dataclass(frozen=True)
+class Decision:
+    """How many replicas there should be, what the traffic alone asks for, and why."""
+
+    target: int
+    wanted: int
+    rate: float
+    complete: bool
+    reason: str
+
+
+def initial_state(policy: ScalingPolicy, version: int, now_second: int) -> AutoscalerState:
+    """A service's first state: the least replicas, nothing known of its traffic."""
+    return AutoscalerState(version=version, target=policy.minimum, window=Window(start=now_second))
+
+
+def tick(
+    policy: ScalingPolicy, state: AutoscalerState, figures: Figures, now_second: int
+) -> tuple[AutoscalerState, Decision]:
+    """The next state and what to do. Times in whole seconds since 1970.
+
+    Missing figures may scale up, on what is known alone, and never down. A time not after the last tick changes
+    nothing.
+    """
+    if state.last_tick is not None and now_second <= state.last_tick:
+        return state, Decision(state.target, state.target, 0.0, False, "this tick was already made")
+    window = advance(state.window, figures, now_second - WINDOW_SECONDS, now_second)
+    merged = state.model_copy(update={"window": window, "cursors": dict(figures.cursors), "last_tick": now_second})
+    rate, complete = _rate(window, figures.complete_until, now_second)
+    target = policy.clamp(state.target)
+    if policy.target_qps is None:
+        settled = merged.model_copy(update={"target": target, "upscale_count": 0, "downscale_count": 0})
+        return settled, Decision(target, target, rate, complete, "the number of replicas is fixed")
+    wanted = policy.clamp(math.ceil(rate / policy.target_qps))
+    up, down = _counts(policy, state, now_second, _sign(wanted - target), complete)
+    reason = _reason(policy, wanted - target, up, down, complete)
+    if up >= policy.upscale_ticks or down >= policy.downscale_ticks:
+        target, up, down = wanted, 0, 0
+    changed = merged.model_copy(update={"target": target, "upscale_count": up, "downscale_count": down})
+    return changed, Decision(target, wanted, rate, complete, reason)
+
+
+def differs_in_substance(before: AutoscalerState, after: AutoscalerState) -> bool:
+    """Whether `after` must be written: all else is refilled from reports and decides the same without."""
+    return _substance(before) != _substance(after)
+
+
+def _substance(state: AutoscalerState) -> object:
+    return (state.version, state.target, state.upscale_count, state.downscale_count, dict(state.cursors))
+
+
+def _rate(window: Window, complete_until: int, now_second: int) -> tuple[float, bool]:
+    """Known requests per second, and whether that is all there were.
+
+    The newest seconds are not reported yet while reports are fresh: they count neither as zero nor as missing.
+    """
+    fresh = complete_until >= now_second - MAX_REPORT_LAG_SECONDS
+    until = min(complete_until, now_second) if fresh else now_second
+    return known_requests(window) / (until - window.start), fresh and is_complete(window, until)
+
+
+def _counts(
+    policy: ScalingPolicy, state: AutoscalerState, now_second: int, direction: int, complete: bool
+) -> tuple[int, int]:
+    """How many consecutive ticks wanted more, and fewer, replicas: what is not known proves neither."""
+    gap = state.last_tick is not None and now_second - state.last_tick > MAX_GAP_TICKS * policy.interval
+    down_before = 0 if gap else state.downscale_count
+    if direction > 0:
+        return state.upscale_count + 1, 0
+    if not complete:
+        return state.upscale_count, 0
+    return (0, down_before + 1) if direction < 0 else (0, 0)
+
+
+def _sign(number: int) -> int:
+    return (number > 0) - (number < 0)
+
+
+def _reason(policy: ScalingPolicy, difference: int, up: int, down: int, complete: bool) -> str:
+    if difference > 0:
+        return f"more replicas wanted for {up} of {policy.upscale_ticks} ticks"
+    if not complete:
+        return "traffic figures are missing: nothing is scaled down"
+    if difference < 0:
+        return f"fewer replicas wanted for {down} of {policy.downscale_ticks} ticks"
+    return "as many replicas as the traffic needs"

@@ -1,0 +1,237 @@
+"""What one service is: how a replica runs, when it is ready, how many there are, how requests reach it."""
+
+import difflib
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from paramedic.errors import InvalidInputError
+
+MAX_SPEC_BYTES = 64 * 1024
+"""A spec is one attribute of one row; DynamoDB bills and bounds rows by their size."""
+
+NAME_PATTERN = r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"
+"""Service and gateway names end up in host names, file names and range keys."""
+
+
+class InvalidSpecError(InvalidInputError):
+    """The service YAML cannot be used; the message names the field, the value and, for a typo, the nearest name."""
+
+
+class LoadBalancingPolicy(StrEnum):
+    """How a gateway chooses among the ready replicas."""
+
+    LEAST_LOAD = "least_load"
+    ROUND_ROBIN = "round_robin"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ReadinessProbe(_Part):
+    """GET `path` answers 200 within `timeout_seconds` when a replica is ready.
+
+    `initial_delay_seconds` is how long a new replica may take to answer for the first time.
+    """
+
+    path: str = Field(pattern=r"^/\S*$")
+    initial_delay_seconds: int = Field(default=1200, ge=1)
+    timeout_seconds: int = Field(default=15, ge=1, le=300)
+
+
+class ReplicaPolicy(_Part):
+    """How many replicas: fixed while `target_qps_per_replica` is absent, else by request rate.
+
+    A change must be wanted for the whole of its delay before it is made.
+    """
+
+    min_replicas: int = Field(ge=0, le=1000)
+    max_replicas: int | None = Field(default=None, ge=1, le=1000)
+    target_qps_per_replica: float | None = Field(default=None, gt=0)
+    upscale_delay_seconds: int = Field(default=300, ge=0)
+    downscale_delay_seconds: int = Field(default=1200, ge=0)
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.max_replicas is not None and self.max_replicas < self.min_replicas:
+            raise ValueError(f"max_replicas {self.max_replicas} is below min_replicas {self.min_replicas}")
+        if self.target_qps_per_replica is None and self.maximum > self.min_replicas:
+            raise ValueError("max_replicas above min_replicas needs target_qps_per_replica to scale by")
+        if self.target_qps_per_replica is None and self.min_replicas == 0:
+            raise ValueError("min_replicas 0 needs target_qps_per_replica to scale up by")
+        if self.target_qps_per_replica is not None and self.max_replicas is None:
+            raise ValueError("target_qps_per_replica needs max_replicas")
+        return self
+
+    @property
+    def maximum(self) -> int:
+        """`max_replicas`, or `min_replicas` where it is absent."""
+        return self.min_replicas if self.max_replicas is None else self.max_replicas
+
+
+def _probe_from_path(value: object) -> object:
+    return {"path": value} if isinstance(value, str) else value
+
+
+class ServiceSection(_Part):
+    """The part of the YAML under `service`."""
+
+    readiness_probe: Annotated[ReadinessProbe, BeforeValidator(_probe_from_path)]
+    replica_policy: ReplicaPolicy
+    load_balancing_policy: LoadBalancingPolicy = LoadBalancingPolicy.LEAST_LOAD
+    ports: int | None = Field(default=None, ge=1, le=65535)
+    gateway: str = Field(default="default", pattern=NAME_PATTERN)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _replicas_is_a_fixed_policy(cls, value: object) -> object:
+        if not isinstance(value, Mapping) or "replicas" not in value:
+            return value
+        if "replica_policy" in value:
+            raise ValueError("replicas and replica_policy are both given; keep one")
+        section = {key: item for key, item in value.items() if key != "replicas"}
+        count = value["replicas"]
+        if type(count) is not int or count < 1:
+            raise ValueError(f"replicas must be a whole number of at least 1, not {count!r}")
+        return {**section, "replica_policy": {"min_replicas": count}}
+
+
+EnvironmentName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+
+class ServiceSpec(_Part):
+    """One version of a service, as users wrote it with defaults filled in.
+
+    `run` is a shell command that serves HTTP on port $PARAMEDIC_REPLICA_PORT; it also gets $PARAMEDIC_REPLICA_ID and
+    $PARAMEDIC_SERVICE. `launcher` names a launcher profile of the controller.
+    """
+
+    name: str = Field(pattern=NAME_PATTERN)
+    service: ServiceSection
+    run: str = Field(min_length=1)
+    envs: Mapping[EnvironmentName, str] = {}
+    workdir: str | None = Field(default=None, pattern=r"^/")
+    launcher: str = "process"
+
+    @model_validator(mode="after")
+    def _leave_our_variables_alone(self) -> Self:
+        taken = sorted(name for name in self.envs if name.startswith("PARAMEDIC_"))
+        if taken:
+            raise ValueError(f"envs may not set {taken[0]}: names starting with PARAMEDIC_ are set for each replica")
+        return self
+
+
+def parse_spec(document: object) -> ServiceSpec:
+    """The spec in a parsed YAML document.
+
+    Raises:
+        InvalidSpecError: a field is unknown, missing, malformed or contradicts another.
+    """
+    if not isinstance(document, Mapping):
+        raise InvalidSpecError("(document)", document, "must be a mapping with name, service and run")
+    try:
+        return ServiceSpec.model_validate(_with_text_values(document))
+    except ValidationError as error:
+        raise _readable(error) from error
+
+
+def read_spec(path: Path) -> ServiceSpec:
+    """The spec in a YAML file; a relative `workdir` is taken from the file's folder.
+
+    Raises:
+        InvalidSpecError: the file is too large, not YAML or not a service.
+        OSError: the file cannot be read.
+    """
+    text = path.read_text(encoding="utf-8")
+    document = _load_yaml(text)
+    if isinstance(document, dict) and isinstance(document.get("workdir"), str):
+        document["workdir"] = str((path.parent / document["workdir"]).resolve())
+    return parse_spec(document)
+
+
+def dump_spec(spec: ServiceSpec) -> str:
+    """The text kept in the spec's row.
+
+    Raises:
+        InvalidSpecError: longer than 64 KB.
+    """
+    text = spec.model_dump_json()
+    _check_size(text)
+    return text
+
+
+def load_spec(text: str) -> ServiceSpec:
+    """Inverse of `dump_spec`.
+
+    Raises:
+        InvalidSpecError: `text` is not a spec this release understands.
+    """
+    try:
+        return ServiceSpec.model_validate_json(text)
+    except ValidationError as error:
+        raise _readable(error) from error
+
+
+def _load_yaml(text: str) -> Any:
+    import yaml
+
+    _check_size(text)
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InvalidSpecError("(document)", text[:80], f"is not YAML: {error}") from error
+
+
+def _check_size(text: str) -> None:
+    size = len(text.encode())
+    if size > MAX_SPEC_BYTES:
+        raise InvalidSpecError("(document)", f"{size} bytes", f"is larger than {MAX_SPEC_BYTES} bytes")
+
+
+def _with_text_values(document: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """YAML reads `PORT: 8080` as a number; a variable's value is text all the same."""
+    envs = document.get("envs")
+    if not isinstance(envs, Mapping):
+        return document
+    texts = {name: _as_text(value) for name, value in envs.items()}
+    return {**document, "envs": texts}
+
+
+def _as_text(value: object) -> object:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else value
+
+
+_KNOWN_FIELDS: Mapping[tuple[str, ...], type[BaseModel]] = {
+    (): ServiceSpec,
+    ("service",): ServiceSection,
+    ("service", "readiness_probe"): ReadinessProbe,
+    ("service", "replica_policy"): ReplicaPolicy,
+}
+
+
+def _readable(error: ValidationError) -> InvalidSpecError:
+    problems = error.errors(include_url=False)
+    # A misspelt field is also a missing one: naming the typo helps more.
+    first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
+    path = tuple(str(part) for part in first["loc"])
+    field = ".".join(path) or "(document)"
+    if first["type"] == "extra_forbidden":
+        return InvalidSpecError(field, first["input"], f"is not a known field{_nearest(path)}")
+    if first["type"] == "missing":
+        return InvalidSpecError(field, None, "is required")
+    return InvalidSpecError(field, first["input"], first["msg"].removeprefix("Value error, "))
+
+
+def _nearest(path: tuple[str, ...]) -> str:
+    model = _KNOWN_FIELDS.get(path[:-1])
+    if model is None:
+        return ""
+    names = sorted(set(model.model_fields) | ({"replicas"} if model is ServiceSection else set()))
+    close = difflib.get_close_matches(path[-1], names, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known fields are {', '.join(names)}"

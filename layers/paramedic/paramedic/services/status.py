@@ -1,0 +1,208 @@
+"""What people see: one typed view built from stored rows, so that it reads the same with the controller dead."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from paramedic.state.autoscalers import Autoscaler
+from paramedic.state.controllers import (
+    ENDPOINT,
+    EPOCH,
+    HEARTBEAT,
+    ControllerEndpoint,
+    ControllerEpoch,
+    ControllerHeartbeat,
+)
+from paramedic.state.incidents import CURRENT_ITEM, Incident
+from paramedic.state.load_balancers import LoadBalancer
+from paramedic.state.replicas import Replica, ReplicaStatus
+from paramedic.state.services import DOWN, DesiredService, ObservedService, observed_item
+from paramedic.state.targets import Target, bucket_of, controller_target_id
+
+
+class ServiceStatus(StrEnum):
+    """A service in one word. `CONTROLLER_FAILED`: nobody keeps it at its desired state; its replicas may serve."""
+
+    CONTROLLER_INIT = "CONTROLLER_INIT"
+    REPLICA_INIT = "REPLICA_INIT"
+    READY = "READY"
+    NOT_READY = "NOT_READY"
+    NO_REPLICA = "NO_REPLICA"
+    SHUTTING_DOWN = "SHUTTING_DOWN"
+    CONTROLLER_FAILED = "CONTROLLER_FAILED"
+
+
+class _View(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class ReplicaView(_View):
+    """One replica."""
+
+    replica_id: int
+    version: int
+    status: str
+    url: str
+    launched_at: str
+
+
+class ServiceView(_View):
+    """One service; `port` is its load balancer's, `target` how many replicas its autoscaler wants."""
+
+    name: str
+    uid: str
+    status: ServiceStatus
+    message: str
+    version: int
+    gateway: str
+    port: int
+    target: int | None
+    ready: int
+    routes: tuple[str, ...]
+    replicas: tuple[ReplicaView, ...]
+
+
+class ControllerView(_View):
+    """One controller and its services; `incident` is the diagnosis of an open one."""
+
+    controller_id: str
+    epoch: int
+    claimed: bool
+    url: str
+    heartbeat_sequence: int | None
+    heartbeat_at: str | None
+    failed: bool
+    incident: str | None
+    services: tuple[ServiceView, ...]
+
+
+@dataclass(frozen=True)
+class ServiceRows:
+    """All that is stored of one service for people to see."""
+
+    desired: DesiredService
+    observed: ObservedService | None
+    replicas: Sequence[Replica]
+    autoscaler: Autoscaler | None
+    balancer: LoadBalancer | None
+
+
+@dataclass(frozen=True)
+class ControllerRows:
+    """All that is stored of one controller for people to see."""
+
+    epoch: ControllerEpoch
+    endpoint: ControllerEndpoint
+    heartbeat: ControllerHeartbeat | None
+    target: Target | None
+    incident: Incident | None
+    services: Sequence[ServiceRows]
+
+
+def service_status(going_down: bool, statuses: Sequence[str]) -> ServiceStatus:
+    """The word for a service whose replicas have `statuses`: one ready replica is enough to serve."""
+    if going_down:
+        return ServiceStatus.SHUTTING_DOWN
+    living = [status for status in statuses if status != ReplicaStatus.STOPPING]
+    if ReplicaStatus.READY in living:
+        return ServiceStatus.READY
+    if not living:
+        return ServiceStatus.NO_REPLICA
+    beginning = {ReplicaStatus.LAUNCHING, ReplicaStatus.STARTING}
+    return ServiceStatus.REPLICA_INIT if beginning & set(living) else ServiceStatus.NOT_READY
+
+
+def build_status(rows: ControllerRows) -> ControllerView:
+    """The view of one controller; an open incident or a bad target makes it, and its services, failed."""
+    bad = rows.target.bad if rows.target is not None else None
+    open_incident = rows.incident is not None and _is_open(rows.incident)
+    failed = open_incident or (bad is not None and bad.verdict == "down")
+    diagnosis = bad.diagnosis if bad is not None else ("incident open" if open_incident else None)
+    beat = rows.heartbeat
+    return ControllerView(
+        controller_id=rows.epoch.controller_id,
+        epoch=int(rows.epoch.epoch),
+        claimed=bool(rows.epoch.claimed_by),
+        url=f"http://{rows.endpoint.host}:{int(rows.endpoint.port)}",
+        heartbeat_sequence=int(beat.sequence) if beat else None,
+        heartbeat_at=beat.beat_at if beat else None,
+        failed=failed,
+        incident=diagnosis,
+        services=tuple(_service_view(service, failed) for service in rows.services),
+    )
+
+
+def _is_open(incident: Incident) -> bool:
+    """An incident stays current for a while after a success, in case the next crash belongs to it."""
+    return not incident.last_success_at or (incident.last_attempt_at or "") > incident.last_success_at
+
+
+def _service_view(rows: ServiceRows, controller_failed: bool) -> ServiceView:
+    desired = rows.desired
+    routes = rows.balancer.routes.replicas if rows.balancer else ()
+    return ServiceView(
+        name=desired.service,
+        uid=desired.uid,
+        status=_status(rows, controller_failed),
+        message=rows.observed.message if rows.observed else "",
+        version=int(desired.version),
+        gateway=desired.gateway,
+        port=int(desired.port),
+        target=rows.autoscaler.state.target if rows.autoscaler else None,
+        ready=sum(1 for replica in rows.replicas if replica.status == ReplicaStatus.READY),
+        routes=tuple(route.url for route in routes),
+        replicas=tuple(_replica_view(replica) for replica in rows.replicas),
+    )
+
+
+def _status(rows: ServiceRows, controller_failed: bool) -> ServiceStatus:
+    if controller_failed:
+        return ServiceStatus.CONTROLLER_FAILED
+    if rows.observed is None or rows.observed.uid != rows.desired.uid:
+        return ServiceStatus.CONTROLLER_INIT
+    return service_status(rows.desired.state == DOWN, [replica.status for replica in rows.replicas])
+
+
+def _replica_view(replica: Replica) -> ReplicaView:
+    return ReplicaView(
+        replica_id=int(replica.replica_id),
+        version=int(replica.version),
+        status=replica.status,
+        url=replica.url,
+        launched_at=replica.launched_at,
+    )
+
+
+def read_controller(controller_id: str) -> ControllerRows | None:
+    """What is stored of a controller, or None when it has never started.
+
+    Raises:
+        InvalidRowError: a row is malformed.
+        StateUnreachableError: DynamoDB did not answer.
+    """
+    epoch = ControllerEpoch.read(controller_id, EPOCH)
+    endpoint = ControllerEndpoint.read(controller_id, ENDPOINT)
+    if epoch is None or endpoint is None:
+        return None
+    target_id = controller_target_id(controller_id)
+    wanted = DesiredService.read_all(controller_id, DesiredService.item.startswith("desired#"))
+    return ControllerRows(
+        epoch=epoch,
+        endpoint=endpoint,
+        heartbeat=ControllerHeartbeat.read(controller_id, HEARTBEAT),
+        target=Target.read(bucket_of(target_id), target_id),
+        incident=Incident.read(target_id, CURRENT_ITEM),
+        services=[_read_service(controller_id, desired) for desired in wanted],
+    )
+
+
+def _read_service(controller_id: str, desired: DesiredService) -> ServiceRows:
+    return ServiceRows(
+        desired=desired,
+        observed=ObservedService.read(controller_id, observed_item(desired.service)),
+        replicas=Replica.read_all(desired.uid),
+        autoscaler=Autoscaler.read(desired.uid),
+        balancer=LoadBalancer.read(desired.gateway, desired.service),
+    )

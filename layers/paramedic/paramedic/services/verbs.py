@@ -1,0 +1,231 @@
+"""What users do to services: conditional writes of desired state, valid whether or not the controller is alive."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from paramedic.clock import Clock, to_iso
+from paramedic.errors import ParamedicError
+from paramedic.services.spec import ServiceSpec, dump_spec
+from paramedic.state.controllers import HINT, ControllerHint
+from paramedic.state.load_balancers import INDEX, LoadBalancerIndex
+from paramedic.state.services import (
+    DOWN,
+    RUNNING,
+    DesiredService,
+    PortReservation,
+    ServiceFence,
+    ServiceSpecRow,
+    desired_item,
+    fence_item,
+    gateway_partition,
+    port_item,
+    spec_item,
+)
+from paramedic.state.transactions import Change, ConditionFailedError, Put, Update, put_new, transact
+
+CHOSEN_PORTS = range(30001, 31000)
+"""Load-balancer ports given to services that name none; above what is usually taken, below ephemeral ports."""
+
+FIRST_VERSION = 1
+
+
+class UnknownControllerError(ParamedicError):
+    """No controller of that name has ever started, so nothing would run the service."""
+
+
+class ServiceExistsError(ParamedicError):
+    """A service of that name is there already."""
+
+
+class ServiceMissingError(ParamedicError):
+    """There is no service of that name."""
+
+
+class PortTakenError(ParamedicError):
+    """The load-balancer port belongs to another service of the same gateway."""
+
+
+class NoPortLeftError(ParamedicError):
+    """Every port the gateway may choose from is taken."""
+
+
+class ServiceChangedError(ParamedicError):
+    """Someone else changed the service since it was read; look again and repeat."""
+
+
+@dataclass(frozen=True)
+class UpResult:
+    """The new service and the load-balancer port it answers on."""
+
+    uid: str
+    port: int
+
+
+def up(
+    controller_id: str,
+    spec: ServiceSpec,
+    actor: str,
+    *,
+    clock: Clock,
+    new_id: Callable[[], str],
+    chosen_ports: Sequence[int] = CHOSEN_PORTS,
+) -> UpResult:
+    """Ask for a new service; its controller starts it when it is there.
+
+    Raises:
+        InvalidSpecError: the spec is too large to store.
+        UnknownControllerError: no such controller has ever started.
+        ServiceExistsError: the name is in use, if only until a `down` is finished.
+        PortTakenError: the port the spec names belongs to another service.
+        NoPortLeftError: no port is left to choose.
+        StateUnreachableError: no answer; ask for the status before repeating.
+    """
+    _require_new(controller_id, spec.name)
+    uid = new_id()
+    # Ports can be taken by others between the look and the write: each refusal is one more look.
+    for _ in range(len(chosen_ports) + 1):
+        port = spec.service.ports or _free_port(spec.service.gateway, chosen_ports)
+        changes = _up_changes(controller_id, spec, actor, uid, port, to_iso(clock.now()))
+        try:
+            transact(changes, clock)
+        except ConditionFailedError as error:
+            if _was_written(controller_id, spec.name, uid):
+                return UpResult(uid, port)
+            _explain_refusal(controller_id, spec, error)
+        else:
+            return UpResult(uid, port)
+    raise NoPortLeftError(_no_port_left(spec.service.gateway, chosen_ports))
+
+
+def down(controller_id: str, service: str, actor: str, *, clock: Clock) -> None:
+    """Ask for a service to be stopped and removed; harmless when that is under way already.
+
+    Raises:
+        ServiceMissingError: there is no such service.
+        ServiceChangedError: someone else changed it meanwhile.
+        StateUnreachableError: no answer; ask for the status before repeating.
+    """
+    desired = DesiredService.read(controller_id, desired_item(service))
+    if desired is None:
+        raise ServiceMissingError(f"controller {controller_id} has no service {service!r}; see `paramedic status`")
+    if desired.state == DOWN:
+        return
+    stop = Update(
+        DesiredService(controller_id, desired_item(service)),
+        (
+            DesiredService.state.set(DOWN),
+            DesiredService.revision.set(int(desired.revision) + 1),
+            DesiredService.changed_by.set(actor),
+            DesiredService.changed_at.set(to_iso(clock.now())),
+        ),
+        (DesiredService.uid == desired.uid) & (DesiredService.revision == desired.revision),
+    )
+    try:
+        transact([stop, _bump_hint(controller_id)], clock)
+    except ConditionFailedError as error:
+        now = DesiredService.read(controller_id, desired_item(service))
+        if now is not None and now.uid == desired.uid and now.state != DOWN:
+            raise ServiceChangedError(
+                f"service {service!r} went from revision {desired.revision} to {now.revision} meanwhile "
+                f"(by {now.changed_by}); look at it and repeat"
+            ) from error
+
+
+def _up_changes(controller_id: str, spec: ServiceSpec, actor: str, uid: str, port: int, now: str) -> list[Change]:
+    gateway, name = spec.service.gateway, spec.name
+    desired = DesiredService(
+        controller_id,
+        desired_item(name),
+        uid=uid,
+        revision=1,
+        version=FIRST_VERSION,
+        state=RUNNING,
+        gateway=gateway,
+        port=port,
+        changed_by=actor,
+        changed_at=now,
+    )
+    reservation = PortReservation(gateway_partition(gateway), port_item(port), service=name, uid=uid)
+    return [
+        put_new(desired),
+        put_new(reservation),
+        _bump_hint(controller_id),
+        _fence_if_absent(controller_id, name),
+        Put(ServiceSpecRow(controller_id, spec_item(name, FIRST_VERSION), uid=uid, spec=dump_spec(spec))),
+        _index_if_absent(gateway),
+    ]
+
+
+_DESIRED, _RESERVATION, _HINT = 0, 1, 2
+
+
+def _bump_hint(controller_id: str) -> Update:
+    exists = ControllerHint.revision.exists()
+    return Update(ControllerHint(controller_id, HINT), (ControllerHint.revision.add(1),), exists)
+
+
+def _fence_if_absent(controller_id: str, service: str) -> Update:
+    """A fence that an earlier service of this name left keeps its epoch: its old owners stay locked out."""
+    epoch, seq = ServiceFence.owner_epoch, ServiceFence.seq
+    return Update(ServiceFence(controller_id, fence_item(service)), (epoch.set(epoch | 0), seq.set(seq | 0)))
+
+
+def _index_if_absent(gateway: str) -> Update:
+    revisions = LoadBalancerIndex.revisions
+    return Update(LoadBalancerIndex(gateway, INDEX), (revisions.set(revisions | {}),))
+
+
+def _require_new(controller_id: str, service: str) -> None:
+    desired = DesiredService.read(controller_id, desired_item(service))
+    if desired is None:
+        return
+    if desired.state == DOWN:
+        raise ServiceExistsError(
+            f"service {service!r} is still being taken down (by {desired.changed_by} at {desired.changed_at}); "
+            "repeat once `paramedic status` no longer lists it"
+        )
+    raise ServiceExistsError(
+        f"service {service!r} exists (revision {desired.revision}, port {desired.port}, by {desired.changed_by}); "
+        "take it down first or choose another name"
+    )
+
+
+def _was_written(controller_id: str, service: str, uid: str) -> bool:
+    desired = DesiredService.read(controller_id, desired_item(service))
+    return desired is not None and desired.uid == uid
+
+
+def _explain_refusal(controller_id: str, spec: ServiceSpec, error: ConditionFailedError) -> None:
+    """Raise what the refusal means to the user; return where another port may be tried."""
+    if _HINT in error.failed:
+        raise UnknownControllerError(
+            f"no controller {controller_id!r} has ever started; start it, or name one that `paramedic status` lists"
+        ) from error
+    if _DESIRED in error.failed:
+        _require_new(controller_id, spec.name)
+    if _RESERVATION in error.failed and spec.service.ports is not None:
+        raise PortTakenError(_port_taken(spec)) from error
+
+
+def _port_taken(spec: ServiceSpec) -> str:
+    port, gateway = spec.service.ports, spec.service.gateway
+    owner = PortReservation.read(gateway_partition(gateway), port_item(port or 0))
+    whose = "another service" if owner is None else f"service {owner.service!r}"
+    return (
+        f"port {port} of gateway {gateway!r} belongs to {whose}; name another in service.ports, or none to be given one"
+    )
+
+
+def _free_port(gateway: str, chosen_ports: Sequence[int]) -> int:
+    reserved = {row.item for row in PortReservation.read_all(gateway_partition(gateway))}
+    for port in chosen_ports:
+        if port_item(port) not in reserved:
+            return port
+    raise NoPortLeftError(_no_port_left(gateway, chosen_ports))
+
+
+def _no_port_left(gateway: str, ports: Sequence[int]) -> str:
+    return (
+        f"gateway {gateway!r} has no port left between {ports[0]} and {ports[-1]}; take a service down, or name a port "
+        "in service.ports"
+    )

@@ -1,0 +1,124 @@
+"""Writer of traffic figures: what whoever serves a gateway's requests uses to report them."""
+
+import struct
+import threading
+from collections.abc import Sequence
+
+from pynamodb.exceptions import PynamoDBException
+from pynamodb.expressions.update import Action
+
+from paramedic.clock import Clock
+from paramedic.state.tables import StateUnreachableError
+from paramedic.state.traffic import TrafficCounter, TrafficReport, counter_item, report_item
+
+RING_SECONDS = 180
+"""Longer than the autoscaler's window plus any delay between two of its ticks that it bridges."""
+
+ROWS_LIVE_SECONDS = 3600
+"""Figures are only of use for the length of a window; the rest is for people looking into an incident."""
+
+UNFINISHED_EXAMPLES = 100
+
+
+def pack_ring(counts: Sequence[int]) -> bytes:
+    """Counts per second as unsigned 32-bit little-endian numbers."""
+    return struct.pack(f"<{len(counts)}I", *counts)
+
+
+def unpack_ring(ring: bytes) -> tuple[int, ...]:
+    """Inverse of `pack_ring`.
+
+    Raises:
+        struct.error: the length is no multiple of four.
+    """
+    return struct.unpack(f"<{len(ring) // 4}I", ring)
+
+
+class TrafficReporter:
+    """Counts requests per service and second, and reports whole seconds only. Safe to use from several threads.
+
+    `replica` names a gateway replica for good, `incarnation` one life of it.
+    """
+
+    def __init__(self, gateway: str, replica: str, incarnation: str, clock: Clock) -> None:
+        self._gateway = gateway
+        self._replica = replica
+        self._incarnation = incarnation
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._started = self._second()
+        self._sequence = 0
+        self._seconds: dict[str, dict[int, int]] = {}
+        self._dropped: dict[str, int] = {}
+        self._written: dict[str, int] = {}
+
+    def count(self, service_uid: str, requests: int = 1) -> None:
+        """Take note of requests that arrived now."""
+        with self._lock:
+            seconds = self._seconds.setdefault(service_uid, {})
+            second = self._second()
+            seconds[second] = seconds.get(second, 0) + requests
+
+    def flush(self, unfinished: Sequence[str] = ()) -> None:
+        """Write the counters that changed, then the report that vouches for them.
+
+        `unfinished` are the requests under way, in the words people should read.
+
+        Raises:
+            StateUnreachableError: DynamoDB did not answer; the next flush catches up.
+        """
+        until = self._second()
+        for service_uid, total, ring in self._changed(until):
+            self._write_counter(service_uid, total, ring, until)
+            self._written[service_uid] = total
+        self._write_report(until, unfinished)
+
+    def _changed(self, until: int) -> list[tuple[str, int, tuple[int, ...]]]:
+        with self._lock:
+            figures = [(uid, *self._figures(uid, until)) for uid in self._seconds]
+        return [figure for figure in figures if figure[1] != self._written.get(figure[0], 0)]
+
+    def _figures(self, service_uid: str, until: int) -> tuple[int, tuple[int, ...]]:
+        seconds = self._seconds[service_uid]
+        for second in [second for second in seconds if second < until - RING_SECONDS]:
+            self._dropped[service_uid] = self._dropped.get(service_uid, 0) + seconds.pop(second)
+        ring = tuple(seconds.get(second, 0) for second in range(until - RING_SECONDS, until))
+        return self._dropped.get(service_uid, 0) + sum(ring), ring
+
+    def _write_counter(self, service_uid: str, total: int, ring: tuple[int, ...], until: int) -> None:
+        row = TrafficCounter(self._gateway, counter_item(service_uid, self._replica, self._incarnation))
+        actions: list[Action] = [
+            TrafficCounter.replica.set(self._replica),
+            TrafficCounter.incarnation.set(self._incarnation),
+            TrafficCounter.service_uid.set(service_uid),
+            TrafficCounter.total.set(total),
+            TrafficCounter.ring.set(pack_ring(ring)),
+            TrafficCounter.ring_end.set(until),
+            TrafficCounter.expires_at.set(until + ROWS_LIVE_SECONDS),
+        ]
+        _update(row, actions)
+
+    def _write_report(self, until: int, unfinished: Sequence[str]) -> None:
+        self._sequence += 1
+        row = TrafficReport(self._gateway, report_item(self._replica))
+        actions: list[Action] = [
+            TrafficReport.replica.set(self._replica),
+            TrafficReport.incarnation.set(self._incarnation),
+            TrafficReport.sequence.set(self._sequence),
+            TrafficReport.covers_from.set(self._started),
+            TrafficReport.covers_until.set(until),
+            TrafficReport.unfinished_count.set(len(unfinished)),
+            TrafficReport.unfinished_examples.set(list(unfinished[:UNFINISHED_EXAMPLES])),
+            TrafficReport.expires_at.set(until + ROWS_LIVE_SECONDS),
+        ]
+        _update(row, actions)
+
+    def _second(self) -> int:
+        return int(self._clock.now().timestamp())
+
+
+def _update(row: TrafficCounter | TrafficReport, actions: list[Action]) -> None:
+    try:
+        row.update(actions=actions)
+    except PynamoDBException as error:
+        raise StateUnreachableError(f"reporting {row.key_text()}: {error}") from error
