@@ -3,7 +3,7 @@
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
 from paramedic.state.receipt import Receipt
-from paramedic.state.tables import JsonAttribute, Row, TableMeta
+from paramedic.state.tables import OptionalJsonAttribute, Row, TableMeta
 
 TABLE = "controllers"
 
@@ -21,11 +21,14 @@ class ControllerEpoch(Row):
     epoch = NumberAttribute()
     claimed_by = UnicodeAttribute(null=True)
     claimed_at = UnicodeAttribute(null=True)
-    claimant = JsonAttribute(Receipt, null=True)
+    claimant = OptionalJsonAttribute(Receipt)
 
 
 class ControllerHeartbeat(Row):
-    """`sequence` moves after every completed pass; `sealed_epoch` is the only epoch that may move it."""
+    """`sequence` moves after completed passes; `sealed_epoch` is the only epoch that may move it.
+
+    `beats` counts since that seal; `restored` is what the sealing process reports to have taken up, once it has.
+    """
 
     class Meta(TableMeta):
         pass
@@ -34,7 +37,9 @@ class ControllerHeartbeat(Row):
     item = UnicodeAttribute(range_key=True, default=HEARTBEAT)
     sealed_epoch = NumberAttribute()
     sequence = NumberAttribute()
+    beats = NumberAttribute(default_for_new=0)
     beat_at = UnicodeAttribute(null=True)
+    restored = UnicodeAttribute(null=True)
 
 
 class ControllerEndpoint(Row):

@@ -14,7 +14,7 @@ HEARTBEAT_SECONDS = 3.0
 
 
 def seal_heartbeat(controller_id: str, epoch: int, process_id: str, clock: Clock) -> None:
-    """Make `epoch` the only one that may beat, and move the sequence once.
+    """Make `epoch` the only one that may beat, move the sequence once and count beats from zero again.
 
     Raises:
         FencedError: the epoch is no longer claimed by this process, or a higher one has sealed.
@@ -22,9 +22,14 @@ def seal_heartbeat(controller_id: str, epoch: int, process_id: str, clock: Clock
     """
     row = ControllerHeartbeat(controller_id, HEARTBEAT)
     sealable = ControllerHeartbeat.sealed_epoch.does_not_exist() | (ControllerHeartbeat.sealed_epoch <= epoch)
-    beat = Update(row, (ControllerHeartbeat.sealed_epoch.set(epoch), ControllerHeartbeat.sequence.add(1)), sealable)
+    actions = (
+        ControllerHeartbeat.sealed_epoch.set(epoch),
+        ControllerHeartbeat.sequence.add(1),
+        ControllerHeartbeat.beats.set(0),
+        ControllerHeartbeat.restored.remove(),
+    )
     try:
-        transact([epoch_is_mine(controller_id, epoch, process_id), beat], clock)
+        transact([epoch_is_mine(controller_id, epoch, process_id), Update(row, actions, sealable)], clock)
     except ConditionFailedError as error:
         raise FencedError(f"controller {controller_id} epoch {epoch} was passed before it sealed") from error
 
@@ -36,11 +41,23 @@ def beat(controller_id: str, epoch: int, clock: Clock) -> int:
         FencedError: another epoch has sealed the heartbeat.
         StateUnreachableError: DynamoDB did not answer.
     """
+    beat_at = ControllerHeartbeat.beat_at.set(to_iso(clock.now()))
+    actions: list[Action] = [ControllerHeartbeat.sequence.add(1), ControllerHeartbeat.beats.add(1), beat_at]
+    return int(_update(controller_id, epoch, actions).sequence)
+
+
+def report_restored(controller_id: str, epoch: int, summary: str) -> None:
+    """Leave `summary`, what this epoch's process took up, for the recovery that waits for it.
+
+    Raises:
+        FencedError: another epoch has sealed the heartbeat.
+        StateUnreachableError: DynamoDB did not answer.
+    """
+    _update(controller_id, epoch, [ControllerHeartbeat.restored.set(summary)])
+
+
+def _update(controller_id: str, epoch: int, actions: list[Action]) -> ControllerHeartbeat:
     row = ControllerHeartbeat(controller_id, HEARTBEAT)
-    actions: list[Action] = [
-        ControllerHeartbeat.sequence.add(1),
-        ControllerHeartbeat.beat_at.set(to_iso(clock.now())),
-    ]
     try:
         row.update(actions=actions, condition=ControllerHeartbeat.sealed_epoch == epoch)
     except UpdateError as error:
@@ -49,4 +66,4 @@ def beat(controller_id: str, epoch: int, clock: Clock) -> int:
         raise StateUnreachableError(f"heartbeat of controller {controller_id}: {error}") from error
     except PynamoDBException as error:
         raise StateUnreachableError(f"heartbeat of controller {controller_id}: {error}") from error
-    return int(row.sequence)
+    return row

@@ -36,6 +36,7 @@ class Incident(Row):
     last_success_at = UnicodeAttribute(null=True)
     blocked_until = UnicodeAttribute(null=True)
     last_refusal = UnicodeAttribute(null=True)
+    last_refusal_text = UnicodeAttribute(null=True)
     paged_for = UnicodeAttribute(null=True)
 
 

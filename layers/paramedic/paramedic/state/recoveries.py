@@ -4,10 +4,11 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.exceptions import PynamoDBException
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from paramedic.state.receipt import Receipt
-from paramedic.state.tables import JsonAttribute, Row, TableMeta
+from paramedic.state.tables import JsonAttribute, Row, StateUnreachableError, TableMeta
 
 TABLE = "recoveries"
 
@@ -78,7 +79,10 @@ class OpenRecoveries(GlobalSecondaryIndex["Recovery"]):  # type: ignore[no-untyp
 
 
 class Recovery(Row):
-    """`owner` works on the current step until `deadline` (epoch seconds); `version` makes every change a CAS."""
+    """`owner` works on the current step until `deadline` (epoch seconds); `version` makes every change a CAS.
+
+    `moved_by` is the invocation that wrote this version; `paged` is what people were last told about it.
+    """
 
     class Meta(TableMeta):
         pass
@@ -93,12 +97,25 @@ class Recovery(Row):
     opened_at = UnicodeAttribute()
     step_at = UnicodeAttribute()
     version = NumberAttribute()
+    moved_by = UnicodeAttribute(null=True)
     owner = UnicodeAttribute(null=True)
     deadline = NumberAttribute(null=True)
     paged = UnicodeAttribute(null=True)
     closed_at = UnicodeAttribute(null=True)
     story = JsonAttribute(Story)
     open_marker = UnicodeAttribute(null=True)
+
+
+def open_recoveries() -> list[tuple[str, int]]:
+    """Target and epoch of recoveries that are probably open; read each record before acting on it.
+
+    Raises:
+        StateUnreachableError: DynamoDB did not answer.
+    """
+    try:
+        return [(str(row.target_id), int(row.epoch)) for row in Recovery.open.query(OPEN)]
+    except PynamoDBException as error:
+        raise StateUnreachableError(f"listing open recoveries: {error}") from error
 
 
 MODELS = (Recovery,)

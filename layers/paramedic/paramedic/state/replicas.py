@@ -5,7 +5,7 @@ from enum import StrEnum
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
 from paramedic.state.receipt import Receipt
-from paramedic.state.tables import JsonAttribute, Row, TableMeta
+from paramedic.state.tables import OptionalJsonAttribute, Row, TableMeta
 
 TABLE = "replicas"
 
@@ -33,7 +33,7 @@ class Replica(Row):
     status = UnicodeAttribute()
     operation = UnicodeAttribute()
     launched_at = UnicodeAttribute()
-    receipt = JsonAttribute(Receipt, null=True)
+    receipt = OptionalJsonAttribute(Receipt)
 
 
 MODELS = (Replica,)

@@ -124,13 +124,31 @@ class JsonAttribute[T: BaseModel](Attribute[T]):
 
     attr_type = STRING
 
-    def __init__(self, model: type[T], *, null: bool = False) -> None:
+    def __init__(self, model: type[T]) -> None:
         self._model = model
-        super().__init__(null=null)
+        super().__init__()
 
     def serialize(self, value: T) -> str:
         """JSON text of `value`."""
         return value.model_dump_json()
+
+    def deserialize(self, value: Any) -> T:
+        """The validated model; raises pydantic's ValidationError."""
+        return self._model.model_validate_json(value)
+
+
+class OptionalJsonAttribute[T: BaseModel](Attribute[T | None]):
+    """Like `JsonAttribute`, for attributes that may be absent: absent reads as None."""
+
+    attr_type = STRING
+
+    def __init__(self, model: type[T]) -> None:
+        self._model = model
+        super().__init__(null=True)
+
+    def serialize(self, value: T | None) -> str | None:
+        """JSON text of `value`."""
+        return None if value is None else value.model_dump_json()
 
     def deserialize(self, value: Any) -> T:
         """The validated model; raises pydantic's ValidationError."""

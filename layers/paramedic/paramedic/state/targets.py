@@ -6,7 +6,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
 
-from paramedic.state.tables import JsonAttribute, Row, TableMeta
+from paramedic.state.tables import OptionalJsonAttribute, Row, TableMeta
 
 TABLE = "targets"
 
@@ -83,7 +83,7 @@ class Target(Row):
     timeout_seconds = NumberAttribute(default_for_new=3)
     profile = UnicodeAttribute(null=True)
     paused = BooleanAttribute(default_for_new=False)
-    bad = JsonAttribute(BadPeriod, null=True)
+    bad = OptionalJsonAttribute(BadPeriod)
     bad_version = NumberAttribute(null=True)
 
 

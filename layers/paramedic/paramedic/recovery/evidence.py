@@ -1,0 +1,103 @@
+"""Looking again before acting: an event only says where to look.
+
+One probe, one heartbeat reading against the one the check stored (or two readings a stale period apart when there is
+none), and for timeouts a second signal from the host. No single signal relaunches anything.
+"""
+
+from paramedic.errors import ParamedicError
+from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest
+from paramedic.launchers.interface import Description, RunState
+from paramedic.recovery.gate import Evidence, Finding
+from paramedic.recovery.surroundings import Surroundings
+from paramedic.state.controllers import EPOCH, HEARTBEAT, ControllerEpoch, ControllerHeartbeat
+from paramedic.state.targets import Target, controller_id_of
+
+HUNG = "hung"
+"""The check's word for a target whose unbroken timeouts have lasted `hung_after`."""
+
+CPU_WATCH_SECONDS = 2.0
+"""Two looks this far apart tell a busy process from one that makes no progress."""
+
+
+def gather(target: Target, manual: bool, around: Surroundings) -> Evidence:
+    """What can be said about a controller right now.
+
+    Raises:
+        StateUnreachableError: DynamoDB did not answer; nothing can be concluded.
+    """
+    outcome = around.probe(probe_request(target))
+    if outcome.kind is OutcomeKind.OK:
+        return Evidence(finding=Finding.ALIVE, text="its health endpoint answers")
+    controller_id = controller_id_of(str(target.target_id))
+    if controller_id is None:
+        return Evidence(finding=Finding.UNCLEAR, text=f"probe: {outcome.kind}; only controllers have a heartbeat")
+    if _heartbeat_moves(controller_id, target, around):
+        return Evidence(finding=Finding.ALIVE, text=f"probe: {outcome.kind}, but its heartbeat moves (busy)")
+    return _judge(target, controller_id, outcome, manual, around)
+
+
+def probe_request(target: Target) -> ProbeRequest:
+    """One short look at the target."""
+    seconds = float(target.timeout_seconds)
+    return ProbeRequest(target_id=target.target_id, url=target.url, timeout_seconds=seconds, attempts=1)
+
+
+def _heartbeat_moves(controller_id: str, target: Target, around: Surroundings) -> bool:
+    before = target.bad.heartbeat_sequence if target.bad is not None else None
+    if before is None:
+        before = _sequence(controller_id)
+        around.clock.sleep(around.stale_seconds)
+    return _sequence(controller_id) != before
+
+
+def _sequence(controller_id: str) -> int | None:
+    row = ControllerHeartbeat.read(controller_id, HEARTBEAT)
+    return None if row is None else int(row.sequence)
+
+
+def _judge(target: Target, controller_id: str, outcome: ProbeOutcome, manual: bool, around: Surroundings) -> Evidence:
+    match outcome.kind:
+        case OutcomeKind.REFUSED:
+            return Evidence(finding=Finding.DEAD, text="connections are refused and its heartbeat stands still")
+        case OutcomeKind.NOT_PROBED | OutcomeKind.DNS | OutcomeKind.FORBIDDEN_ADDRESS:
+            return Evidence(finding=Finding.UNCLEAR, text=f"it could not be probed: {outcome.kind} {outcome.detail}")
+        case _:
+            lasted = manual or (target.bad is not None and target.bad.diagnosis == HUNG)
+            if not lasted:
+                text = f"probe: {outcome.kind}, heartbeat stands still, but not for long enough to be called hung"
+                return Evidence(finding=Finding.UNCLEAR, text=text)
+            return _second_signal(target, controller_id, outcome, around)
+
+
+def _second_signal(target: Target, controller_id: str, outcome: ProbeOutcome, around: Surroundings) -> Evidence:
+    seen = f"probe: {outcome.kind}, heartbeat stands still"
+    claimant = ControllerEpoch.read(controller_id, EPOCH)
+    if claimant is None or claimant.claimant is None or not target.profile:
+        return Evidence(finding=Finding.UNCLEAR, text=f"{seen}, and there is no process to ask its host about")
+    try:
+        launcher = around.profile(target.profile).launcher
+        first = launcher.describe(claimant.claimant)
+        if first.state is RunState.RUNNING:
+            around.clock.sleep(CPU_WATCH_SECONDS)
+            return _progress(seen, first, launcher.describe(claimant.claimant))
+    except ParamedicError as error:
+        return Evidence(finding=Finding.UNCLEAR, text=f"{seen}, and its host cannot be asked: {error}")
+    return _stopped(seen, first)
+
+
+def _stopped(seen: str, look: Description) -> Evidence:
+    match look.state:
+        case RunState.ABSENT:
+            return Evidence(finding=Finding.DEAD, text=f"{seen}, and its process is gone")
+        case RunState.SUSPENDED:
+            return Evidence(finding=Finding.HUNG, text=f"{seen}, and its process is suspended")
+        case _:
+            return Evidence(finding=Finding.UNCLEAR, text=f"{seen}, and its host cannot tell: {look.detail}")
+
+
+def _progress(seen: str, first: Description, second: Description) -> Evidence:
+    if second.state is not RunState.RUNNING:
+        return _stopped(seen, second)
+    if first.cpu_seconds is not None and first.cpu_seconds == second.cpu_seconds:
+        return Evidence(finding=Finding.HUNG, text=f"{seen}, and its process uses no CPU")
+    return Evidence(finding=Finding.UNCLEAR, text=f"{seen}, but its process is working")

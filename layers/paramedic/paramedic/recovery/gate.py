@@ -1,0 +1,139 @@
+"""Whether a recovery may be opened now. Pure: a table of the safety rules, each refusal with the way to lift it."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from paramedic.recovery.incident_rules import Blocked, IncidentState, NotYet, may_attempt
+from paramedic.state.targets import TargetMode
+
+
+class Switch(StrEnum):
+    """The global switch as read; `UNREADABLE` holds like `HOLD`."""
+
+    RUN = "run"
+    HOLD = "hold"
+    UNREADABLE = "unreadable"
+
+
+class Finding(StrEnum):
+    """What the evidence, gathered afresh, amounts to."""
+
+    DEAD = "dead"
+    HUNG = "hung"
+    ALIVE = "alive"
+    UNCLEAR = "unclear"
+
+
+class Evidence(BaseModel):
+    """`text` says what was seen, in one sentence."""
+
+    model_config = ConfigDict(frozen=True)
+
+    finding: Finding
+    text: str
+
+
+class GateInput(BaseModel):
+    """All that the gate looks at. `now` is a scheduled tick time, or the request's time when a person asks."""
+
+    model_config = ConfigDict(frozen=True)
+
+    now: datetime
+    manual: bool
+    switch: Switch
+    mode: TargetMode
+    paused: bool
+    profile: str | None
+    evidence: Evidence
+    incident: IncidentState
+
+
+class Reason(StrEnum):
+    """Why a recovery was refused."""
+
+    SWITCH = "switch"
+    NO_PROFILE = "no_profile"
+    NOT_DOWN = "not_down"
+    UNCLEAR = "unclear"
+    PAUSED = "paused"
+    OBSERVE = "observe"
+    ASK = "ask"
+    BACK_OFF = "back_off"
+    BLOCKED = "blocked"
+
+
+class Refusal(BaseModel):
+    """`lift` says what would let a recovery through."""
+
+    model_config = ConfigDict(frozen=True)
+
+    reason: Reason
+    text: str
+    lift: str
+
+    def sentence(self) -> str:
+        """Reason and remedy in one line."""
+        return f"{self.text}; {self.lift}"
+
+
+def refusal(given: GateInput) -> Refusal | None:
+    """Why no recovery may be opened, or None when one may. The first rule that refuses speaks."""
+    for rule in (_switch, _profile, _evidence, _by_itself):
+        found = rule(given)
+        if found is not None:
+            return found
+    return None
+
+
+def _switch(given: GateInput) -> Refusal | None:
+    if given.switch is Switch.RUN:
+        return None
+    text = f"the global switch is {given.switch.value}"
+    return Refusal(reason=Reason.SWITCH, text=text, lift="release it, or make it readable")
+
+
+def _profile(given: GateInput) -> Refusal | None:
+    if given.profile:
+        return None
+    text = "the target has no launcher profile"
+    return Refusal(reason=Reason.NO_PROFILE, text=text, lift="register it with a profile of the stack")
+
+
+def _evidence(given: GateInput) -> Refusal | None:
+    match given.evidence.finding:
+        case Finding.DEAD | Finding.HUNG:
+            return None
+        case Finding.ALIVE:
+            text = f"it is not down: {given.evidence.text}"
+            return Refusal(reason=Reason.NOT_DOWN, text=text, lift="nothing needs recovering")
+        case Finding.UNCLEAR:
+            text = f"the evidence is not enough: {given.evidence.text}"
+            return Refusal(reason=Reason.UNCLEAR, text=text, lift="it is looked at again every minute")
+
+
+def _by_itself(given: GateInput) -> Refusal | None:
+    if given.manual:
+        return None
+    if given.paused:
+        return Refusal(reason=Reason.PAUSED, text="the target is paused", lift="resume it, or recover by hand")
+    if given.mode is TargetMode.OBSERVE:
+        text = f"mode is observe; would have relaunched because {given.evidence.text}"
+        return Refusal(reason=Reason.OBSERVE, text=text, lift="set the mode to auto, or recover by hand")
+    if given.mode is TargetMode.ASK:
+        text = f"mode is ask; would relaunch because {given.evidence.text}"
+        return Refusal(reason=Reason.ASK, text=text, lift="recover by hand to approve")
+    return _flapping(given)
+
+
+def _flapping(given: GateInput) -> Refusal | None:
+    match may_attempt(given.incident, given.now):
+        case NotYet(until=until):
+            text = f"attempt {given.incident.attempts + 1} of this incident waits until {until:%H:%M:%SZ}"
+            return Refusal(reason=Reason.BACK_OFF, text=text, lift="wait, or recover by hand")
+        case Blocked(until=until):
+            text = f"{given.incident.attempts} attempts did not end this incident; blocked until {until:%H:%M:%SZ}"
+            return Refusal(reason=Reason.BLOCKED, text=text, lift="recover by hand once the cause is fixed")
+        case _:
+            return None

@@ -1,0 +1,166 @@
+"""Opening a recovery: re-read, gate, and the epoch transaction that counts the attempt."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from paramedic.clock import from_iso, to_iso
+from paramedic.recovery.gate import Evidence, GateInput, Refusal, Switch, refusal
+from paramedic.recovery.incident_rules import (
+    IncidentState,
+    after_automatic_attempt,
+    after_manual_attempt,
+    current_incident,
+)
+from paramedic.recovery.predecessors import predecessors_of
+from paramedic.recovery.records import STEP_SECONDS
+from paramedic.recovery.surroundings import Surroundings
+from paramedic.state.claims import open_epoch
+from paramedic.state.controllers import EPOCH, ControllerEpoch
+from paramedic.state.incidents import CURRENT_ITEM, GLOBAL_TARGET, SWITCH_ITEM, GlobalSwitch, Incident, SwitchState
+from paramedic.state.recoveries import OPEN, Entry, Recovery, Step, Story
+from paramedic.state.tables import InvalidRowError, StateUnreachableError
+from paramedic.state.targets import Target, TargetMode, controller_id_of
+from paramedic.state.transactions import Change, Update, transact
+
+
+@dataclass(frozen=True)
+class Opener:
+    """Who asks, why, and at what time by the clock that back-off counts in (ticks; a person's own time)."""
+
+    actor: str
+    reason: str
+    now: datetime
+    manual: bool
+    detected_at: str | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """Everything one decision to open is based on, as read."""
+
+    target: Target
+    current: ControllerEpoch
+    previous: Recovery | None
+    evidence: Evidence
+    incident: IncidentState
+    opener: Opener
+
+
+def read_switch() -> Switch:
+    """The global switch; whatever keeps it from being read holds."""
+    try:
+        row = GlobalSwitch.read(GLOBAL_TARGET, SWITCH_ITEM)
+    except (InvalidRowError, StateUnreachableError):
+        return Switch.UNREADABLE
+    if row is None:
+        return Switch.RUN
+    return Switch.RUN if row.state == SwitchState.RUN else Switch.HOLD
+
+
+def refuse(case: Case) -> Refusal | None:
+    """The gate's answer for this case."""
+    given = GateInput(
+        now=case.opener.now,
+        manual=case.opener.manual,
+        switch=read_switch(),
+        mode=TargetMode(case.target.mode),
+        paused=bool(case.target.paused),
+        profile=case.target.profile,
+        evidence=case.evidence,
+        incident=case.incident,
+    )
+    return refusal(given)
+
+
+def open_recovery(case: Case, around: Surroundings) -> int:
+    """Write the epoch transaction and return the new epoch.
+
+    Raises:
+        EpochMovedError: the epoch, its claim or the previous recovery moved since they were read.
+        StateUnreachableError: DynamoDB did not answer; the next look tells whether it was written.
+    """
+    successor = _record(case, around)
+    open_epoch(case.current, case.previous, successor, [_attempt(case)], around.clock)
+    return int(successor.epoch)
+
+
+def incident_of(target: Target, opener: Opener, around: Surroundings) -> IncidentState:
+    """The incident that a failure seen now belongs to."""
+    return current_incident(stored_incident(str(target.target_id)), opener.now, around.new_id())
+
+
+def stored_incident(target_id: str) -> IncidentState | None:
+    """The target's current incident as stored."""
+    row = Incident.read(target_id, CURRENT_ITEM)
+    if row is None:
+        return None
+    return IncidentState(
+        incident_id=row.incident_id,
+        attempts=int(row.attempts),
+        last_attempt_at=from_iso(row.last_attempt_at) if row.last_attempt_at else None,
+        last_success_at=from_iso(row.last_success_at) if row.last_success_at else None,
+    )
+
+
+def remember_refusal(case: Case, refused: Refusal, around: Surroundings) -> bool:
+    """Keep the reason with the incident, written only when it changed; True when it did."""
+    target_id = case.target.target_id
+    row = Incident.read(target_id, CURRENT_ITEM)
+    if row is not None and row.last_refusal == refused.reason.value:
+        return False
+    actions = (
+        Incident.incident_id.set(case.incident.incident_id),
+        Incident.attempts.set(case.incident.attempts),
+        Incident.last_refusal.set(refused.reason.value),
+        Incident.last_refusal_text.set(refused.sentence()),
+    )
+    transact([Update(Incident(target_id, CURRENT_ITEM), actions)], around.clock)
+    return True
+
+
+def _attempt(case: Case) -> Change:
+    count = after_manual_attempt if case.opener.manual else after_automatic_attempt
+    counted = count(case.incident, case.opener.now)
+    actions = (
+        Incident.incident_id.set(counted.incident_id),
+        Incident.attempts.set(counted.attempts),
+        Incident.last_attempt_at.set(to_iso(case.opener.now)),
+        Incident.last_refusal.remove(),
+        Incident.last_refusal_text.remove(),
+    )
+    return Update(Incident(case.target.target_id, CURRENT_ITEM), actions)
+
+
+def _record(case: Case, around: Surroundings) -> Recovery:
+    now = around.clock.now()
+    opened = f"opened by {case.opener.actor}: {case.evidence.text}"
+    story = Story(
+        actor=case.opener.actor,
+        reason=case.opener.reason,
+        manual=case.opener.manual,
+        diagnosis=case.evidence.finding,
+        evidence=case.evidence.text,
+        detected_at=case.opener.detected_at,
+        predecessors=predecessors_of(case.current, case.previous),
+        entries=(Entry(at=to_iso(now), step="gate", text=opened),),
+    )
+    return Recovery(
+        case.target.target_id,
+        int(case.current.epoch) + 1,
+        incident=case.incident.incident_id,
+        profile=case.target.profile,
+        step=Step.STOP,
+        opened_at=to_iso(now),
+        step_at=to_iso(now),
+        version=0,
+        owner=around.invocation,
+        deadline=int(now.timestamp()) + STEP_SECONDS,
+        story=story,
+        open_marker=OPEN,
+    )
+
+
+def read_epoch(target: Target) -> ControllerEpoch | None:
+    """The epoch item of a controller target; None for other targets and controllers that never started."""
+    controller_id = controller_id_of(str(target.target_id))
+    return None if controller_id is None else ControllerEpoch.read(controller_id, EPOCH)

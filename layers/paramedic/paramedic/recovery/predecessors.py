@@ -1,0 +1,26 @@
+"""Who must be gone before a successor starts. Pure."""
+
+from paramedic.state.controllers import ControllerEpoch
+from paramedic.state.recoveries import Predecessor, Recovery, Step
+
+
+def launch_key(target_id: str, epoch: int) -> str:
+    """The one key under which an epoch's workload is ever launched."""
+    return f"{target_id}/{epoch}"
+
+
+def predecessors_of(current: ControllerEpoch, previous: Recovery | None) -> tuple[Predecessor, ...]:
+    """Everything that may still act, given the epoch item and the recovery that opened it, as read.
+
+    A claimant could only claim once its own predecessors were confirmed gone, so it stands alone. An unclaimed epoch
+    leaves whatever its recovery launched, or, when it never got past stopping, whatever that one had still to stop.
+    """
+    epoch = int(current.epoch)
+    if current.claimed_by:
+        return (Predecessor(epoch=epoch, receipt=current.claimant),)
+    if previous is None:
+        return ()
+    if previous.step == Step.STOP:
+        return previous.story.predecessors
+    key = launch_key(str(previous.target_id), epoch)
+    return (Predecessor(epoch=epoch, receipt=previous.story.launched, launch_key=key),)

@@ -1,0 +1,148 @@
+"""The one path every trigger takes: re-read → gate → step → record."""
+
+from paramedic.clock import from_iso
+from paramedic.errors import InvalidInputError
+from paramedic.health.events import ControllerFailed
+from paramedic.recovery import records
+from paramedic.recovery.driving import drive
+from paramedic.recovery.evidence import gather
+from paramedic.recovery.gate import Reason, Refusal
+from paramedic.recovery.messages import ManualRecover, Reply, Status
+from paramedic.recovery.opening import (
+    Case,
+    Opener,
+    incident_of,
+    open_recovery,
+    read_epoch,
+    refuse,
+    remember_refusal,
+)
+from paramedic.recovery.surroundings import Surroundings
+from paramedic.state.claims import EpochMovedError
+from paramedic.state.controllers import ControllerEpoch
+from paramedic.state.recoveries import Recovery, Step, open_recoveries
+from paramedic.state.tables import InvalidRowError, StateUnreachableError
+from paramedic.state.targets import Target, bucket_of
+
+_STATUS = {
+    Step.DONE: Status.RECOVERED,
+    Step.FAILED: Status.FAILED,
+    Step.SUPERSEDED: Status.SUPERSEDED,
+}
+
+
+class UnknownTargetError(InvalidInputError):
+    """No such target is registered."""
+
+
+def on_event(event: ControllerFailed, around: Surroundings) -> Reply:
+    """A check found a controller bad. The event is only a hint: everything is read again.
+
+    Raises:
+        StateUnreachableError: DynamoDB did not answer; the queue delivers the event again.
+    """
+    target = _read_target(event.target_id)
+    if target is None:
+        return _refused(event.target_id, "it is not registered any more")
+    if target.bad is None:
+        return _refused(event.target_id, "it has recovered meanwhile")
+    opener = Opener(
+        actor="health_check",
+        reason=event.sentence,
+        now=from_iso(event.tick),
+        manual=False,
+        detected_at=event.decided_at,
+    )
+    return _recover(target, opener, around)
+
+
+def by_hand(request: ManualRecover, around: Surroundings) -> Reply:
+    """A person asks. Block, back-off and mode are ignored; evidence, fences and the switch are not.
+
+    Raises:
+        UnknownTargetError: no such target.
+        StateUnreachableError: DynamoDB did not answer; ask again.
+    """
+    target = _read_target(request.target)
+    if target is None:
+        raise UnknownTargetError("target", request.target, "is not registered; `paramedic status` lists what is")
+    opener = Opener(actor=request.actor, reason=request.reason, now=around.clock.now(), manual=True)
+    return _recover(target, opener, around)
+
+
+def sweep(around: Surroundings) -> list[Reply]:
+    """Take every unfinished recovery further, whoever began it.
+
+    Raises:
+        StateUnreachableError: DynamoDB did not answer; the next sweep goes on.
+    """
+    return [_sweep_one(target_id, epoch, around) for target_id, epoch in open_recoveries()]
+
+
+def _sweep_one(target_id: str, epoch: int, around: Surroundings) -> Reply:
+    try:
+        return _resume(records.read_recovery(target_id, epoch), around)
+    except (InvalidRowError, StateUnreachableError) as error:
+        # One record that cannot be read must not keep the others from being finished.
+        return Reply(status=Status.FAILED, message=str(error), target=target_id, epoch=epoch)
+
+
+def _recover(target: Target, opener: Opener, around: Surroundings) -> Reply:
+    current = read_epoch(target)
+    if current is None:
+        return _refused(str(target.target_id), "it has no epoch: only controllers that have started can be recovered")
+    previous = Recovery.read(target.target_id, int(current.epoch))
+    if previous is not None and records.is_open(previous):
+        return _resume(previous, around)
+    return _open(target, current, previous, opener, around)
+
+
+def _open(
+    target: Target, current: ControllerEpoch, previous: Recovery | None, opener: Opener, around: Surroundings
+) -> Reply:
+    evidence = gather(target, opener.manual, around)
+    incident = incident_of(target, opener, around)
+    case = Case(target, current, previous, evidence, incident, opener)
+    refused = refuse(case)
+    if refused is not None:
+        return _remember(case, refused, around)
+    try:
+        epoch = open_recovery(case, around)
+    except EpochMovedError as error:
+        return Reply(status=Status.RECOVERING, message=f"someone else was first: {error}", target=target.target_id)
+    around.page(f"Recovering {target.target_id}", f"epoch {epoch}, asked for by {opener.actor}: {evidence.text}")
+    return _resume(records.read_recovery(str(target.target_id), epoch), around)
+
+
+def _resume(recovery: Recovery, around: Surroundings) -> Reply:
+    if not records.is_open(recovery):
+        return _reply(recovery)
+    try:
+        return _reply(drive(recovery, around))
+    except records.LostStepError as error:
+        return Reply(status=Status.RECOVERING, message=str(error), target=recovery.target_id, epoch=int(recovery.epoch))
+
+
+def _remember(case: Case, refused: Refusal, around: Surroundings) -> Reply:
+    news = remember_refusal(case, refused, around) if refused.reason is not Reason.NOT_DOWN else False
+    if news and refused.reason in (Reason.BLOCKED, Reason.SWITCH, Reason.NO_PROFILE, Reason.ASK):
+        around.page(f"{case.target.target_id} is down and not being recovered", refused.sentence())
+    return _refused(str(case.target.target_id), refused.sentence())
+
+
+def _read_target(target_id: str) -> Target | None:
+    return Target.read(bucket_of(target_id), target_id)
+
+
+def _refused(target_id: str, why: str) -> Reply:
+    return Reply(status=Status.REFUSED, message=f"{target_id}: {why}", target=target_id)
+
+
+def _reply(recovery: Recovery) -> Reply:
+    last = recovery.story.entries[-1].text if recovery.story.entries else "just opened"
+    return Reply(
+        status=_STATUS.get(Step(recovery.step), Status.RECOVERING),
+        message=f"{recovery.target_id} epoch {recovery.epoch}, {recovery.step}: {last}",
+        target=recovery.target_id,
+        epoch=int(recovery.epoch),
+    )

@@ -1,0 +1,35 @@
+"""Everything a recovery touches outside DynamoDB, handed in so that tests can stand in its place."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from paramedic.clock import Clock
+from paramedic.health.outcomes import ProbeOutcome, ProbeRequest
+from paramedic.launchers.interface import Launch, Launcher
+
+
+@dataclass(frozen=True)
+class LaunchPlan:
+    """How a profile runs a workload: `request` is all but what names this one attempt."""
+
+    launcher: Launcher
+    request: Callable[[str, str, int, str], Launch]
+    verify_seconds: float
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """`profile` raises LauncherError or ParamedicError when it cannot be used here; `page` tells people once.
+
+    `invocation` names this run: it owns the steps it works on.
+    """
+
+    clock: Clock
+    new_id: Callable[[], str]
+    invocation: str
+    probe: Callable[[ProbeRequest], ProbeOutcome]
+    profile: Callable[[str], LaunchPlan]
+    page: Callable[[str, str], None]
+    stale_seconds: float
+    verify_seconds_per_invocation: float = 20.0
+    poll_seconds: float = 0.1

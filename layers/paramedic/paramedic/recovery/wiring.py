@@ -1,0 +1,65 @@
+"""Puts a recovery's real surroundings together: system clock, prober, the stack's launcher profiles."""
+
+import asyncio
+import random
+import uuid
+from collections.abc import Callable, Mapping
+from functools import cache
+
+from paramedic.clock import SystemClock
+from paramedic.health.addresses import AddressGuard
+from paramedic.health.engine import probe_all
+from paramedic.health.outcomes import ProbeBatch, ProbeOutcome, ProbeRequest
+from paramedic.launchers.interface import Launch
+from paramedic.launchers.profiles import LauncherProfile, launch_request, make_launcher, profile_named
+from paramedic.recovery.surroundings import LaunchPlan, Surroundings
+from paramedic.state.targets import controller_id_of
+
+
+def make_surroundings(
+    *,
+    guard: AddressGuard,
+    profiles: Mapping[str, LauncherProfile],
+    page: Callable[[str, str], None],
+    stale_seconds: float,
+) -> Surroundings:
+    """Surroundings for one invocation, which owns the steps it works on under a fresh name."""
+    return Surroundings(
+        clock=SystemClock(),
+        new_id=lambda: uuid.uuid4().hex,
+        invocation=uuid.uuid4().hex,
+        probe=prober(guard),
+        profile=planner(profiles),
+        page=page,
+        stale_seconds=stale_seconds,
+    )
+
+
+def prober(guard: AddressGuard) -> Callable[[ProbeRequest], ProbeOutcome]:
+    """One probe at a time, by the same engine and address guard as the fleet's."""
+
+    def probe(request: ProbeRequest) -> ProbeOutcome:
+        report = asyncio.run(probe_all(ProbeBatch(targets=(request,)), guard=guard, rng=random.Random()))
+        return report.outcomes[0]
+
+    return probe
+
+
+def planner(profiles: Mapping[str, LauncherProfile]) -> Callable[[str], LaunchPlan]:
+    """Looks a profile up by name and makes its launcher, once."""
+
+    @cache
+    def plan(name: str) -> LaunchPlan:
+        profile = profile_named(profiles, name)
+        return LaunchPlan(make_launcher(profile), _requester(profile), profile.verify_seconds)
+
+    return plan
+
+
+def _requester(profile: LauncherProfile) -> Callable[[str, str, int, str], Launch]:
+    def request(workload: str, scope: str, epoch: int, key: str) -> Launch:
+        launch = launch_request(profile, workload=workload, scope=scope, epoch=epoch, key=key)
+        named = {"PARAMEDIC_CONTROLLER_ID": controller_id_of(workload) or ""}
+        return launch.model_copy(update={"environment": {**launch.environment, **named}})
+
+    return request
