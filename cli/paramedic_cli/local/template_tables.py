@@ -1,0 +1,57 @@
+"""The template's tables alone, created straight on an endpoint: all that tests of the state layer need."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+from paramedic_cli.local.clients import client
+
+_TABLE_TYPE = "AWS::DynamoDB::Table"
+_STACK_PREFIX = "${AWS::StackName}-"
+_PASSED_ON = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
+
+
+class TemplateLoader(yaml.SafeLoader):
+    """Reads CloudFormation's short intrinsics: `!Ref X` as {"Ref": X}, `!Sub s` as {"Fn::Sub": s}, and so on."""
+
+
+def _intrinsic(loader: TemplateLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    if isinstance(node, yaml.MappingNode):
+        argument: Any = loader.construct_mapping(node, deep=True)
+    elif isinstance(node, yaml.SequenceNode):
+        argument = loader.construct_sequence(node, deep=True)
+    else:
+        argument = loader.construct_scalar(cast(yaml.ScalarNode, node))
+        if suffix == "GetAtt":
+            argument = argument.split(".", 1)
+    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": argument}
+
+
+TemplateLoader.add_multi_constructor("!", _intrinsic)
+
+
+def read_template(path: Path) -> dict[str, Any]:
+    """The template as plain data, intrinsics in their long form."""
+    return cast(dict[str, Any], yaml.load(path.read_text(), Loader=TemplateLoader))  # noqa: S506
+
+
+def table_definitions(template: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """CreateTable arguments by the tables' names without prefix."""
+    definitions = {}
+    for resource in template["Resources"].values():
+        if resource["Type"] == _TABLE_TYPE:
+            properties = resource["Properties"]
+            name = properties["TableName"]["Fn::Sub"].removeprefix(_STACK_PREFIX)
+            definitions[name] = {key: properties[key] for key in _PASSED_ON if key in properties}
+    return definitions
+
+
+def create_tables(template: Path, environment: Mapping[str, str], prefix: str) -> list[str]:
+    """Create every table of the template as `<prefix><name>` where `environment` points; returns their names."""
+    dynamodb = client("dynamodb", environment)
+    definitions = table_definitions(read_template(template))
+    for name, definition in definitions.items():
+        dynamodb.create_table(TableName=f"{prefix}{name}", **definition)
+    return [f"{prefix}{name}" for name in definitions]

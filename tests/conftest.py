@@ -1,0 +1,44 @@
+"""What tests share: an embedded DynamoDB, tables of one's own, and the whole deployed stack."""
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from paramedic_cli.local.emulator import Emulator, start_emulator
+from paramedic_cli.local.project import project_root
+from paramedic_cli.local.stack import LocalStack, start
+from paramedic_cli.local.template_tables import create_tables
+
+
+@pytest.fixture(scope="session")
+def dynamodb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """An embedded AWS without a stack, shared by the whole run; it dies with it, however the run ends."""
+    with start_emulator(tmp_path_factory.mktemp("dynamodb")) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def table_prefix(dynamodb: Emulator, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The prefix of the template's tables, created afresh for this test; the environment points at them."""
+    prefix = f"t{uuid.uuid4().hex[:12]}-"
+    create_tables(project_root() / "template.yaml", dynamodb.environment, prefix)
+    for name, value in {**dynamodb.environment, "TABLE_PREFIX": prefix}.items():
+        monkeypatch.setenv(name, value)
+    return prefix
+
+
+@pytest.fixture(scope="session")
+def deployed_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """The whole stack, really built and deployed by sam, shared by the run.
+
+    Its schedules are off, so that tests send the ticks; its times are short; loopback may be probed.
+    """
+    parameters = {
+        "AllowedCidrs": "127.0.0.0/8",
+        "HungAfterSeconds": "5",
+        "ScheduleState": "DISABLED",
+        "StaleSeconds": "10",
+    }
+    with start(tmp_path_factory.mktemp("stack"), parameters=parameters) as stack:
+        yield stack
