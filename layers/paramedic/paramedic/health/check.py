@@ -1,0 +1,183 @@
+"""One check of a group of targets: read, probe, look at heartbeats, judge, record, announce.
+
+A healthy target that was healthy before costs one read and no write.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from paramedic.clock import Clock
+from paramedic.health.bad_periods import JudgedElsewhereError, store_bad_period
+from paramedic.health.check_messages import CheckMessage
+from paramedic.health.checked_target import CheckedTarget, checked_target
+from paramedic.health.events import BusEntry, EventPublisher, HealthEvent
+from paramedic.health.heartbeat_watch import NOT_WATCHED, HeartbeatReading, watch_heartbeats
+from paramedic.health.outcomes import ProbeOutcome
+from paramedic.health.probing import Prober
+from paramedic.health.readable_rows import read_readable
+from paramedic.health.ticks import is_late
+from paramedic.health.transitions import Observation, Transition, transition
+from paramedic.health.verdict import Verdict, has_failed
+from paramedic.state.tables import InvalidRowError, StateUnreachableError
+from paramedic.state.targets import BadPeriod, Target
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class CheckSummary:
+    """What one message came to."""
+
+    checked: int = 0
+    down: int = 0
+    unknown: int = 0
+    failed_invocations: int = 0
+    late: int = 0
+    invalid_rows: int = 0
+
+    def counts(self) -> Mapping[str, int]:
+        """The same by metric name."""
+        return {
+            "TargetsChecked": self.checked,
+            "TargetsDown": self.down,
+            "TargetsUnknown": self.unknown,
+            "ProbeInvocationsFailed": self.failed_invocations,
+            "LateTicksDropped": self.late,
+            "InvalidRows": self.invalid_rows,
+        }
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One target, what was seen of it and what follows."""
+
+    target: CheckedTarget
+    seen: Observation
+    step: Transition
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """Checks groups of targets. Safe to repeat, to run late and to run twice at once."""
+
+    prober: Prober
+    publisher: EventPublisher
+    clock: Clock
+    new_id: Callable[[], str]
+    stale_seconds: float
+    hung_after_seconds: float
+
+    def run(self, message: CheckMessage) -> CheckSummary:
+        """Check the targets of `message`, unless it is late.
+
+        Raises:
+            InvalidInputError: the tick lies in the future.
+            StateUnreachableError: the targets could not be read; nothing was judged.
+        """
+        if is_late(message.tick, self.clock.now()):
+            LOG.warning("tick %s is late; buckets %s are left to the next one", message.tick, message.buckets)
+            return CheckSummary(late=1)
+        targets, invalid = _read_targets(message.buckets)
+        probed = self.prober.probe([target.request for target in targets])
+        heartbeats = self._watch(targets, probed.outcomes)
+        judged = [self._judge(target, message.tick, probed.outcomes, heartbeats) for target in targets]
+        self._announce([each for each in judged if _recorded(each)])
+        verdicts = [each.step.diagnosis.verdict for each in judged]
+        return CheckSummary(
+            checked=len(targets),
+            down=verdicts.count(Verdict.DOWN),
+            unknown=verdicts.count(Verdict.UNKNOWN),
+            failed_invocations=probed.failed_invocations,
+            invalid_rows=invalid,
+        )
+
+    def _watch(
+        self, targets: Sequence[CheckedTarget], outcomes: Mapping[str, ProbeOutcome]
+    ) -> Mapping[str, HeartbeatReading]:
+        failing = [t.controller_id for t in targets if t.controller_id and has_failed(outcomes[t.row.target_id].kind)]
+        return watch_heartbeats(failing, self.clock, self.stale_seconds)
+
+    def _judge(
+        self,
+        target: CheckedTarget,
+        tick: datetime,
+        outcomes: Mapping[str, ProbeOutcome],
+        heartbeats: Mapping[str, HeartbeatReading],
+    ) -> Judged:
+        heartbeat = heartbeats.get(target.controller_id or "", NOT_WATCHED)
+        seen = Observation(tick, outcomes[target.row.target_id], heartbeat)
+        step = transition(target.row.bad, seen, hung_after_seconds=self.hung_after_seconds, event_id=self.new_id())
+        return Judged(target, seen, step)
+
+    def _announce(self, judged: Sequence[Judged]) -> None:
+        entries = [entry for each in judged if (entry := _entry(each)) is not None]
+        accepted = self.publisher.publish(entries)
+        for each in judged:
+            bad = each.step.bad
+            if bad is not None and each.step.announce and bad.unpublished and bad.event_id in accepted:
+                settled = None if bad.verdict == Verdict.HEALTHY else bad.model_copy(update={"unpublished": None})
+                _store(each.target, settled)
+
+
+def _read_targets(buckets: Sequence[int]) -> tuple[Sequence[CheckedTarget], int]:
+    targets = []
+    invalid = 0
+    for bucket in buckets:
+        readable = read_readable(Target, bucket, "target_id")
+        invalid += len(readable.invalid)
+        for row in readable.rows:
+            if row.paused:
+                continue
+            try:
+                targets.append(checked_target(row))
+            except InvalidRowError as error:
+                LOG.warning("target %s is skipped: %s", row.target_id, error)
+                invalid += 1
+    return targets, invalid
+
+
+def _recorded(judged: Judged) -> bool:
+    if not judged.step.changed:
+        return True
+    LOG.info("%s: %s", judged.target.row.target_id, judged.step.diagnosis.sentence)
+    return _store(judged.target, judged.step.bad)
+
+
+def _store(target: CheckedTarget, bad: BadPeriod | None) -> bool:
+    try:
+        store_bad_period(target.row, bad)
+    except (JudgedElsewhereError, StateUnreachableError) as error:
+        # The next tick sees the target again and finds whatever is stored by then.
+        LOG.warning("verdict of %s is not stored: %s", target.row.target_id, error)
+        return False
+    return True
+
+
+def _entry(judged: Judged) -> BusEntry | None:
+    target, seen, step = judged.target, judged.seen, judged.step
+    if step.announce is None or step.bad is None:
+        return None
+    event = HealthEvent.model_validate(
+        {
+            "event_id": step.bad.event_id,
+            "target_id": target.row.target_id,
+            "kind": target.kind,
+            "tick": seen.tick,
+            "verdict": step.diagnosis.verdict,
+            "diagnosis": step.diagnosis.name,
+            "cures": step.diagnosis.cures,
+            "needs_host_signal": step.diagnosis.needs_host_signal,
+            "severity": step.diagnosis.severity,
+            "sentence": f"{target.row.target_id}: {step.diagnosis.sentence}",
+            "since": step.bad.since,
+            "outcome": seen.outcome.kind,
+            "detail": step.bad.detail,
+            "heartbeat": seen.heartbeat.state,
+            "heartbeat_sequence": seen.heartbeat.sequence,
+            "mode": target.mode,
+            "profile": target.row.profile,
+        }
+    )
+    return BusEntry(step.announce, event)

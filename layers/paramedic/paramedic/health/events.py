@@ -1,0 +1,119 @@
+"""The events health checks put on the bus. They are hints: whoever receives one re-reads state before acting."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import batched
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import BaseModel, ConfigDict, Field
+
+from paramedic.errors import InvalidInputError
+from paramedic.health.diagnosis import DiagnosisName, Heartbeat, Severity
+from paramedic.health.outcomes import OutcomeKind
+from paramedic.health.ticks import Tick
+from paramedic.health.transitions import DetailType
+from paramedic.health.verdict import Verdict
+from paramedic.state.targets import TargetKind, TargetMode, controller_id_of
+from paramedic.validation import validated
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
+
+LOG = logging.getLogger(__name__)
+
+SOURCE = "paramedic"
+SCHEMA = 1
+ENTRIES_PER_CALL = 10
+
+CURABLE = (DiagnosisName.DEAD, DiagnosisName.HUNG)
+
+
+class HealthEvent(BaseModel):
+    """The detail of every health event.
+
+    `event_id` names one finding: an event repeated for it, at a later `tick`, carries the same id. `since` is the
+    first tick of the bad period; `mode` is the target's at `tick` and only a hint for the gate.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, serialize_by_alias=True)
+
+    schema_number: int = Field(default=SCHEMA, ge=1, alias="schema")
+    event_id: str = Field(min_length=1)
+    target_id: str = Field(min_length=1)
+    kind: TargetKind
+    tick: Tick
+    verdict: Verdict
+    diagnosis: DiagnosisName
+    cures: bool
+    needs_host_signal: bool
+    severity: Severity
+    sentence: str
+    since: Tick
+    outcome: OutcomeKind
+    detail: str = ""
+    heartbeat: Heartbeat
+    heartbeat_sequence: int | None = None
+    mode: TargetMode
+    profile: str | None = None
+
+
+@dataclass(frozen=True)
+class BusEntry:
+    """One event to publish."""
+
+    detail_type: DetailType
+    event: HealthEvent
+
+
+def parse_controller_failed(detail: Mapping[str, Any]) -> HealthEvent:
+    """The detail of a "Controller Failed" event.
+
+    Raises:
+        InvalidInputError: malformed, or not about a controller that a relaunch cures.
+    """
+    event = validated(HealthEvent, detail, "detail")
+    if event.kind is not TargetKind.CONTROLLER or controller_id_of(event.target_id) is None:
+        raise InvalidInputError("detail.target_id", event.target_id, "is not a controller")
+    if event.diagnosis not in CURABLE:
+        raise InvalidInputError("detail.diagnosis", event.diagnosis.value, f"must be one of {', '.join(CURABLE)}")
+    return event
+
+
+class EventPublisher:
+    """Puts events on one bus."""
+
+    def __init__(self, client: EventBridgeClient, bus_name: str) -> None:
+        self._client = client
+        self._bus_name = bus_name
+
+    def publish(self, entries: Sequence[BusEntry]) -> frozenset[str]:
+        """The ids of the events the bus has accepted; the others are logged, and are the caller's to send again."""
+        accepted: set[str] = set()
+        for batch in batched(entries, ENTRIES_PER_CALL, strict=False):
+            accepted |= self._publish(batch)
+        return frozenset(accepted)
+
+    def _publish(self, batch: Sequence[BusEntry]) -> set[str]:
+        try:
+            results = self._client.put_events(Entries=[self._entry(entry) for entry in batch])["Entries"]
+        except (ClientError, BotoCoreError) as error:
+            LOG.warning("bus %s took none of %d events: %s", self._bus_name, len(batch), error)
+            return set()
+        accepted = set()
+        for entry, result in zip(batch, results, strict=True):
+            if "ErrorCode" in result:
+                LOG.warning("bus %s refused event %s: %s", self._bus_name, entry.event.event_id, result)
+            else:
+                accepted.add(entry.event.event_id)
+        return accepted
+
+    def _entry(self, entry: BusEntry) -> PutEventsRequestEntryTypeDef:
+        return {
+            "Source": SOURCE,
+            "DetailType": entry.detail_type.value,
+            "Detail": entry.event.model_dump_json(),
+            "EventBusName": self._bus_name,
+        }

@@ -1,0 +1,90 @@
+"""Has targets probed by the `health_probe` function, all groups of them at once."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import batched
+from typing import TYPE_CHECKING, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import ValidationError
+
+from paramedic.errors import ParamedicError
+from paramedic.health.outcomes import OutcomeKind, ProbeBatch, ProbeOutcome, ProbeReport, ProbeRequest
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+LOG = logging.getLogger(__name__)
+
+TARGETS_PER_INVOCATION = 100
+INVOCATIONS_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class Probed:
+    """Exactly one outcome for each target asked, and how many invocations of the prober failed."""
+
+    outcomes: Mapping[str, ProbeOutcome]
+    failed_invocations: int = 0
+
+
+class Prober(Protocol):
+    """Whatever can probe."""
+
+    def probe(self, requests: Sequence[ProbeRequest]) -> Probed:
+        """Probe all `requests`; what could not be probed is NOT_PROBED, never an error."""
+
+
+class ProbeInvocationError(ParamedicError):
+    """One invocation of the prober gave no usable report."""
+
+
+class LambdaProber:
+    """Probes by invoking a function synchronously. `client` must not retry, or its time-outs add up."""
+
+    def __init__(self, client: LambdaClient, function_name: str) -> None:
+        self._client = client
+        self._function_name = function_name
+
+    def probe(self, requests: Sequence[ProbeRequest]) -> Probed:
+        """Probe all `requests` in as many parallel invocations as they need."""
+        groups = list(batched(requests, TARGETS_PER_INVOCATION, strict=False))
+        if not groups:
+            return Probed({})
+        with ThreadPoolExecutor(max_workers=min(INVOCATIONS_AT_ONCE, len(groups))) as invokers:
+            parts = list(invokers.map(self._probe, groups))
+        outcomes: dict[str, ProbeOutcome] = {}
+        for part in parts:
+            outcomes.update(part.outcomes)
+        return Probed(outcomes, sum(part.failed_invocations for part in parts))
+
+    def _probe(self, group: Sequence[ProbeRequest]) -> Probed:
+        try:
+            report = self._invoke(ProbeBatch(targets=tuple(group)))
+        except ProbeInvocationError as error:
+            LOG.error("%d targets were not probed: %s", len(group), error)  # noqa: TRY400 -- expected, says all
+            return Probed({request.target_id: _not_probed(request, str(error)) for request in group}, 1)
+        reported = {outcome.target_id: outcome for outcome in report.outcomes}
+        missing = "the prober reported nothing for this target"
+        return Probed({r.target_id: reported.get(r.target_id) or _not_probed(r, missing) for r in group})
+
+    def _invoke(self, batch: ProbeBatch) -> ProbeReport:
+        try:
+            response = self._client.invoke(
+                FunctionName=self._function_name, InvocationType="RequestResponse", Payload=batch.model_dump_json()
+            )
+            payload = response["Payload"].read()
+        except (ClientError, BotoCoreError) as error:
+            raise ProbeInvocationError(f"invoking {self._function_name}: {error}") from error
+        if response.get("FunctionError"):
+            raise ProbeInvocationError(f"{self._function_name} failed: {payload[:300]!r}")
+        try:
+            return ProbeReport.model_validate_json(payload)
+        except ValidationError as error:
+            raise ProbeInvocationError(f"{self._function_name} answered something else: {error}") from error
+
+
+def _not_probed(request: ProbeRequest, detail: str) -> ProbeOutcome:
+    return ProbeOutcome(target_id=request.target_id, kind=OutcomeKind.NOT_PROBED, detail=detail, attempts=0)

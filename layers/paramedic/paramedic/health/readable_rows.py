@@ -1,0 +1,43 @@
+"""Reads a partition in which one malformed row must not hide the others."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+from pynamodb.exceptions import AttributeDeserializationError, PynamoDBException
+
+from paramedic.state.tables import InvalidRowError, Row, StateUnreachableError
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Readable[R: Row]:
+    """The rows this release understands, and the range keys of those it does not."""
+
+    rows: Sequence[R]
+    invalid: Sequence[str]
+
+
+def read_readable[R: Row](model: type[R], hash_key: object, range_name: str) -> Readable[R]:
+    """Every row of a partition, strongly consistent; malformed ones are logged and named, not raised.
+
+    Raises:
+        StateUnreachableError: DynamoDB did not answer.
+    """
+    rows: list[R] = []
+    invalid: list[str] = []
+    try:
+        # Page by page: the raw item still has its key when the row cannot be built from it.
+        for page in model.query(hash_key, consistent_read=True).page_iter:
+            for item in page["Items"]:
+                try:
+                    rows.append(model.checked(model.from_raw_data(item)))
+                except (AttributeDeserializationError, ValidationError, InvalidRowError) as error:
+                    key = str(item[range_name]["S"])
+                    LOG.warning("%s[%s, %s] is skipped: %s", model.Meta.table_name, hash_key, key, error)
+                    invalid.append(key)
+    except PynamoDBException as error:
+        raise StateUnreachableError(f"querying {model.Meta.table_name}[{hash_key}]: {error}") from error
+    return Readable(rows, invalid)

@@ -1,0 +1,41 @@
+"""Scheduled tick times: read from messages, and too old or too new to act on."""
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from pydantic import BeforeValidator, PlainSerializer
+
+from paramedic.clock import from_iso, to_iso
+from paramedic.errors import InvalidInputError
+
+LATE_AFTER = timedelta(seconds=90)
+"""An older tick is dropped: the next one is due or done."""
+
+UNBROKEN_WITHIN = timedelta(seconds=90)
+"""Two observations further apart than this leave room for a tick that saw something else."""
+
+AHEAD_AT_MOST = timedelta(minutes=5)
+"""A tick from further ahead is a mistake; recorded, it would make every true tick after it look late."""
+
+
+def _parsed(value: object) -> datetime:
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value
+    if not isinstance(value, str):
+        raise ValueError("must be an ISO 8601 time with an offset, such as 2026-11-22T11:15:00Z")  # noqa: TRY004 -- pydantic reports ValueError with the field's path
+    return from_iso(value)
+
+
+type Tick = Annotated[datetime, BeforeValidator(_parsed), PlainSerializer(to_iso)]
+"""A scheduled tick time; ISO 8601 text in messages."""
+
+
+def is_late(tick: datetime, now: datetime) -> bool:
+    """Whether `tick` is too old to act on.
+
+    Raises:
+        InvalidInputError: it lies in the future.
+    """
+    if tick - now > AHEAD_AT_MOST:
+        raise InvalidInputError("tick", to_iso(tick), f"is in the future of {to_iso(now)}; send the scheduled time")
+    return now - tick > LATE_AFTER

@@ -1,0 +1,164 @@
+"""From what was recorded of a target and what is seen now to what is recorded next and who is told.
+
+Pure and level-triggered: the same observation twice changes nothing the second time, and an older tick never undoes
+a newer one. Unknown announces nothing and starts every count anew.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from paramedic.clock import from_iso, to_iso
+from paramedic.health.diagnosis import Diagnosis, DiagnosisName, Heartbeat, Symptoms, diagnose
+from paramedic.health.heartbeat_watch import HeartbeatReading
+from paramedic.health.outcomes import OutcomeKind, ProbeOutcome
+from paramedic.health.ticks import UNBROKEN_WITHIN
+from paramedic.health.verdict import Verdict
+from paramedic.state.targets import BadPeriod
+
+LONGEST_DETAIL = 500
+
+
+class DetailType(StrEnum):
+    """What the bus is told."""
+
+    CONTROLLER_FAILED = "Controller Failed"
+    TARGET_DOWN = "Target Down"
+    TARGET_RECOVERED = "Target Recovered"
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One target at one scheduled tick."""
+
+    tick: datetime
+    outcome: ProbeOutcome
+    heartbeat: HeartbeatReading
+
+
+@dataclass(frozen=True)
+class Transition:
+    """`bad` is what is to be stored (None: nothing), written only when `changed`; `announce` is published after it."""
+
+    diagnosis: Diagnosis
+    bad: BadPeriod | None
+    changed: bool = False
+    announce: DetailType | None = None
+
+
+def transition(
+    recorded: BadPeriod | None, seen: Observation, *, hung_after_seconds: float, event_id: str
+) -> Transition:
+    """What follows from `seen`; `event_id` is used if there is something new to announce."""
+    timeouts_since = _timeouts_since(recorded, seen)
+    lasted = (seen.tick - timeouts_since).total_seconds() if timeouts_since else 0.0
+    diagnosis = diagnose(Symptoms(seen.outcome.kind, seen.heartbeat.state, lasted), hung_after_seconds)
+    if recorded is not None and seen.tick < from_iso(recorded.last_tick):
+        return Transition(diagnosis, recorded)
+    match diagnosis.verdict:
+        case Verdict.UNKNOWN:
+            return _unknown(recorded, seen, diagnosis)
+        case Verdict.HEALTHY:
+            return _healthy(recorded, seen, diagnosis, event_id)
+        case _:
+            return _bad(recorded, seen, diagnosis, event_id, timeouts_since)
+
+
+def _timeouts_since(recorded: BadPeriod | None, seen: Observation) -> datetime | None:
+    still = seen.heartbeat.state in (Heartbeat.STALE, Heartbeat.NONE)
+    if seen.outcome.kind is not OutcomeKind.TIMEOUT or not still:
+        return None
+    if recorded is None or recorded.timeouts_since is None:
+        return seen.tick
+    # Once hung, nothing is written at each tick any more, so last_tick no longer tells of gaps.
+    unbroken = seen.tick - from_iso(recorded.last_tick) <= UNBROKEN_WITHIN
+    if unbroken or recorded.diagnosis == DiagnosisName.HUNG:
+        return from_iso(recorded.timeouts_since)
+    return seen.tick
+
+
+def _unknown(recorded: BadPeriod | None, seen: Observation, diagnosis: Diagnosis) -> Transition:
+    if recorded is None or recorded.timeouts_since is None:
+        return Transition(diagnosis, recorded)
+    counted_anew = {
+        "verdict": Verdict.SUSPECT.value,
+        "diagnosis": DiagnosisName.SUSPECT.value,
+        "last_tick": to_iso(seen.tick),
+        "timeouts_since": None,
+        "unpublished": None,
+    }
+    return Transition(diagnosis, recorded.model_copy(update=counted_anew), changed=True)
+
+
+def _healthy(recorded: BadPeriod | None, seen: Observation, diagnosis: Diagnosis, event_id: str) -> Transition:
+    if recorded is None:
+        return Transition(diagnosis, None)
+    if recorded.verdict == Verdict.HEALTHY and recorded.unpublished:
+        return Transition(diagnosis, recorded, announce=DetailType(recorded.unpublished))
+    if recorded.verdict == Verdict.HEALTHY or not recorded.event_id:
+        return Transition(diagnosis, None, changed=True)
+    announce = DetailType.TARGET_RECOVERED
+    bad = _period(seen, diagnosis, event_id, announce, since=recorded.since)
+    return Transition(diagnosis, bad, changed=True, announce=announce)
+
+
+def _bad(
+    recorded: BadPeriod | None,
+    seen: Observation,
+    diagnosis: Diagnosis,
+    event_id: str,
+    timeouts_since: datetime | None,
+) -> Transition:
+    announce = _announcement(diagnosis)
+    if recorded is not None and recorded.diagnosis == diagnosis.name:
+        return _still_bad(recorded, seen, diagnosis, announce, timeouts_since)
+    in_period = recorded is not None and recorded.verdict != Verdict.HEALTHY
+    bad = _period(
+        seen,
+        diagnosis,
+        # Keeping the id of the last announcement, the row knows that recovery must be announced too.
+        event_id if announce else (recorded.event_id if recorded else ""),
+        announce,
+        since=recorded.since if recorded and in_period else to_iso(seen.tick),
+    )
+    bad = bad.model_copy(update={"timeouts_since": to_iso(timeouts_since) if timeouts_since else None})
+    return Transition(diagnosis, bad, changed=True, announce=announce)
+
+
+def _still_bad(
+    recorded: BadPeriod,
+    seen: Observation,
+    diagnosis: Diagnosis,
+    announce: DetailType | None,
+    timeouts_since: datetime | None,
+) -> Transition:
+    if diagnosis.name is DiagnosisName.SUSPECT and timeouts_since is not None:
+        # The few ticks until it is hung are recorded, or an unseen tick in between would count as a timeout.
+        counting = {"last_tick": to_iso(seen.tick), "timeouts_since": to_iso(timeouts_since)}
+        bad = recorded.model_copy(update=counting)
+        return Transition(diagnosis, bad, changed=bad != recorded)
+    # What needs a cure is announced at every tick: a lost event must not lose the recovery.
+    due = diagnosis.cures or recorded.unpublished is not None
+    return Transition(diagnosis, recorded, announce=announce if due else None)
+
+
+def _announcement(diagnosis: Diagnosis) -> DetailType | None:
+    if diagnosis.cures:
+        return DetailType.CONTROLLER_FAILED
+    return None if diagnosis.name is DiagnosisName.SUSPECT else DetailType.TARGET_DOWN
+
+
+def _period(
+    seen: Observation, diagnosis: Diagnosis, event_id: str, announce: DetailType | None, *, since: str
+) -> BadPeriod:
+    return BadPeriod(
+        verdict=diagnosis.verdict,
+        diagnosis=diagnosis.name,
+        since=since,
+        last_tick=to_iso(seen.tick),
+        heartbeat_sequence=seen.heartbeat.sequence,
+        outcome=seen.outcome.kind,
+        detail=seen.outcome.detail[:LONGEST_DETAIL],
+        event_id=event_id,
+        unpublished=announce,
+    )

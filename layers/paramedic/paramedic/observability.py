@@ -1,0 +1,28 @@
+"""Logs and metrics of the functions. No tracing: it costs 0.4 s of every cold start and a service of its own."""
+
+from collections.abc import Mapping
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+SERVICE = "paramedic"
+NAMESPACE = "Paramedic"
+
+
+def make_logger() -> Logger:
+    """The function's JSON logger.
+
+    Named like the core package, so that whatever the core logs with `logging.getLogger(__name__)` comes out of it too.
+    """
+    return Logger(service=SERVICE)
+
+
+def make_metrics() -> Metrics:
+    """Metrics written as log lines, with no dimension besides the service."""
+    return Metrics(namespace=NAMESPACE, service=SERVICE)
+
+
+def add_counts(metrics: Metrics, counts: Mapping[str, int]) -> None:
+    """Add `counts` by metric name; zeros too, so that alarms see data."""
+    for name, value in counts.items():
+        metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
