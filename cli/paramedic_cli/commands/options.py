@@ -1,0 +1,47 @@
+"""Options that several commands share, and what the options before the command chose."""
+
+import getpass
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import BaseModel, ConfigDict
+
+from paramedic_cli.stack import Stack, choose_stack
+
+
+def _person() -> str:
+    try:
+        return getpass.getuser()
+    except OSError:  # a container's user may have a number and no name
+        return f"user {os.getuid()}"
+
+
+Actor = Annotated[str, typer.Option("--actor", default_factory=_person, help="Who is asking; you by default")]
+ControllerOption = Annotated[
+    str | None, typer.Option("--controller", metavar="ID", help="Which controller; may be left out while there is one")
+]
+
+
+class Choice(BaseModel):
+    """Where the person pointed the command."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stack: str | None
+    state_dir: Path
+
+
+def choice_of(context: typer.Context) -> Choice:
+    """What the options before the command's name chose."""
+    choice: Choice = context.obj
+    return choice
+
+
+def chosen_stack(context: typer.Context) -> Stack:
+    """The chosen stack, this process connected to it."""
+    choice = choice_of(context)
+    stack = choose_stack(choice.stack, choice.state_dir)
+    stack.connect()
+    return stack

@@ -1,0 +1,24 @@
+"""`paramedic recover`: on-call's hand on the same lever that the schedule pulls."""
+
+from typing import Annotated
+
+import typer
+
+from paramedic.recovery.messages import Status
+from paramedic_cli.commands.options import Actor, chosen_stack
+from paramedic_cli.output import result_console
+from paramedic_cli.recovery_client import recover_request, send
+
+
+def recover(
+    context: typer.Context,
+    target: Annotated[str, typer.Argument(help="What to recover: controller:ID", metavar="TARGET")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the recovery's record")],
+    actor: Actor,
+) -> None:
+    """Stop and relaunch a target that is down, now; exit 0 only once it was seen healthy again."""
+    request = recover_request(target, actor, reason)
+    reply = send(chosen_stack(context), request)
+    result_console().print(reply.message, markup=False)
+    if reply.status is not Status.RECOVERED:
+        raise typer.Exit(1)

@@ -1,0 +1,68 @@
+"""A local stack together with what this host needs to run controllers for it."""
+
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+from paramedic.state.receipt import Receipt
+from paramedic_cli.host.layout import HostLayout
+from paramedic_cli.host.workloads import stop_workloads
+from paramedic_cli.local import stack as local
+from paramedic_cli.local.errors import NoLocalStackError
+
+LOOPBACK = "127.0.0.0/8"
+
+
+def stack_parameters(layout: HostLayout) -> Mapping[str, str]:
+    """What makes a deployed stack check and relaunch controllers of this host."""
+    return {"AllowedCidrs": LOOPBACK, "LauncherProfiles": layout.profiles_parameter, "ProtectTables": "false"}
+
+
+def grant_access(stack: local.LocalStack, layout: HostLayout) -> None:
+    """Give controllers and this command users of their own, each with its policy of the template and no more."""
+    unique = uuid.uuid4().hex[:8]
+    layout.write_environments(
+        stack.stack_name,
+        controller=stack.environment_under(stack.outputs.controller_policy_arn, f"controller-{unique}"),
+        operator=stack.environment_under(stack.outputs.operator_policy_arn, f"operator-{unique}"),
+    )
+
+
+def up(state_dir: Path, port: int) -> local.LocalStack:
+    """Have a local stack run from `state_dir`, its controllers relaunched on this host; again updates it."""
+    layout = HostLayout(state_dir.resolve())
+    if not _runs(layout.state_dir):
+        # Whatever ran for a stack that is gone belongs to nobody, and its fences would refuse the new epochs.
+        stop_workloads(layout.host_dir)
+        layout.forget()
+    layout.prepare()
+    stack = local.up(layout.state_dir, parameters=stack_parameters(layout), port=port)
+    if not layout.operator_environment.exists():
+        grant_access(stack, layout)
+    return stack
+
+
+def down(state_dir: Path) -> tuple[Receipt, ...]:
+    """End the local stack, then every workload it started; returns the workloads.
+
+    Raises:
+        NoLocalStackError: nothing of it is left.
+        StillRunningError: a workload could not be seen to end; repeat, or end it as the message says.
+    """
+    layout = HostLayout(state_dir.resolve())
+    if _runs(layout.state_dir):
+        # First, or its schedule would relaunch the controllers that are stopped next.
+        local.down(layout.state_dir)
+    elif not layout.host_dir.exists():
+        raise NoLocalStackError(state_dir)
+    ended = stop_workloads(layout.host_dir)
+    layout.forget()
+    return ended
+
+
+def _runs(state_dir: Path) -> bool:
+    try:
+        local.load(state_dir)
+    except NoLocalStackError:
+        return False
+    return True

@@ -1,0 +1,45 @@
+"""The console script `paramedic`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from paramedic_cli.commands import local
+from paramedic_cli.commands.options import Choice
+from paramedic_cli.commands.recover import recover
+from paramedic_cli.commands.services import down, up
+from paramedic_cli.commands.status import status
+from paramedic_cli.failures import ReportingGroup
+from paramedic_cli.stack import STACK_VARIABLE, STATE_DIR
+
+app = typer.Typer(
+    cls=ReportingGroup,
+    help="Serverless monitoring and recovery for model-serving stacks.",
+    no_args_is_help=True,
+    add_completion=False,
+    # Plain messages: an error is one line that can be searched for, not a drawn box.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def choose(
+    context: typer.Context,
+    stack: Annotated[
+        str | None, typer.Option("--stack", envvar=STACK_VARIABLE, help="The stack, in your AWS account and region")
+    ] = None,
+    state_dir: Annotated[
+        Path, typer.Option("--state-dir", help="Where a local stack keeps its state; used when no stack is named")
+    ] = STATE_DIR,
+) -> None:
+    """Remember where the person pointed the command."""
+    context.obj = Choice(stack=stack, state_dir=state_dir)
+
+
+app.command()(up)
+app.command()(down)
+app.command()(status)
+app.command()(recover)
+app.add_typer(local.app, name="local")

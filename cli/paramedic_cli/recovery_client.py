@@ -1,0 +1,68 @@
+"""Sends on-call's manual actions to the deployed recovery function and waits for its answer."""
+
+import json
+import uuid
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+from paramedic.errors import InvalidInputError, ParamedicError
+from paramedic.recovery.messages import ManualRecover, Reply
+from paramedic.state.targets import controller_id_of
+from paramedic.validation import validated, validated_json
+from paramedic_cli.stack import Stack
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+LONGEST_FUNCTION_SECONDS = 900
+"""Lambda's own limit: an answer that takes longer will not come."""
+
+
+class RecoveryFunctionError(ParamedicError):
+    """The recovery function ended without an answer of its own."""
+
+
+def recover_request(target: str, actor: str, reason: str) -> ManualRecover:
+    """A request of its own: sending the very same one twice makes one recovery.
+
+    Raises:
+        InvalidInputError: a field is unusable; the message names it.
+    """
+    if controller_id_of(target) is None:
+        raise InvalidInputError("TARGET", target, "only controllers can be recovered: controller:ID")
+    fields = {"action": "recover", "target": target, "actor": actor, "reason": reason, "request_id": str(uuid.uuid4())}
+    return validated(ManualRecover, fields, root="recover")
+
+
+def send(stack: Stack, request: ManualRecover) -> Reply:
+    """The recovery function's answer.
+
+    Raises:
+        RecoveryFunctionError: it failed; its log says why.
+        InvalidInputError: it answered something that this release does not understand.
+    """
+    answer = _client().invoke(FunctionName=stack.recovery_function, Payload=request.model_dump_json().encode())
+    payload = answer["Payload"].read()
+    failure = answer.get("FunctionError")
+    if failure:
+        problem = json.loads(payload or b"{}")
+        text = f"{problem.get('errorType', failure)}: {problem.get('errorMessage', 'no message')}"
+        raise RecoveryFunctionError(f"{stack.recovery_function} failed: {text}; see log group {_log_group(stack)}")
+    return validated_json(Reply, payload, root=stack.recovery_function)
+
+
+def _log_group(stack: Stack) -> str:
+    return f"/aws/lambda/{stack.recovery_function}"
+
+
+def _client() -> "LambdaClient":
+    # Repeating a call that got no answer would start a second wait for the same recovery; a person decides that.
+    patient = Config(
+        connect_timeout=5,
+        read_timeout=LONGEST_FUNCTION_SECONDS + 30,
+        retries={"total_max_attempts": 1},
+        tcp_keepalive=True,
+    )
+    return boto3.client("lambda", config=patient)

@@ -1,0 +1,98 @@
+"""Tables that a person can read in a terminal of 80 columns."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from paramedic.clock import from_iso
+from paramedic_cli.fleet import Fleet, Watched
+
+_NOTHING = "-"
+
+
+def fleet_tables(fleet: Fleet, now: datetime) -> RenderableType:
+    """Controllers, services and replicas as seen at `now`."""
+    if not fleet.watched:
+        return Text("no controller is registered yet")
+    parts: list[RenderableType] = [_controllers(fleet, now)]
+    if any(watched.controller.services for watched in fleet.watched):
+        parts += [Text(), _services(fleet), Text(), _replicas(fleet)]
+    remarks = list(_remarks(fleet))
+    return Group(*parts, *([Text(), *remarks] if remarks else []))
+
+
+def _controllers(fleet: Fleet, now: datetime) -> Table:
+    table = _table("Controllers", "controller", "epoch", "health", "heartbeat", "address", "opened by")
+    for watched in fleet.watched:
+        controller = watched.controller
+        table.add_row(
+            controller.controller_id,
+            str(controller.epoch),
+            _health(watched),
+            _age(controller.heartbeat_at, now),
+            controller.url.removeprefix("http://"),
+            watched.recovery.actor if watched.recovery else "its first start",
+        )
+    return table
+
+
+def _services(fleet: Fleet) -> Table:
+    table = _table("Services", "service", "controller", "status", "version", "ready", "target", "gateway", "port")
+    for watched in fleet.watched:
+        for service in watched.controller.services:
+            table.add_row(
+                service.name,
+                watched.controller.controller_id,
+                service.status,
+                str(service.version),
+                f"{service.ready} of {len(service.replicas)}",
+                _NOTHING if service.target is None else str(service.target),
+                service.gateway,
+                str(service.port),
+            )
+    return table
+
+
+def _replicas(fleet: Fleet) -> Table:
+    table = _table("Replicas", "service", "id", "status", "version", "URL")
+    for watched in fleet.watched:
+        for service in watched.controller.services:
+            for replica in service.replicas:
+                table.add_row(service.name, str(replica.replica_id), replica.status, str(replica.version), replica.url)
+    return table
+
+
+def _remarks(fleet: Fleet) -> Iterator[Text]:
+    for watched in fleet.watched:
+        name = watched.controller.controller_id
+        if watched.restored:
+            yield Text(f"{name}: epoch {watched.controller.epoch} restored {watched.restored}")
+        if watched.recovery and watched.recovery.latest:
+            yield Text(f"{name}: recovery {watched.recovery.step}: {watched.recovery.latest}")
+        for service in watched.controller.services:
+            if service.message:
+                yield Text(f"{service.name}: {service.message}")
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _health(watched: Watched) -> str:
+    if watched.recovery is not None and watched.recovery.is_open:
+        return f"recovering ({watched.recovery.step})"
+    if watched.controller.failed:
+        return watched.controller.incident or "failed"
+    return "healthy" if watched.controller.claimed else "starting"
+
+
+def _age(moment: str | None, now: datetime) -> str:
+    if moment is None:
+        return "none yet"
+    return f"{max((now - from_iso(moment)) / timedelta(seconds=1), 0):.0f} s ago"
