@@ -60,10 +60,13 @@ clean:
 	@python=$$(scripts/find-python); rm -rf $(@D); echo 'setting up uv'; \
 	"$$python" -m venv $(@D) && $(@D)/bin/python -m pip install --quiet --require-hashes -r $< && touch $@
 
-.venv/.ready: requirements/dev.txt pyproject.toml .tools/uv/.ready
+.venv/.locked: requirements/dev.txt .tools/uv/.ready
 	@echo 'setting up .venv'
 	@$(UV) venv --quiet --clear --python "$$(scripts/find-python)" $(@D)
 	@$(UV) pip install --quiet --python $(@D) --require-hashes -r $<
+	@touch $@
+
+.venv/.ready: .venv/.locked pyproject.toml
 	@$(UV) pip install --quiet --python $(@D) --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -77,7 +77,7 @@ def deploy(
     command += ["--no-confirm-changeset", "--no-fail-on-empty-changeset"]
     cloudformation = client("cloudformation", environment)
     try:
-        with _overrides(parameters or {}) as overrides:
+        with parameter_overrides(parameters or {}) as overrides:
             _sam(*command, *overrides, environment=environment)
     except SamFailedError as error:
         for reason in _failed_resources(cloudformation, stack_name):
@@ -99,7 +99,7 @@ def _failed_resources(cloudformation: Any, stack_name: str) -> Iterator[str]:
 
 
 @contextmanager
-def _overrides(parameters: Mapping[str, str]) -> Iterator[list[str]]:
+def parameter_overrides(parameters: Mapping[str, str]) -> Iterator[list[str]]:
     """Arguments from which sam reads back exactly these values.
 
     On the command line, sam cannot read a value that holds an escaped quote, as JSON may. From a file it can, but

@@ -34,7 +34,7 @@ class ProcessIdentity(BaseModel):
     def stop(self, grace: float = 5.0) -> None:
         """End exactly this process, politely first; returns only when it is gone. Ending a dead one does nothing."""
         for signal_number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, 5.0)):
-            if not self._signal(signal_number) or self._gone_within(patience):
+            if not self._signal(signal_number) or self.gone_within(patience):
                 return
 
     def _signal(self, number: signal.Signals) -> bool:
@@ -53,7 +53,8 @@ class ProcessIdentity(BaseModel):
             os.close(handle)
         return True
 
-    def _gone_within(self, seconds: float) -> bool:
+    def gone_within(self, seconds: float) -> bool:
+        """Whether it is gone by then; returns as soon as it is."""
         deadline = time.monotonic() + seconds
         while self.is_alive():
             if time.monotonic() > deadline:

@@ -1,0 +1,102 @@
+"""Nothing is lost silently: queue, schedule and event settings of the template."""
+
+from typing import Any
+
+import pytest
+
+from tests.template.conftest import Template
+
+FOURTEEN_DAYS = 14 * 24 * 3600
+
+
+def _dead_letter_queue_of(queue: dict[str, Any]) -> str | None:
+    redrive = queue["Properties"].get("RedrivePolicy")
+    return redrive["deadLetterTargetArn"]["Fn::GetAtt"][0] if redrive else None
+
+
+def _dead_letter_queues(template: Template) -> set[str]:
+    queues = template.of_type("AWS::SQS::Queue")
+    return {name for queue in queues.values() if (name := _dead_letter_queue_of(queue))} | {"UndeliveredQueue"}
+
+
+def test_every_queue_that_a_function_consumes_has_a_dead_letter_queue(template: Template) -> None:
+    for function in template.functions():
+        for source in template.sources_of(function):
+            queue = template.data["Resources"][source["Queue"]["Fn::GetAtt"][0]]
+            assert _dead_letter_queue_of(queue) is not None
+
+
+def test_dead_letters_are_kept_for_fourteen_days(template: Template) -> None:
+    dead_letter_queues = _dead_letter_queues(template)
+    assert len(dead_letter_queues) == 3
+    for name in dead_letter_queues:
+        assert template.properties(name)["MessageRetentionPeriod"] == FOURTEEN_DAYS
+
+
+def test_every_dead_letter_queue_alarms(template: Template) -> None:
+    alarmed = {
+        dimension["Value"]["Fn::GetAtt"][0]
+        for alarm in template.of_type("AWS::CloudWatch::Alarm").values()
+        if alarm["Properties"]["MetricName"] == "ApproximateNumberOfMessagesVisible"
+        for dimension in alarm["Properties"]["Dimensions"]
+    }
+    assert alarmed == _dead_letter_queues(template)
+
+
+def test_every_queue_is_encrypted_without_a_key_of_ones_own(template: Template) -> None:
+    for queue in template.of_type("AWS::SQS::Queue").values():
+        assert queue["Properties"]["SqsManagedSseEnabled"] is True
+        assert "KmsMasterKeyId" not in queue["Properties"]
+
+
+def test_a_message_stays_invisible_for_six_times_the_timeout_of_its_function(template: Template) -> None:
+    for name, function in template.functions().items():
+        for source in template.sources_of(name):
+            queue = template.properties(source["Queue"]["Fn::GetAtt"][0])
+            assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+
+
+@pytest.mark.parametrize(("queue", "receives"), [("CheckQueue", 3), ("RecoveryQueue", 5)])
+def test_a_message_is_given_up_on_after_so_many_receives(template: Template, queue: str, receives: int) -> None:
+    assert template.properties(queue)["RedrivePolicy"]["maxReceiveCount"] == receives
+
+
+def test_check_messages_are_kept_for_one_hour(template: Template) -> None:
+    assert template.properties("CheckQueue")["MessageRetentionPeriod"] == 3600
+
+
+@pytest.mark.parametrize("function", ["HealthCheckFunction", "RecoveryFunction"])
+def test_one_message_at_a_time_is_taken_and_reported_on_by_itself(template: Template, function: str) -> None:
+    (source,) = template.sources_of(function)
+    assert source["BatchSize"] == 1
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_a_tick_is_never_repeated_and_never_older_than_a_minute(template: Template) -> None:
+    schedules = template.of_type("AWS::Scheduler::Schedule")
+    assert len(schedules) == 2
+    for schedule in schedules.values():
+        target = schedule["Properties"]["Target"]
+        assert target["RetryPolicy"] == {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
+        assert "<aws.scheduler.scheduled-time>" in target["Input"]
+
+
+def test_asynchronous_invokes_are_never_repeated_and_never_older_than_a_minute(template: Template) -> None:
+    for function in template.functions().values():
+        config = function["EventInvokeConfig"]
+        assert (config["MaximumRetryAttempts"], config["MaximumEventAgeInSeconds"]) == (0, 60)
+
+
+def test_ticks_and_events_that_cannot_be_delivered_are_kept(template: Template) -> None:
+    targets = [s["Properties"]["Target"] for s in template.of_type("AWS::Scheduler::Schedule").values()]
+    for rule in template.of_type("AWS::Events::Rule").values():
+        targets += rule["Properties"]["Targets"]
+    assert len(targets) == 3
+    for target in targets:
+        assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["UndeliveredQueue", "Arn"]}}
+
+
+def test_the_bus_may_send_to_the_recovery_queue_only_for_its_own_rule(template: Template) -> None:
+    (statement,) = template.statements("EventQueuesPolicy")
+    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["ControllerFailedRule", "Arn"]}}}

@@ -1,0 +1,102 @@
+"""State outlives mistakes, a new account can take the stack, and somebody is told when it fails."""
+
+from typing import Any
+
+from paramedic_cli.local.template_tables import table_definitions
+from tests.template.conftest import Template
+
+NEW_ACCOUNT_CONCURRENCY = 10
+TABLES_THAT_EXPIRE = {
+    "OperationsTable": "expires_at",
+    "TrafficTable": "expires_at",
+    "IdempotencyTable": "expiration",
+}
+
+
+def _tables(template: Template) -> dict[str, dict[str, Any]]:
+    return template.of_type("AWS::DynamoDB::Table")
+
+
+def test_every_table_outlives_the_stack_unless_its_creation_failed(template: Template) -> None:
+    assert len(_tables(template)) == 12
+    for table in _tables(template).values():
+        assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+
+
+def test_every_table_is_protected_backed_up_and_paid_for_by_use(template: Template) -> None:
+    for table in _tables(template).values():
+        properties = table["Properties"]
+        assert template.default(properties["DeletionProtectionEnabled"]) == "true"
+        assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+        assert properties["BillingMode"] == "PAY_PER_REQUEST"
+
+
+def test_only_what_may_vanish_expires(template: Template) -> None:
+    expiring = {
+        name: table["Properties"]["TimeToLiveSpecification"]["AttributeName"]
+        for name, table in _tables(template).items()
+        if "TimeToLiveSpecification" in table["Properties"]
+    }
+    assert expiring == TABLES_THAT_EXPIRE
+
+
+def test_open_recoveries_are_found_by_a_sparse_index_of_keys(template: Template) -> None:
+    (index,) = table_definitions(template.data)["recoveries"]["GlobalSecondaryIndexes"]
+    assert index["IndexName"] == "open"
+    assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+
+
+def test_no_concurrency_is_reserved_by_default(template: Template) -> None:
+    for function in template.functions().values():
+        reserved = function.get("ReservedConcurrentExecutions")
+        if reserved is not None:
+            condition, _, otherwise = reserved["Fn::If"]
+            assert template.data["Conditions"][condition] == {
+                "Fn::Not": [{"Fn::Equals": [{"Ref": "RecoveryReservedConcurrency"}, 0]}]
+            }
+            assert template.default({"Ref": "RecoveryReservedConcurrency"}) == 0
+            assert otherwise == {"Ref": "AWS::NoValue"}
+
+
+def test_an_account_with_ten_executions_can_run_everything_at_once(template: Template) -> None:
+    (checks,) = template.sources_of("HealthCheckFunction")
+    (recoveries,) = template.sources_of("RecoveryFunction")
+    at_once = template.default(checks["ScalingConfig"]["MaximumConcurrency"])
+    probes = at_once  # each check waits for at least one
+    recovering = template.default(recoveries["ScalingConfig"]["MaximumConcurrency"])
+    dispatch_and_sweep = len(template.of_type("AWS::Scheduler::Schedule"))
+    assert at_once + probes + recovering + dispatch_and_sweep <= NEW_ACCOUNT_CONCURRENCY
+
+
+def test_nothing_is_traced_by_default(template: Template) -> None:
+    for function in template.functions().values():
+        assert "Tracing" not in function
+
+
+def test_there_are_at_most_ten_alarms_and_each_tells_somebody(template: Template) -> None:
+    alarms = template.of_type("AWS::CloudWatch::Alarm")
+    assert 0 < len(alarms) <= 10
+    for alarm in alarms.values():
+        assert alarm["Properties"]["AlarmActions"] == [{"Ref": "AlertTopic"}]
+
+
+def test_silence_of_the_schedule_is_an_alarm_not_missing_data(template: Template) -> None:
+    assert template.properties("MissingTicksAlarm")["TreatMissingData"] == "breaching"
+    assert template.properties("MissingTicksAlarm")["MetricName"] == "Invocations"
+
+
+def test_alarms_can_publish_to_the_topic(template: Template) -> None:
+    assert "KmsMasterKeyId" not in template.properties("AlertTopic")
+    services = [statement["Principal"]["Service"] for statement in template.statements("AlertTopicPolicy")]
+    assert services == ["cloudwatch.amazonaws.com"]
+
+
+def test_every_function_logs_to_a_group_with_a_retention(template: Template) -> None:
+    retained = {
+        group["Properties"]["LogGroupName"]["Fn::Sub"]: name
+        for name, group in template.of_type("AWS::Logs::LogGroup").items()
+        if "RetentionInDays" in group["Properties"]
+    }
+    for logical_id, function in template.functions().items():
+        group = retained[f"/aws/lambda/{function['FunctionName']['Fn::Sub']}"]
+        assert template.data["Resources"][logical_id]["DependsOn"] == group
