@@ -38,7 +38,7 @@ lint: $(READY)
 	@cfn-lint template.yaml
 
 build: $(READY)
-	@.venv/bin/python -m paramedic_cli.local.deploy
+	@sam build
 
 bench: $(READY)
 ifdef NAME
