@@ -18,7 +18,7 @@ from paramedic.settings import HealthCheckSettings
 from paramedic.state import tables
 from paramedic.validation import validated_json
 
-PROBE_READ_TIMEOUT_SECONDS = 65
+PROBE_READ_TIMEOUT_SECONDS = 30
 """Longer than the prober's own time-out, so that it is the prober that says what went wrong."""
 
 SETTINGS = HealthCheckSettings.from_env()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from paramedic.clock import Clock
+from paramedic.clock import Clock, to_iso
 from paramedic.health.bad_periods import JudgedElsewhereError, store_bad_period
 from paramedic.health.check_messages import CheckMessage
 from paramedic.health.checked_target import CheckedTarget, checked_target
@@ -112,7 +112,8 @@ class HealthCheck:
         return Judged(target, seen, step)
 
     def _announce(self, judged: Sequence[Judged]) -> None:
-        entries = [entry for each in judged if (entry := _entry(each)) is not None]
+        now = self.clock.now()
+        entries = [entry for each in judged if (entry := _entry(each, now)) is not None]
         accepted = self.publisher.publish(entries)
         for each in judged:
             bad = each.step.bad
@@ -155,7 +156,7 @@ def _store(target: CheckedTarget, bad: BadPeriod | None) -> bool:
     return True
 
 
-def _entry(judged: Judged) -> BusEntry | None:
+def _entry(judged: Judged, decided_at: datetime) -> BusEntry | None:
     target, seen, step = judged.target, judged.seen, judged.step
     if step.announce is None or step.bad is None:
         return None
@@ -164,7 +165,7 @@ def _entry(judged: Judged) -> BusEntry | None:
             "event_id": step.bad.event_id,
             "target_id": target.row.target_id,
             "kind": target.kind,
-            "tick": seen.tick,
+            "tick": to_iso(seen.tick),
             "verdict": step.diagnosis.verdict,
             "diagnosis": step.diagnosis.name,
             "cures": step.diagnosis.cures,
@@ -172,6 +173,7 @@ def _entry(judged: Judged) -> BusEntry | None:
             "severity": step.diagnosis.severity,
             "sentence": f"{target.row.target_id}: {step.diagnosis.sentence}",
             "since": step.bad.since,
+            "decided_at": to_iso(decided_at),
             "outcome": seen.outcome.kind,
             "detail": step.bad.detail,
             "heartbeat": seen.heartbeat.state,

@@ -49,7 +49,7 @@ class DispatchSummary:
 class Dispatcher:
     """Sends check messages to one queue. Sent twice, a tick is checked twice, which is harmless."""
 
-    client: SQSClient
+    client: "SQSClient"
     queue_url: str
     clock: Clock
 

@@ -44,7 +44,7 @@ class ProbeInvocationError(ParamedicError):
 class LambdaProber:
     """Probes by invoking a function synchronously. `client` must not retry, or its time-outs add up."""
 
-    def __init__(self, client: LambdaClient, function_name: str) -> None:
+    def __init__(self, client: "LambdaClient", function_name: str) -> None:
         self._client = client
         self._function_name = function_name
 

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 
 from paramedic.clock import from_iso, to_iso
 from paramedic.errors import InvalidInputError
@@ -28,6 +28,15 @@ def _parsed(value: object) -> datetime:
 
 type Tick = Annotated[datetime, BeforeValidator(_parsed), PlainSerializer(to_iso)]
 """A scheduled tick time; ISO 8601 text in messages."""
+
+
+def _checked(text: str) -> str:
+    from_iso(text)
+    return text
+
+
+type IsoTime = Annotated[str, AfterValidator(_checked)]
+"""A time kept as ISO 8601 text with an offset."""
 
 
 def is_late(tick: datetime, now: datetime) -> bool:

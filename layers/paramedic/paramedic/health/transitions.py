@@ -139,7 +139,13 @@ def _still_bad(
         return Transition(diagnosis, bad, changed=bad != recorded)
     # What needs a cure is announced at every tick: a lost event must not lose the recovery.
     due = diagnosis.cures or recorded.unpublished is not None
-    return Transition(diagnosis, recorded, announce=announce if due else None)
+    bad = recorded
+    if seen.heartbeat.state is Heartbeat.STALE and seen.heartbeat.sequence != recorded.heartbeat_sequence:
+        # It lived again between two ticks and stopped again; recovery compares with the sequence it stopped at.
+        bad = recorded.model_copy(
+            update={"heartbeat_sequence": seen.heartbeat.sequence, "last_tick": to_iso(seen.tick)}
+        )
+    return Transition(diagnosis, bad, changed=bad != recorded, announce=announce if due else None)
 
 
 def _announcement(diagnosis: Diagnosis) -> DetailType | None:

@@ -1,0 +1,110 @@
+"""Targets in a table, a prober and a bus that do as they are told: the surroundings of a health check."""
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from paramedic.clock import to_iso
+from paramedic.health.check import CheckSummary, HealthCheck
+from paramedic.health.check_messages import CheckMessage
+from paramedic.health.events import EventPublisher
+from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest
+from paramedic.health.probing import Probed
+from paramedic.state.controllers import HEARTBEAT, ControllerHeartbeat
+from paramedic.state.targets import Target, TargetKind, TargetMode, bucket_of
+from tests.fakes.clock import FakeClock
+
+CONTROLLER = "demo"
+TARGET = f"controller:{CONTROLLER}"
+URL_TARGET = "url:shop"
+
+
+class FakeProber:
+    """Answers OK unless told otherwise."""
+
+    def __init__(self) -> None:
+        self.kinds: dict[str, OutcomeKind] = {}
+
+    def probe(self, requests: Sequence[ProbeRequest]) -> Probed:
+        return Probed({r.target_id: self._outcome(r.target_id) for r in requests})
+
+    def _outcome(self, target_id: str) -> ProbeOutcome:
+        return ProbeOutcome(target_id=target_id, kind=self.kinds.get(target_id, OutcomeKind.OK))
+
+
+class FakeBus:
+    """Keeps what it accepts; refuses everything while `refuses`."""
+
+    def __init__(self) -> None:
+        self.refuses = False
+        self.entries: list[Mapping[str, Any]] = []
+
+    def put_events(self, Entries: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:  # noqa: N803 -- boto3's name
+        if self.refuses:
+            return {"FailedEntryCount": len(Entries), "Entries": [{"ErrorCode": "InternalFailure"} for _ in Entries]}
+        self.entries += Entries
+        return {"FailedEntryCount": 0, "Entries": [{"EventId": str(n)} for n, _ in enumerate(Entries)]}
+
+    def types(self) -> list[str]:
+        """The detail types of what was accepted, in order."""
+        return [entry["DetailType"] for entry in self.entries]
+
+    def details(self) -> list[dict[str, Any]]:
+        """The details of what was accepted, in order."""
+        return [json.loads(entry["Detail"]) for entry in self.entries]
+
+
+class CheckWorld:
+    """One controller target and one URL target; ticks are minutes after the start."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.started = self.clock.now()
+        self.prober = FakeProber()
+        self.bus = FakeBus()
+        self._ids = itertools.count(1)
+        self.add(TARGET, TargetKind.CONTROLLER)
+        self.add(URL_TARGET, TargetKind.URL)
+
+    def add(self, target_id: str, kind: TargetKind, **attributes: Any) -> None:
+        """Register a target."""
+        given: dict[str, Any] = {"url": "http://127.0.0.1:1/health", "mode": TargetMode.AUTO} | attributes
+        Target(bucket_of(target_id), target_id, kind=kind, **given).save()
+
+    def beat(self) -> None:
+        """Move the controller's heartbeat by one."""
+        row = ControllerHeartbeat.read(CONTROLLER, HEARTBEAT)
+        sequence = 1 if row is None else int(row.sequence) + 1
+        ControllerHeartbeat(CONTROLLER, HEARTBEAT, sealed_epoch=1, sequence=sequence).save()
+
+    def tick(self, minute: float) -> datetime:
+        """The scheduled time `minute` minutes after the start."""
+        return self.started + timedelta(minutes=minute)
+
+    def check(self, minute: float, *, arrives: float | None = None) -> CheckSummary:
+        """Check everything at the tick of `minute`; the message arrives then, or at the minute `arrives`."""
+        ahead = self.tick(minute if arrives is None else arrives) - self.clock.now()
+        self.clock.advance(max(0.0, ahead.total_seconds()))
+        check = HealthCheck(
+            prober=self.prober,
+            publisher=EventPublisher(cast(Any, self.bus), "bus"),
+            clock=self.clock,
+            new_id=lambda: f"event-{next(self._ids)}",
+            stale_seconds=10.0,
+            hung_after_seconds=120.0,
+        )
+        buckets = sorted({bucket_of(TARGET), bucket_of(URL_TARGET)})
+        return check.run(CheckMessage(tick=self.tick(minute), buckets=tuple(buckets)))
+
+    def row(self, target_id: str = TARGET) -> Target:
+        """What is stored of a target."""
+        row = Target.read(bucket_of(target_id), target_id)
+        assert row is not None
+        return row
+
+
+def iso(minute: float) -> str:
+    """The text of the tick at `minute`."""
+    return to_iso(datetime(2026, 1, 5, 3, 0, tzinfo=UTC) + timedelta(minutes=minute))

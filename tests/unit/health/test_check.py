@@ -1,0 +1,271 @@
+"""One check of a group: what it writes, what it announces, what it survives."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+from moto import mock_aws
+
+from paramedic.errors import InvalidInputError
+from paramedic.health.events import ControllerFailed, parse_controller_failed
+from paramedic.health.outcomes import OutcomeKind
+from paramedic.state import tables
+from paramedic.state.controllers import ControllerHeartbeat
+from paramedic.state.tables import StateUnreachableError
+from paramedic.state.targets import Target, TargetKind, bucket_of
+from tests.fakes.check_world import TARGET, URL_TARGET, CheckWorld, iso
+
+WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem")
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[CheckWorld]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        tables.bind("check-")
+        for model in (Target, ControllerHeartbeat):
+            model.create_table(billing_mode="PAY_PER_REQUEST")
+        yield CheckWorld()
+
+
+@pytest.fixture
+def writes(world: CheckWorld, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The DynamoDB writes made since."""
+    seen: list[str] = []
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def counting(client: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
+        if operation in WRITES:
+            seen.append(operation)
+        return call(client, operation, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", counting)
+    return seen
+
+
+def test_healthy_targets_cost_no_write_and_no_event(world: CheckWorld, writes: list[str]) -> None:
+    summary = world.check(0)
+    assert (summary.checked, summary.down, summary.unknown) == (2, 0, 0)
+    assert writes == []
+    assert world.bus.entries == []
+
+
+def test_a_dead_controller_is_recorded_and_announced(world: CheckWorld) -> None:
+    world.beat()
+    world.prober.kinds[TARGET] = OutcomeKind.REFUSED
+    assert world.check(0).down == 1
+    assert world.bus.types() == ["Controller Failed"]
+    event = parse_controller_failed(world.bus.details()[0])
+    assert (event.target_id, event.diagnosis, event.heartbeat_sequence) == (TARGET, "dead", 1)
+    assert event.sentence.startswith("controller:demo: Refuses connections")
+    bad = world.row().bad
+    assert bad is not None
+    assert (bad.diagnosis, bad.since, bad.unpublished) == ("dead", iso(0), None)
+
+
+def test_an_unchanged_dead_controller_is_announced_again_without_a_write(world: CheckWorld, writes: list[str]) -> None:
+    world.beat()
+    world.prober.kinds[TARGET] = OutcomeKind.REFUSED
+    world.check(0)
+    writes.clear()
+    world.check(1)
+    assert writes == []
+    assert world.bus.types() == ["Controller Failed", "Controller Failed"]
+    first, second = world.bus.details()
+    assert first["event_id"] == second["event_id"]
+    assert second["tick"] == iso(1)
+
+
+def test_a_heartbeat_that_moves_means_busy(world: CheckWorld) -> None:
+    world.beat()
+    world.clock.on_sleep = world.beat
+    world.prober.kinds[TARGET] = OutcomeKind.TIMEOUT
+    for minute in range(5):
+        world.check(minute)
+    assert [(e["diagnosis"], e["cures"]) for e in world.bus.details()] == [("busy", False)]
+    assert world.bus.types() == ["Target Down"]
+
+
+def test_the_two_looks_at_a_heartbeat_are_the_stale_period_apart(world: CheckWorld) -> None:
+    world.beat()
+    world.prober.kinds[TARGET] = OutcomeKind.REFUSED
+    before = world.clock.monotonic()
+    world.check(0)
+    assert world.clock.monotonic() - before == pytest.approx(10.0)
+
+
+def test_a_refused_event_stays_flagged_and_is_sent_at_the_next_tick(world: CheckWorld) -> None:
+    world.prober.kinds[URL_TARGET] = OutcomeKind.REFUSED
+    world.bus.refuses = True
+    world.check(0)
+    bad = world.row(URL_TARGET).bad
+    assert bad is not None
+    assert bad.unpublished == "Target Down"
+    world.bus.refuses = False
+    world.check(1)
+    world.check(2)
+    assert world.bus.types() == ["Target Down"]
+    assert world.bus.details()[0]["event_id"] == bad.event_id
+    published = world.row(URL_TARGET).bad
+    assert published is not None
+    assert published.unpublished is None
+
+
+def test_recovery_is_announced_and_leaves_nothing_behind(world: CheckWorld, writes: list[str]) -> None:
+    world.prober.kinds[URL_TARGET] = OutcomeKind.TIMEOUT
+    world.check(0)
+    world.prober.kinds.clear()
+    world.check(1)
+    assert world.bus.types() == ["Target Down", "Target Recovered"]
+    assert world.row(URL_TARGET).bad is None
+    writes.clear()
+    world.check(2)
+    assert writes == []
+
+
+def test_a_recovery_the_bus_refused_is_announced_at_the_next_tick(world: CheckWorld) -> None:
+    world.prober.kinds[URL_TARGET] = OutcomeKind.TIMEOUT
+    world.check(0)
+    world.prober.kinds.clear()
+    world.bus.refuses = True
+    world.check(1)
+    world.bus.refuses = False
+    world.check(2)
+    assert world.bus.types() == ["Target Down", "Target Recovered"]
+    assert world.row(URL_TARGET).bad is None
+
+
+def test_timeouts_with_a_still_heartbeat_are_announced_only_once_they_are_hung(world: CheckWorld) -> None:
+    world.beat()
+    world.prober.kinds[TARGET] = OutcomeKind.TIMEOUT
+    world.check(0)
+    world.check(1)
+    assert world.bus.types() == []
+    world.check(2)
+    assert world.bus.types() == ["Controller Failed"]
+    assert world.bus.details()[0]["needs_host_signal"] is True
+
+
+def test_a_suspicion_that_passes_was_never_announced(world: CheckWorld) -> None:
+    world.beat()
+    world.prober.kinds[TARGET] = OutcomeKind.TIMEOUT
+    world.check(0)
+    world.prober.kinds.clear()
+    world.check(1)
+    assert world.bus.entries == []
+    assert world.row().bad is None
+
+
+def test_an_unreadable_heartbeat_makes_the_target_unknown(world: CheckWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: object) -> None:
+        raise StateUnreachableError("no answer")
+
+    monkeypatch.setattr(ControllerHeartbeat, "read", unreachable)
+    world.prober.kinds[TARGET] = OutcomeKind.REFUSED
+    summary = world.check(0)
+    assert (summary.down, summary.unknown) == (0, 1)
+    assert world.bus.entries == []
+    assert world.row().bad is None
+
+
+def test_a_late_message_is_dropped_and_counted(world: CheckWorld) -> None:
+    world.prober.kinds[TARGET] = OutcomeKind.REFUSED
+    summary = world.check(0, arrives=1.6)
+    assert (summary.late, summary.checked) == (1, 0)
+    assert world.bus.entries == []
+
+
+def test_a_tick_from_the_future_is_refused(world: CheckWorld) -> None:
+    with pytest.raises(InvalidInputError, match="tick: is in the future"):
+        world.check(60, arrives=0)
+
+
+def test_a_message_overtaken_by_a_newer_tick_changes_nothing(world: CheckWorld) -> None:
+    world.prober.kinds[URL_TARGET] = OutcomeKind.REFUSED
+    world.check(1)
+    recorded = world.row(URL_TARGET).bad
+    world.prober.kinds.clear()
+    world.check(0, arrives=1.1)
+    assert world.row(URL_TARGET).bad == recorded
+    assert world.bus.types() == ["Target Down"]
+
+
+def test_a_verdict_stored_by_another_check_meanwhile_is_not_overwritten(world: CheckWorld) -> None:
+    world.beat()
+    world.prober.kinds[TARGET] = OutcomeKind.REFUSED
+    row = world.row()
+    world.clock.on_sleep = lambda: row.update(actions=[Target.bad_version.set(7)])
+    world.check(0)
+    assert world.row().bad is None
+    assert world.bus.entries == []
+
+
+def test_a_target_removed_during_the_check_is_not_made_again(world: CheckWorld) -> None:
+    world.beat()
+    world.prober.kinds[TARGET] = OutcomeKind.REFUSED
+    world.clock.on_sleep = lambda: world.row().delete()
+    world.check(0)
+    assert Target.read(bucket_of(TARGET), TARGET) is None
+
+
+def test_a_paused_target_is_not_checked(world: CheckWorld) -> None:
+    world.row().update(actions=[Target.paused.set(True)])
+    world.prober.kinds[TARGET] = OutcomeKind.REFUSED
+    assert world.check(0).checked == 1
+
+
+@pytest.mark.parametrize(
+    "attributes", [{"mode": "yolo"}, {"timeout_seconds": 600}, {"kind": "url"}, {"min_reader": 99}], ids=str
+)
+def test_one_malformed_row_hides_no_other(world: CheckWorld, attributes: dict[str, Any]) -> None:
+    world.add(TARGET, **{"kind": TargetKind.CONTROLLER} | attributes)
+    world.prober.kinds[URL_TARGET] = OutcomeKind.REFUSED
+    summary = world.check(0)
+    assert (summary.checked, summary.invalid_rows, summary.down) == (1, 1, 1)
+
+
+def test_a_row_that_cannot_even_be_decoded_hides_no_other(world: CheckWorld) -> None:
+    neighbour = next(f"url:{n}" for n in range(10_000) if bucket_of(f"url:{n}") == bucket_of(URL_TARGET))
+    world.add(neighbour, TargetKind.URL)
+    key = {"bucket": {"N": str(bucket_of(neighbour))}, "target_id": {"S": neighbour}}
+    _put_raw(key | {"bad": {"S": "{half"}, "kind": {"S": "url"}, "url": {"S": "u"}, "mode": {"S": "auto"}})
+    assert (world.check(0).checked, world.check(1).invalid_rows) == (2, 1)
+
+
+def test_an_event_about_something_a_relaunch_does_not_cure_is_no_controller_failed() -> None:
+    detail = ControllerFailed.model_validate(_detail()).model_dump(mode="json")
+    assert parse_controller_failed(detail).schema_number == 1
+    with pytest.raises(InvalidInputError, match=r"detail\.diagnosis"):
+        parse_controller_failed(detail | {"diagnosis": "busy"})
+    with pytest.raises(InvalidInputError, match=r"detail\.tick"):
+        parse_controller_failed(detail | {"tick": "noon"})
+
+
+def _put_raw(item: dict[str, Any]) -> None:
+    import boto3
+
+    boto3.client("dynamodb").put_item(TableName=Target.Meta.table_name, Item=item)
+
+
+def _detail() -> dict[str, Any]:
+    return {
+        "event_id": "event-1",
+        "target_id": TARGET,
+        "kind": "controller",
+        "tick": iso(1),
+        "verdict": "down",
+        "diagnosis": "dead",
+        "cures": True,
+        "needs_host_signal": False,
+        "severity": "page",
+        "sentence": "It is gone.",
+        "since": iso(0),
+        "decided_at": iso(1),
+        "outcome": "refused",
+        "heartbeat": "stale",
+        "mode": "auto",
+    }

@@ -1,0 +1,51 @@
+"""Queue records and settings: what is malformed is named, and fails alone."""
+
+import logging
+
+import pytest
+
+from paramedic.errors import InvalidInputError
+from paramedic.health.check_messages import CheckMessage
+from paramedic.queue_records import handle_records
+from paramedic.settings import HealthCheckSettings, InvalidSettingError
+from paramedic.validation import validated_json
+
+ENVIRONMENT = {"TABLE_PREFIX": "p-", "PROBE_FUNCTION_NAME": "probe", "EVENT_BUS_NAME": "bus"}
+GOOD = '{"tick": "2026-11-22T11:15:00Z", "buckets": [0, 63]}'
+
+
+def test_a_record_that_is_malformed_is_reported_and_the_others_are_handled(caplog: pytest.LogCaptureFixture) -> None:
+    handled = []
+    bodies = {"1": GOOD, "2": '{"tick": "2026-11-22T11:15:00Z", "buckets": [64]}', "3": GOOD}
+    event = {"Records": [{"messageId": name, "body": body} for name, body in bodies.items()]}
+    with caplog.at_level(logging.ERROR):
+        answer = handle_records(event, lambda body: handled.append(validated_json(CheckMessage, body, "body")))
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "2"}]}
+    assert len(handled) == 2
+    assert "body.buckets.0" in caplog.text
+
+
+@pytest.mark.parametrize("body", ["", "[]", '{"tick": "2026-11-22T11:15:00Z", "buckets": []}'], ids=str)
+def test_a_message_without_buckets_is_refused(body: str) -> None:
+    with pytest.raises(InvalidInputError, match=r"^body"):
+        validated_json(CheckMessage, body, "body")
+
+
+def test_an_event_that_is_not_from_a_queue_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match=r"event\.Records"):
+        handle_records({}, lambda body: None)
+
+
+def test_settings_come_from_their_variables() -> None:
+    settings = HealthCheckSettings.from_env(ENVIRONMENT | {"STALE_SECONDS": "2.5", "PATH": "/bin"})
+    assert (settings.stale_seconds, settings.hung_after_seconds, settings.event_bus_name) == (2.5, 120.0, "bus")
+
+
+def test_a_missing_variable_is_named() -> None:
+    with pytest.raises(InvalidSettingError, match=r"PROBE_FUNCTION_NAME: is not set"):
+        HealthCheckSettings.from_env({"TABLE_PREFIX": "p-", "EVENT_BUS_NAME": "bus"})
+
+
+def test_a_malformed_variable_is_named_with_its_value() -> None:
+    with pytest.raises(InvalidSettingError, match=r"STALE_SECONDS: .*'soon'"):
+        HealthCheckSettings.from_env(ENVIRONMENT | {"STALE_SECONDS": "soon"})

@@ -1,0 +1,100 @@
+"""Dispatching a tick: messages, retries, late and malformed ticks."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+from moto import mock_aws
+
+from paramedic.errors import InvalidInputError
+from paramedic.health.check_messages import DispatchRequest
+from paramedic.health.dispatch import Dispatcher, DispatchError
+from paramedic.state import tables
+from paramedic.state.targets import COUNTS_BUCKET, TargetCount
+from paramedic.validation import validated
+from tests.fakes.clock import FakeClock
+
+
+class FakeQueue:
+    """Refuses the messages of `refused` buckets, for ever or `times` times."""
+
+    def __init__(self) -> None:
+        self.bodies: list[dict[str, Any]] = []
+        self.refused: set[int] = set()
+        self.times = 99
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, str]]) -> Mapping[str, Any]:  # noqa: N803 -- boto3's names
+        refusing = self.times > 0
+        self.times -= 1
+        answer: dict[str, list[Mapping[str, str]]] = {"Successful": [], "Failed": []}
+        for entry in Entries:
+            body = json.loads(entry["MessageBody"])
+            if refusing and self.refused & set(body["buckets"]):
+                answer["Failed"].append({"Id": entry["Id"], "Code": "Throttled"})
+            else:
+                self.bodies.append(body)
+                answer["Successful"].append({"Id": entry["Id"]})
+        return answer
+
+
+@pytest.fixture
+def queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeQueue]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        tables.bind("dispatch-")
+        TargetCount.create_table(billing_mode="PAY_PER_REQUEST")
+        for bucket in range(30):
+            TargetCount(COUNTS_BUCKET, f"{bucket:02d}", targets=150).save()
+        yield FakeQueue()
+
+
+def dispatcher(queue: FakeQueue) -> Dispatcher:
+    return Dispatcher(cast(Any, queue), "queue", FakeClock())
+
+
+def test_every_bucket_with_targets_is_sent_once(queue: FakeQueue) -> None:
+    sender = dispatcher(queue)
+    TargetCount(COUNTS_BUCKET, "03", targets=0).save()
+    summary = sender.run(sender.clock.now())
+    assert summary.dispatched == 29
+    assert sorted(bucket for body in queue.bodies for bucket in body["buckets"]) == [0, 1, 2, *range(4, 30)]
+    assert {body["tick"] for body in queue.bodies} == {"2026-01-05T03:00:00.000Z"}
+
+
+def test_a_refused_message_is_sent_again_and_the_others_are_not(queue: FakeQueue) -> None:
+    queue.refused, queue.times = {4}, 1
+    sender = dispatcher(queue)
+    sender.run(sender.clock.now())
+    assert sorted(bucket for body in queue.bodies for bucket in body["buckets"]) == list(range(30))
+
+
+def test_a_message_refused_for_good_is_an_error_that_names_its_buckets(queue: FakeQueue) -> None:
+    queue.refused = {4}
+    sender = dispatcher(queue)
+    with pytest.raises(DispatchError, match=r"buckets \[4\] are not checked.*Throttled"):
+        sender.run(sender.clock.now())
+
+
+def test_a_late_tick_sends_nothing(queue: FakeQueue) -> None:
+    sender = dispatcher(queue)
+    assert sender.run(sender.clock.now() - timedelta(seconds=91)).late == 1
+    assert queue.bodies == []
+
+
+def test_a_bucket_whose_count_is_unreadable_is_checked_all_the_same(queue: FakeQueue) -> None:
+    TargetCount(COUNTS_BUCKET, "07", targets=1, min_reader=99).save()
+    sender = dispatcher(queue)
+    summary = sender.run(sender.clock.now())
+    assert summary.invalid_rows == 1
+    assert [7] in [body["buckets"] for body in queue.bodies]
+
+
+@pytest.mark.parametrize("event", [{}, {"tick": "yesterday"}, {"tick": 5}, {"tick": "2026-01-05T03:00:00"}], ids=str)
+def test_a_malformed_event_is_refused_by_the_name_of_its_field(event: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInputError, match=r"^event\.tick: "):
+        validated(DispatchRequest, event)

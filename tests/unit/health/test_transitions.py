@@ -1,0 +1,138 @@
+"""From one observation to the next: properties over every sequence, and the counting of timeouts."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paramedic.health.diagnosis import DiagnosisName, Heartbeat
+from paramedic.health.heartbeat_watch import HeartbeatReading
+from paramedic.health.outcomes import OutcomeKind, ProbeOutcome
+from paramedic.health.transitions import DetailType, Observation, Transition, transition
+from paramedic.health.verdict import Verdict
+from paramedic.state.targets import BadPeriod
+
+START = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
+TIMEOUT, REFUSED, OK = OutcomeKind.TIMEOUT, OutcomeKind.REFUSED, OutcomeKind.OK
+STALE, MOVING, UNREADABLE = Heartbeat.STALE, Heartbeat.MOVING, Heartbeat.UNKNOWN
+
+type Sight = tuple[float, OutcomeKind, Heartbeat, int]
+SIGHTS = st.tuples(st.integers(0, 8), st.sampled_from(OutcomeKind), st.sampled_from(Heartbeat), st.integers(0, 2))
+
+
+def see(
+    recorded: BadPeriod | None, minute: float, kind: OutcomeKind, heartbeat: Heartbeat, beat: int = 1
+) -> Transition:
+    """What follows from one observation."""
+    tick = START + timedelta(minutes=minute)
+    outcome = ProbeOutcome(target_id="controller:a", kind=kind)
+    seen = Observation(tick, outcome, HeartbeatReading(heartbeat, beat))
+    return transition(recorded, seen, hung_after_seconds=120.0, event_id=f"event-{minute}-{kind}")
+
+
+def settled(step: Transition) -> BadPeriod | None:
+    """What is stored once everything announced has been published."""
+    bad = step.bad
+    if bad is None or step.announce is None or bad.unpublished is None:
+        return bad
+    return None if bad.verdict == Verdict.HEALTHY else bad.model_copy(update={"unpublished": None})
+
+
+def after(*sights: tuple[float, OutcomeKind, Heartbeat]) -> BadPeriod | None:
+    """What is stored after `sights`, each published at once."""
+    recorded = None
+    for sight in sights:
+        recorded = settled(see(recorded, *sight))
+    return recorded
+
+
+@given(st.lists(SIGHTS, max_size=8), SIGHTS)
+def test_unknown_never_leads_to_a_cure(history: list[Sight], last: Sight) -> None:
+    recorded = None
+    for sight in history:
+        step = see(recorded, *sight)
+        if step.diagnosis.verdict is Verdict.UNKNOWN:
+            assert step.announce is None
+        recorded = step.bad
+    step = see(recorded, *last)
+    if step.announce is DetailType.CONTROLLER_FAILED:
+        assert step.diagnosis.cures
+
+
+@given(st.lists(SIGHTS, max_size=8), SIGHTS)
+def test_the_same_observation_twice_changes_nothing_the_second_time(history: list[Sight], last: Sight) -> None:
+    recorded = None
+    for sight in [*history, last]:
+        recorded = settled(see(recorded, *sight))
+    again = see(recorded, *last)
+    assert not again.changed
+    assert again.announce in (None, DetailType.CONTROLLER_FAILED)
+
+
+@given(st.lists(SIGHTS, max_size=8), SIGHTS)
+def test_an_older_tick_changes_and_announces_nothing(history: list[Sight], late: Sight) -> None:
+    recorded = after((8, REFUSED, STALE))
+    for sight in history:
+        assert settled(see(recorded, sight[0] - 9, *sight[1:])) == recorded
+    step = see(recorded, late[0] - 9, *late[1:])
+    assert (step.bad, step.changed, step.announce) == (recorded, False, None)
+
+
+@given(st.lists(SIGHTS, max_size=8))
+def test_what_was_announced_bad_and_is_healthy_again_is_announced_and_forgotten(history: list[Sight]) -> None:
+    recorded = None
+    for sight in history:
+        recorded = settled(see(recorded, *sight))
+    told = recorded is not None and recorded.event_id != ""
+    step = see(recorded, 9, OK, Heartbeat.NOT_APPLICABLE)
+    assert settled(step) is None
+    assert step.announce == (DetailType.TARGET_RECOVERED if told else None)
+
+
+def test_timeouts_become_hung_after_two_minutes_of_ticks() -> None:
+    suspect = after((0, TIMEOUT, STALE), (1, TIMEOUT, STALE))
+    assert see(suspect, 1.9, TIMEOUT, STALE).diagnosis.name is DiagnosisName.SUSPECT
+    step = see(suspect, 2, TIMEOUT, STALE)
+    assert step.diagnosis.name is DiagnosisName.HUNG
+    assert step.announce is DetailType.CONTROLLER_FAILED
+
+
+def test_a_moving_heartbeat_in_between_starts_the_count_again() -> None:
+    recorded = after((0, TIMEOUT, STALE), (1, TIMEOUT, MOVING))
+    assert see(recorded, 2, TIMEOUT, STALE).diagnosis.name is DiagnosisName.SUSPECT
+
+
+def test_an_unreadable_heartbeat_in_between_starts_the_count_again() -> None:
+    recorded = after((0, TIMEOUT, STALE), (1, TIMEOUT, UNREADABLE))
+    assert see(recorded, 2, TIMEOUT, STALE).diagnosis.name is DiagnosisName.SUSPECT
+
+
+def test_a_tick_nobody_saw_in_between_starts_the_count_again() -> None:
+    assert see(after((0, TIMEOUT, STALE)), 2, TIMEOUT, STALE).diagnosis.name is DiagnosisName.SUSPECT
+
+
+def test_what_is_hung_stays_hung_without_a_write_per_tick() -> None:
+    hung = after((0, TIMEOUT, STALE), (1, TIMEOUT, STALE), (2, TIMEOUT, STALE))
+    step = see(hung, 30, TIMEOUT, STALE)
+    assert step.diagnosis.name is DiagnosisName.HUNG
+    assert not step.changed
+
+
+def test_what_was_hung_and_is_unknown_now_must_prove_hung_again() -> None:
+    hung = after((0, TIMEOUT, STALE), (1, TIMEOUT, STALE), (2, TIMEOUT, STALE))
+    recorded = settled(see(hung, 3, TIMEOUT, UNREADABLE))
+    assert see(recorded, 4, TIMEOUT, STALE).diagnosis.name is DiagnosisName.SUSPECT
+
+
+def test_one_that_lived_and_died_between_two_ticks_is_recorded_with_its_last_heartbeat() -> None:
+    dead = after((0, REFUSED, STALE))
+    step = see(dead, 1, REFUSED, STALE, beat=7)
+    assert step.changed
+    assert step.bad is not None
+    assert step.bad.heartbeat_sequence == 7
+
+
+def test_one_bad_period_keeps_its_beginning_through_every_diagnosis() -> None:
+    recorded = after((0, TIMEOUT, MOVING), (1, REFUSED, STALE), (2, TIMEOUT, STALE))
+    assert recorded is not None
+    assert recorded.since == "2026-01-05T03:00:00.000Z"
