@@ -1,16 +1,20 @@
 """The embedded AWS is started, found again and ended exactly."""
 
+import json
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import tenacity
 
+from paramedic_cli.local.clients import client
 from paramedic_cli.local.emulator import Emulator, start_emulator
 from paramedic_cli.local.errors import NoLocalStackError, PortTakenError
 from paramedic_cli.local.processes import ProcessIdentity
-from paramedic_cli.local.stack import down, load
+from paramedic_cli.local.stack import LocalStack, down, load
 
 START_AND_WAIT = """
 import sys, time
@@ -65,3 +69,34 @@ def test_a_stack_that_does_not_run_is_not_found(tmp_path: Path) -> None:
         load(tmp_path)
     with pytest.raises(NoLocalStackError):
         down(tmp_path)
+
+
+@pytest.mark.integration
+def test_a_schedules_input_carries_the_scheduled_time(dynamodb: Emulator) -> None:
+    sqs = client("sqs", dynamodb.environment)
+    queue = sqs.create_queue(QueueName="ticks")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    target = {
+        "Arn": arn,
+        "RoleArn": "arn:aws:iam::000000000000:role/any",
+        "Input": '{"tick": "<aws.scheduler.scheduled-time>"}',
+    }
+    client("scheduler", dynamodb.environment).create_schedule(
+        Name="once",
+        ScheduleExpression="at(2026-01-01T00:00:00)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target=target,
+    )
+    (message,) = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20)["Messages"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", json.loads(message["Body"])["tick"])
+
+
+@pytest.mark.e2e
+def test_a_queued_check_reaches_its_function(deployed_stack: LocalStack) -> None:
+    body = json.dumps({"tick": "2026-01-01T00:00:00Z", "buckets": [0]})
+    deployed_stack.client("sqs").send_message(QueueUrl=deployed_stack.outputs.check_queue_url, MessageBody=body)
+    logs = deployed_stack.client("logs")
+    group = f"/aws/lambda/{deployed_stack.outputs.check_function_name}"
+    for attempt in tenacity.Retrying(stop=tenacity.stop_after_delay(30), wait=tenacity.wait_fixed(0.2)):
+        with attempt:
+            assert logs.filter_log_events(logGroupName=group)["events"]
