@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from paramedic.launchers.interface import Launch
 from paramedic.launchers.process import procfs
 from paramedic.launchers.process.host import initialise_host_dir

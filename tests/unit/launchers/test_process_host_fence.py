@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from paramedic.clock import SystemClock
 from paramedic.launchers.interface import EpochRefusedError, KeyAlreadyUsedError, Launch
 from paramedic.launchers.process.files import HostFileError, HostLockHeldError, locked

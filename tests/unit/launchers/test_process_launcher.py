@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from paramedic.errors import InvalidInputError
 from paramedic.launchers.interface import (
     EpochRefusedError,

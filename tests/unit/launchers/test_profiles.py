@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from paramedic.errors import InvalidInputError
 from paramedic.launchers.process.launcher import ProcessLauncher
 from paramedic.launchers.profiles import (

@@ -1,0 +1,34 @@
+"""`health_probe`: targets in, outcomes out. Imports no AWS client, and its role may do nothing with one."""
+
+import asyncio
+import os
+import random
+from typing import Any, Protocol
+
+from paramedic.health.addresses import AddressGuard
+from paramedic.health.engine import probe_all
+from paramedic.health.outcomes import ProbeBatch
+from paramedic.health.settings import ProbeSettings
+from paramedic.validation import validated
+
+ANSWER_SECONDS = 2.0
+
+
+class Context(Protocol):
+    """What is used of the context Lambda passes."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until Lambda ends this invocation."""
+
+
+def handler(event: object, context: Context) -> dict[str, Any]:
+    """Probe an event's targets, answering in time whatever they do.
+
+    Raises:
+        InvalidInputError: the event is no `ProbeBatch`, or ALLOWED_CIDRS is malformed; names the field.
+    """
+    batch = validated(ProbeBatch, event)
+    guard = AddressGuard(ProbeSettings.from_env(os.environ).allowed_cidrs)
+    budget = max(context.get_remaining_time_in_millis() / 1000 - ANSWER_SECONDS, 0)
+    report = asyncio.run(probe_all(batch, guard=guard, rng=random.Random(), budget_seconds=budget))
+    return report.model_dump(mode="json")
