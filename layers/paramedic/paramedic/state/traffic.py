@@ -62,7 +62,7 @@ class TrafficReport(Row):
     covers_until = NumberAttribute()
     unfinished_count = NumberAttribute()
     unfinished_examples: ListAttribute[str] = ListAttribute()
-    expires_at = NumberAttribute(null=True)
+    expires_at = NumberAttribute()
 
 
 def read_reports(gateway: str) -> list[TrafficReport]:

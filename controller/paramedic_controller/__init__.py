@@ -1,0 +1,1 @@
+"""The controller: the process that keeps its services at their desired state."""

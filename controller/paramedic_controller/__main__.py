@@ -1,0 +1,55 @@
+"""`python -m paramedic_controller`: all settings come from the environment, see `settings`; exit codes, see `exits`."""
+
+import logging
+import os
+import sys
+import uuid
+
+from aws_lambda_powertools import Logger
+
+from paramedic.clock import SystemClock
+from paramedic.errors import ParamedicError
+from paramedic.launchers.process.launcher import ProcessLauncher
+from paramedic.state.tables import bind
+from paramedic_controller.boot import start
+from paramedic_controller.exits import Exit, exit_code
+from paramedic_controller.process import ControllerProcess
+from paramedic_controller.settings import Settings
+
+
+def main() -> Exit:
+    """Run one controller; the result is the process's exit code."""
+    log = Logger(service="paramedic-controller")
+    failure = _failure(log)
+    if failure is None:
+        return Exit.STOPPED
+    code = exit_code(failure)
+    log.error(str(failure))
+    if code is Exit.FENCED:
+        # At once, with launcher calls under way or not: what they still do, the host fence judges.
+        logging.shutdown()
+        os._exit(code)
+    return code
+
+
+def _failure(log: Logger) -> ParamedicError | None:
+    try:
+        _run(Settings.from_env(os.environ), log)
+    except ParamedicError as error:
+        return error
+    return None
+
+
+def _run(settings: Settings, log: Logger) -> None:
+    log.append_keys(controller_id=settings.controller_id)
+    clock = SystemClock()
+    bind(settings.table_prefix)
+    # Before the claim: a host that cannot run replicas must not spend an epoch.
+    launcher = ProcessLauncher(settings.host_dir, clock=clock)
+    claimed = start(settings, uuid.uuid4().hex, clock, log.info)
+    log.append_keys(epoch=claimed.epoch, process_id=claimed.process_id)
+    ControllerProcess(settings, claimed, launcher, clock, log).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

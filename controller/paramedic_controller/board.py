@@ -1,0 +1,185 @@
+"""What the main loop shows to its HTTP thread: immutable values, replaced whole."""
+
+from collections.abc import Mapping, Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+from paramedic.clock import Clock
+from paramedic_controller.model import OpenOperation, ServiceState
+
+STALLED_AFTER_SECONDS = 10.0
+"""A main loop that completed no pass for this long keeps no service at its desired state."""
+
+
+class _Shown(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class UnfinishedRequests(_Shown):
+    """Requests that gateways were still serving by their last reports."""
+
+    count: int = 0
+    examples: tuple[str, ...] = ()
+
+
+class Recovered(_Shown):
+    """What a successor took up: counts, load-balancer ports and next replica ids by service."""
+
+    services: int
+    replicas: int
+    ports: Mapping[str, int]
+    ids: Mapping[str, int]
+    unfinished_requests: UnfinishedRequests
+    unfinished_operations: tuple[str, ...]
+
+    def summary(self) -> str:
+        """One line for logs and the recovery's record."""
+        return (
+            f"{self.services} services, {self.replicas} replicas, ports {_pairs(self.ports)}, "
+            f"next replica ids {_pairs(self.ids)}, {self.unfinished_requests.count} unfinished requests, "
+            f"{len(self.unfinished_operations)} unfinished operations"
+        )
+
+
+class ShownReplica(_Shown):
+    """One replica; `pid` where its launcher knows one."""
+
+    replica_id: int
+    status: str
+    url: str
+    version: int
+    pid: int | None
+
+
+class ShownService(_Shown):
+    """One service as the controller has it in memory."""
+
+    name: str
+    uid: str
+    status: str
+    message: str
+    version: int
+    gateway: str
+    port: int
+    target: int
+    next_replica_id: int
+    upscale_count: int
+    downscale_count: int
+    routes: tuple[str, ...]
+    route_revision: int
+    replicas: tuple[ShownReplica, ...]
+    open_operations: tuple[str, ...]
+
+
+class Health(_Shown):
+    """The answer of GET /health."""
+
+    controller_id: str
+    epoch: int
+    process_id: str
+    pid: int
+    status: str
+    heartbeat_sequence: int
+    recover_mode: bool
+    recovered: Recovered | None
+
+
+class Status(Health):
+    """The answer of GET /status."""
+
+    services: tuple[ShownService, ...]
+    quarantined: Mapping[str, str]
+
+
+class Identity(_Shown):
+    """Who the process is."""
+
+    controller_id: str
+    epoch: int
+    process_id: str
+    pid: int
+    recover_mode: bool
+
+
+class Board:
+    """Written by the main loop, read by HTTP threads."""
+
+    def __init__(self, identity: Identity, clock: Clock) -> None:
+        self._identity = identity
+        self._clock = clock
+        self._passed_at: float | None = None
+        self._services: tuple[ShownService, ...] = ()
+        self._quarantined: Mapping[str, str] = {}
+        self.recovered: Recovered | None = None
+        self.heartbeat_sequence = 0
+
+    def passed(self, states: Sequence[ServiceState], quarantined: Mapping[str, str]) -> None:
+        """The main loop completed a pass."""
+        self._services = tuple(_shown(state) for state in states)
+        self._quarantined = dict(quarantined)
+        self._passed_at = self._clock.monotonic()
+
+    def is_healthy(self) -> bool:
+        """Whether the main loop completed a pass within the last ten seconds."""
+        passed = self._passed_at
+        return passed is not None and self._clock.monotonic() - passed < STALLED_AFTER_SECONDS
+
+    def health(self) -> Health:
+        """Now."""
+        return Health.model_validate(self._common())
+
+    def status(self) -> Status:
+        """Now, services included."""
+        return Status.model_validate({**self._common(), "services": self._services, "quarantined": self._quarantined})
+
+    def _common(self) -> dict[str, object]:
+        unhealthy = "restoring" if self._passed_at is None else "stalled"
+        return {
+            **self._identity.model_dump(),
+            "status": "ok" if self.is_healthy() else unhealthy,
+            "heartbeat_sequence": self.heartbeat_sequence,
+            "recovered": self.recovered,
+        }
+
+
+def operation_text(service: str, operation: OpenOperation) -> str:
+    """An open operation in words."""
+    return f"{operation.kind} {service} replica {operation.replica_id} ({operation.reason})"
+
+
+def _pairs(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{name}={number}" for name, number in sorted(numbers.items())) or "none"
+
+
+def _shown(state: ServiceState) -> ShownService:
+    desired, observed, scaler, balancer = state.desired, state.observed, state.scaler, state.balancer
+    return ShownService(
+        name=desired.name,
+        uid=desired.uid,
+        status=observed.status if observed else "",
+        message=observed.message if observed else "",
+        version=desired.version,
+        gateway=desired.gateway,
+        port=desired.port,
+        target=scaler.target if scaler else 0,
+        next_replica_id=observed.next_replica_id if observed else 1,
+        upscale_count=scaler.upscale_count if scaler else 0,
+        downscale_count=scaler.downscale_count if scaler else 0,
+        routes=tuple(route.url for route in balancer.routes) if balancer else (),
+        route_revision=balancer.revision if balancer else 0,
+        replicas=tuple(_shown_replicas(state)),
+        open_operations=tuple(operation_text(desired.name, each) for each in state.operations),
+    )
+
+
+def _shown_replicas(state: ServiceState) -> list[ShownReplica]:
+    return [
+        ShownReplica(
+            replica_id=each.replica_id,
+            status=each.status,
+            url=each.url,
+            version=each.version,
+            pid=int(pid) if each.receipt is not None and (pid := each.receipt.identity.get("pid")) else None,
+        )
+        for each in state.replicas
+    ]

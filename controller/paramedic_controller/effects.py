@@ -1,0 +1,170 @@
+"""Launcher calls: made outside the main loop, each for one open operation, with that operation's id as its key."""
+
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from pathlib import Path
+
+from paramedic.clock import Clock
+from paramedic.launchers.interface import (
+    EpochRefusedError,
+    KeyAlreadyUsedError,
+    Launch,
+    Launcher,
+    LauncherError,
+    StopOutcome,
+)
+from paramedic.state.fencing import FencedError
+from paramedic.state.operations import OperationKind
+from paramedic_controller.actions import Fact, Launched, LaunchFailed, Stopped
+from paramedic_controller.model import OpenOperation, ReplicaRecord, ServiceState, scope_of, workload_of
+
+RETRY_AFTER_SECONDS = 5.0
+"""How long an operation rests when its outcome could not be learnt."""
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """The call was not made, or its outcome is not known; it is made again with the same key."""
+
+    operation_id: str
+    detail: str
+    retry_after: float = RETRY_AFTER_SECONDS
+
+
+type Outcome = Fact | Unknown
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Whose calls these are and how workloads are run. Times in seconds."""
+
+    controller_id: str
+    epoch: int
+    stop_grace_seconds: float
+    log_dir: Path
+
+
+class Effects:
+    """Launcher calls under way. Used from one thread; the calls run in `executor`."""
+
+    def __init__(
+        self,
+        launcher: Launcher,
+        actor: Actor,
+        *,
+        executor: Executor,
+        clock: Clock,
+        on_done: Callable[[], None],
+    ) -> None:
+        self._launcher = launcher
+        self._actor = actor
+        self._executor = executor
+        self._clock = clock
+        self._on_done = on_done
+        self._running: dict[str, Future[Outcome]] = {}
+        self._resting: dict[str, float] = {}
+
+    def start(self, state: ServiceState, operation: OpenOperation, lease_is_fresh: Callable[[], bool]) -> None:
+        """Call the launcher for `operation`, provided the lease still holds when its turn comes."""
+
+        def call() -> Outcome:
+            if not lease_is_fresh():
+                return Unknown(operation.operation_id, "the lease ran out before the call", retry_after=0.0)
+            return self._outcome(state, operation)
+
+        future = self._executor.submit(call)
+        self._running[operation.operation_id] = future
+        future.add_done_callback(lambda _: self._on_done())
+
+    def busy(self) -> frozenset[str]:
+        """Operations whose call is under way or rests before the next try."""
+        now = self._clock.monotonic()
+        self._resting = {key: until for key, until in self._resting.items() if until > now}
+        return frozenset(self._running) | frozenset(self._resting)
+
+    def finished(self, state: ServiceState) -> list[Outcome]:
+        """Outcomes of calls that ended since, each handed out once.
+
+        Raises:
+            FencedError: the host has seen a higher epoch than ours.
+        """
+        done = [each.operation_id for each in state.operations if self._has_ended(each.operation_id)]
+        outcomes: list[Outcome] = []
+        for operation_id in done:
+            outcome = self._running.pop(operation_id).result()
+            if isinstance(outcome, Unknown):
+                self._resting[operation_id] = self._clock.monotonic() + outcome.retry_after
+            outcomes.append(outcome)
+        return outcomes
+
+    def _has_ended(self, operation_id: str) -> bool:
+        future = self._running.get(operation_id)
+        return future is not None and future.done()
+
+    def _outcome(self, state: ServiceState, operation: OpenOperation) -> Outcome:
+        replica = state.replica(operation.replica_id)
+        if replica is None:
+            return LaunchFailed(operation.operation_id, "its replica row is gone")
+        try:
+            if operation.kind is OperationKind.LAUNCH:
+                return self._launch(state, replica, operation)
+            return self._stop(state, replica, operation)
+        except EpochRefusedError as error:
+            raise FencedError(f"the host refused epoch {self._actor.epoch}: {error}") from error
+
+    def _launch(self, state: ServiceState, replica: ReplicaRecord, operation: OpenOperation) -> Outcome:
+        try:
+            receipt = self._launcher.launch(self._request(state, replica, operation))
+        except KeyAlreadyUsedError as error:
+            return LaunchFailed(operation.operation_id, str(error))
+        except EpochRefusedError:
+            raise
+        except LauncherError as error:
+            return self._after_failed_launch(state, operation, error)
+        return Launched(operation.operation_id, receipt)
+
+    def _after_failed_launch(self, state: ServiceState, operation: OpenOperation, error: LauncherError) -> Outcome:
+        """A failed call may still have started something: only a look tells."""
+        try:
+            found = self._launcher.find(workload_of(state.desired.uid, operation.replica_id), operation.operation_id)
+        except LauncherError as blind:
+            return Unknown(operation.operation_id, f"{error}; looking for it failed too: {blind}")
+        if found is None:
+            return LaunchFailed(operation.operation_id, str(error))
+        return Launched(operation.operation_id, found)
+
+    def _stop(self, state: ServiceState, replica: ReplicaRecord, operation: OpenOperation) -> Outcome:
+        try:
+            receipt = replica.receipt or self._launcher.find(
+                workload_of(state.desired.uid, replica.replica_id), replica.operation
+            )
+            if receipt is None:
+                return Stopped(operation.operation_id, "nothing was started")
+            result = self._launcher.stop(receipt, epoch=self._actor.epoch, grace_seconds=self._actor.stop_grace_seconds)
+        except EpochRefusedError:
+            raise
+        except LauncherError as error:
+            return Unknown(operation.operation_id, str(error))
+        if result.outcome is StopOutcome.UNCONFIRMED:
+            return Unknown(operation.operation_id, result.detail)
+        return Stopped(operation.operation_id, result.detail)
+
+    def _request(self, state: ServiceState, replica: ReplicaRecord, operation: OpenOperation) -> Launch:
+        spec, replica_id = state.spec, replica.replica_id
+        ours = {
+            "PARAMEDIC_REPLICA_PORT": replica.url.rpartition(":")[2],
+            "PARAMEDIC_REPLICA_ID": str(replica_id),
+            "PARAMEDIC_SERVICE": spec.name,
+        }
+        self._actor.log_dir.mkdir(parents=True, exist_ok=True)
+        return Launch(
+            workload=workload_of(state.desired.uid, replica_id),
+            scope=scope_of(self._actor.controller_id),
+            epoch=self._actor.epoch,
+            key=operation.operation_id,
+            command=("/bin/sh", "-c", spec.run),
+            environment={**spec.envs, **ours},
+            working_directory=spec.workdir,
+            log_file=str(self._actor.log_dir / f"{spec.name}-{state.desired.uid[:8]}-{replica_id}.log"),
+        )

@@ -1,0 +1,80 @@
+"""Reads what gateways counted for one service since its autoscaler last looked."""
+
+import struct
+from collections.abc import Callable, Sequence
+
+from paramedic.autoscaling.traffic import CounterReading, Coverage, merge
+from paramedic.autoscaling.window import Figures
+from paramedic.clock import Clock
+from paramedic.state.tables import InvalidRowError
+from paramedic.state.traffic import TrafficCounter, TrafficReport, read_counters, read_reports
+from paramedic.state.traffic_report import unpack_ring
+from paramedic_controller.board import UnfinishedRequests
+from paramedic_controller.model import ServiceState
+
+UNFINISHED_EXAMPLES = 100
+
+
+class FigureReader:
+    """Traffic of services by way of their gateways' reports. Malformed figures are missing figures."""
+
+    def __init__(self, clock: Clock, warn: Callable[[str], None]) -> None:
+        self._clock = clock
+        self._warn = warn
+
+    def read(self, state: ServiceState) -> Figures:
+        """What is new since the cursors of `state`.
+
+        Raises:
+            StateUnreachableError: DynamoDB did not answer.
+        """
+        cursors = state.scaler.cursors if state.scaler is not None else {}
+        gateway, uid = state.desired.gateway, state.desired.uid
+        try:
+            reports = [_coverage(row) for row in self._current_reports(gateway)]
+            counters = [_reading(row) for row in read_counters(gateway, uid)]
+        except InvalidRowError as error:
+            self._warn(f"traffic of service {state.desired.name} counts as missing: {error}")
+            return Figures(cursors=cursors)
+        return merge(cursors, reports, counters)
+
+    def unfinished_requests(self, gateways: Sequence[str]) -> UnfinishedRequests:
+        """What the gateways were serving by their last reports.
+
+        Raises:
+            StateUnreachableError: DynamoDB did not answer.
+        """
+        count, examples = 0, list[str]()
+        for gateway in sorted(set(gateways)):
+            try:
+                reports = self._current_reports(gateway)
+            except InvalidRowError as error:
+                self._warn(f"unfinished requests of gateway {gateway} are not known: {error}")
+                continue
+            count += sum(int(row.unfinished_count) for row in reports)
+            examples += [str(text) for row in reports for text in row.unfinished_examples]
+        return UnfinishedRequests(count=count, examples=tuple(examples[:UNFINISHED_EXAMPLES]))
+
+    def _current_reports(self, gateway: str) -> list[TrafficReport]:
+        now = self._clock.now().timestamp()
+        return [row for row in read_reports(gateway) if row.expires_at > now]
+
+
+def _coverage(row: TrafficReport) -> Coverage:
+    return Coverage(
+        replica=row.replica,
+        incarnation=row.incarnation,
+        covers_from=int(row.covers_from),
+        covers_until=int(row.covers_until),
+    )
+
+
+def _reading(row: TrafficCounter) -> CounterReading:
+    try:
+        ring = unpack_ring(row.ring)
+    except struct.error as error:
+        problem = "is no sequence of 32-bit numbers"
+        raise InvalidRowError(row.Meta.table_name, row.key_text(), "ring", len(row.ring), problem) from error
+    return CounterReading(
+        replica=row.replica, incarnation=row.incarnation, total=int(row.total), ring=ring, ring_end=int(row.ring_end)
+    )

@@ -1,0 +1,70 @@
+"""The main loop: desired state, one pass over all services, ticks, and a heartbeat that vouches for it all."""
+
+import threading
+from collections.abc import Callable
+
+from paramedic.clock import Clock
+from paramedic.state.heartbeat import HEARTBEAT_SECONDS, beat
+from paramedic.state.tables import StateUnreachableError
+from paramedic_controller.board import Board
+from paramedic_controller.fleet import Fleet
+
+
+class MainLoop:
+    """Runs passes until told to stop. `wake` ends the pause between two passes early."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        board: Board,
+        *,
+        epoch: int,
+        pass_seconds: float,
+        clock: Clock,
+        warn: Callable[[str], None],
+    ) -> None:
+        self._fleet = fleet
+        self._board = board
+        self._epoch = epoch
+        self._pass_seconds = pass_seconds
+        self._clock = clock
+        self._warn = warn
+        self._stopping = threading.Event()
+        self._beat_at: float | None = None
+        self.wake = threading.Event()
+
+    def stop(self) -> None:
+        """End after the pass under way; safe to call from a signal handler."""
+        self._stopping.set()
+        self.wake.set()
+
+    def run(self) -> None:
+        """Run until `stop`.
+
+        Raises:
+            FencedError: a newer epoch owns the state.
+        """
+        while not self._stopping.is_set():
+            self.wake.clear()
+            try:
+                self.run_pass()
+            except StateUnreachableError as error:
+                # Says nothing about what is stored: keep everything as it is and ask again.
+                self._warn(f"this pass was not completed: {error}")
+            self.wake.wait(self._pass_seconds)
+
+    def run_pass(self) -> None:
+        """One pass, and a heartbeat when one is due: only a completed pass may vouch for the controller.
+
+        Raises:
+            FencedError: a newer epoch owns the state.
+            StateUnreachableError: DynamoDB did not answer.
+        """
+        self._fleet.follow_desired()
+        self._fleet.run_pass()
+        self._fleet.tick_when_due()
+        self._board.passed(self._fleet.states(), self._fleet.quarantined)
+        now = self._clock.monotonic()
+        if self._beat_at is None or now - self._beat_at >= HEARTBEAT_SECONDS:
+            self._board.heartbeat_sequence = beat(self._fleet.controller_id, self._epoch, self._clock)
+            self._beat_at = now

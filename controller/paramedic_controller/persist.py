@@ -1,0 +1,174 @@
+"""Turns the difference between two states of a service into row changes: equal states need no write."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pynamodb.expressions.operand import Path
+from pynamodb.expressions.update import Action
+
+from paramedic.autoscaling.tick import differs_in_substance
+from paramedic.state.autoscalers import Autoscaler
+from paramedic.state.load_balancers import INDEX, LoadBalancer, LoadBalancerIndex, Routes
+from paramedic.state.operations import DONE_ROWS_LIVE_SECONDS, Operation, done_item, open_item
+from paramedic.state.replicas import Replica
+from paramedic.state.services import (
+    DesiredService,
+    ObservedService,
+    PortReservation,
+    ServiceSpecRow,
+    desired_item,
+    gateway_partition,
+    observed_item,
+    port_item,
+    spec_item,
+)
+from paramedic.state.transactions import Change, Delete, Put, Update
+from paramedic_controller.model import OpenOperation, ReplicaRecord, ServiceState
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """Writes rows of one controller's services."""
+
+    controller_id: str
+
+    def changes(
+        self, before: ServiceState, after: ServiceState, outcomes: Mapping[str, str], now: datetime
+    ) -> list[Change]:
+        """What turns the rows of `before` into those of `after`; `outcomes` says how closed operations ended."""
+        return [
+            *self._replica_changes(before, after),
+            *self._operation_changes(before, after, outcomes, now),
+            *self._observed_changes(before, after),
+            *self._scaler_changes(before, after),
+            *self._balancer_changes(before, after),
+        ]
+
+    def intents(self, state: ServiceState, operations: Sequence[OpenOperation]) -> list[Change]:
+        """The rows of open operations once more, to renew the lease before acting on them."""
+        return [Put(_operation_row(state.desired.uid, each)) for each in operations]
+
+    def removal(self, state: ServiceState) -> list[Change]:
+        """What removes a service that has no replica left: all but its fence, unless users changed it meanwhile."""
+        desired = state.desired
+        name, uid = desired.name, desired.uid
+        unchanged = (DesiredService.uid == uid) & (DesiredService.revision == desired.revision)
+        reservation = PortReservation(gateway_partition(desired.gateway), port_item(desired.port))
+        specs = [
+            Delete(ServiceSpecRow(self.controller_id, spec_item(name, version)))
+            for version in range(1, desired.version + 1)
+        ]
+        return [
+            Delete(DesiredService(self.controller_id, desired_item(name)), unchanged),
+            Delete(reservation, PortReservation.uid == uid),
+            Delete(ObservedService(self.controller_id, observed_item(name))),
+            *specs,
+            Delete(Autoscaler(uid)),
+            Delete(LoadBalancer(desired.gateway, name)),
+            Update(LoadBalancerIndex(desired.gateway, INDEX), (_indexed(name).remove(),)),
+        ]
+
+    def _replica_changes(self, before: ServiceState, after: ServiceState) -> Iterator[Change]:
+        uid = after.desired.uid
+        old = {each.replica_id: each for each in before.replicas}
+        for replica in after.replicas:
+            previous = old.pop(replica.replica_id, None)
+            if previous is None:
+                yield Put(_replica_row(uid, replica))
+            elif previous != replica:
+                yield Update(Replica(uid, replica.replica_id), tuple(_replica_actions(replica)))
+        for replica_id in old:
+            yield Delete(Replica(uid, replica_id))
+
+    def _operation_changes(
+        self, before: ServiceState, after: ServiceState, outcomes: Mapping[str, str], now: datetime
+    ) -> Iterator[Change]:
+        uid = after.desired.uid
+        old = {each.operation_id: each for each in before.operations}
+        for operation in after.operations:
+            if old.pop(operation.operation_id, None) is None:
+                yield Put(_operation_row(uid, operation))
+        for operation in old.values():
+            done = _operation_row(uid, operation)
+            done.item = done_item(operation.operation_id)
+            done.outcome = outcomes.get(operation.operation_id, "")
+            done.expires_at = int(now.timestamp()) + DONE_ROWS_LIVE_SECONDS
+            yield Delete(Operation(uid, open_item(operation.operation_id)))
+            yield Put(done)
+
+    def _observed_changes(self, before: ServiceState, after: ServiceState) -> Iterator[Change]:
+        observed = after.observed
+        if observed is None or observed == before.observed:
+            return
+        # Attributes are set one by one: another release's stay.
+        row = ObservedService(self.controller_id, observed_item(after.desired.name))
+        actions: list[Action] = [
+            ObservedService.uid.set(after.desired.uid),
+            ObservedService.revision.set(observed.revision),
+            ObservedService.version.set(observed.version),
+            ObservedService.status.set(observed.status),
+            ObservedService.message.set(observed.message),
+            ObservedService.next_replica_id.set(observed.next_replica_id),
+        ]
+        yield Update(row, tuple(actions))
+
+    def _scaler_changes(self, before: ServiceState, after: ServiceState) -> Iterator[Change]:
+        scaler = after.scaler
+        if scaler is None:
+            return
+        if before.scaler is None or differs_in_substance(before.scaler, scaler):
+            yield Update(Autoscaler(after.desired.uid), (Autoscaler.state.set(scaler),))
+
+    def _balancer_changes(self, before: ServiceState, after: ServiceState) -> Iterator[Change]:
+        balancer, desired = after.balancer, after.desired
+        if balancer is None or balancer == before.balancer:
+            return
+        actions: list[Action] = [
+            LoadBalancer.uid.set(desired.uid),
+            LoadBalancer.host.set(balancer.host),
+            LoadBalancer.port.set(desired.port),
+            LoadBalancer.policy.set(balancer.policy),
+            LoadBalancer.routes.set(Routes(replicas=balancer.routes)),
+            LoadBalancer.revision.set(balancer.revision),
+        ]
+        yield Update(LoadBalancer(desired.gateway, desired.name), tuple(actions))
+        revision = _indexed(desired.name).set(balancer.revision)
+        yield Update(LoadBalancerIndex(desired.gateway, INDEX), (revision,))
+
+
+def _indexed(service: str) -> Path:
+    """A service's revision within its gateway's index."""
+    return Path(["revisions", service])
+
+
+def _replica_row(uid: str, replica: ReplicaRecord) -> Replica:
+    return Replica(
+        uid,
+        replica.replica_id,
+        version=replica.version,
+        url=replica.url,
+        status=replica.status,
+        operation=replica.operation,
+        launched_at=replica.launched_at,
+        receipt=replica.receipt,
+    )
+
+
+def _replica_actions(replica: ReplicaRecord) -> Iterator[Action]:
+    yield Replica.status.set(replica.status)
+    if replica.receipt is not None:
+        yield Replica.receipt.set(replica.receipt)
+
+
+def _operation_row(uid: str, operation: OpenOperation) -> Operation:
+    return Operation(
+        uid,
+        open_item(operation.operation_id),
+        kind=operation.kind,
+        replica_id=operation.replica_id,
+        version=operation.version,
+        reason=operation.reason,
+        opened_by_epoch=operation.opened_by_epoch,
+        opened_at=operation.opened_at,
+    )

@@ -1,0 +1,53 @@
+"""Free ports of this host, and the controller's own listening socket."""
+
+import socket
+
+from paramedic.clock import Clock
+from paramedic_controller.exits import CannotStartError, Exit
+
+BIND_PATIENCE_SECONDS = 3.0
+"""A predecessor that was just killed, or a passing outgoing connection, gives the port back within this."""
+
+BIND_RETRY_SECONDS = 0.2
+REMEMBERED_PORTS = 1000
+
+
+class FreePorts:
+    """Ports nobody listens on at the moment of asking; none is handed out twice within the last thousand."""
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+        self._given: dict[int, None] = {}
+
+    def next_url(self) -> str:
+        """Where a new replica can listen."""
+        while (port := self._probe()) in self._given:
+            continue
+        self._given[port] = None
+        if len(self._given) > REMEMBERED_PORTS:
+            del self._given[next(iter(self._given))]
+        return f"http://{self._host}:{port}"
+
+    def _probe(self) -> int:
+        with socket.create_server((self._host, 0)) as listener:
+            return int(listener.getsockname()[1])
+
+
+def bind(host: str, port: int, clock: Clock) -> socket.socket:
+    """Listen on exactly this port, or on any when `port` is 0.
+
+    Raises:
+        CannotStartError: the port stays taken.
+    """
+    deadline = clock.monotonic() + BIND_PATIENCE_SECONDS
+    while True:
+        try:
+            return socket.create_server((host, port), backlog=128)
+        except OSError as error:
+            if clock.monotonic() >= deadline:
+                raise CannotStartError(
+                    Exit.PORT_TAKEN,
+                    f"port {port} of {host} cannot be bound ({error.strerror}); the controller keeps its port for "
+                    f"good: find its user with `ss -ltnp sport = :{port}` and end it",
+                ) from error
+        clock.sleep(BIND_RETRY_SECONDS)

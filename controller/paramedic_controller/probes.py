@@ -1,0 +1,111 @@
+"""Readiness probes of replicas: one task each, so that a hung replica delays no other."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+READY_STATUS = 200
+MAX_STATUS_LINE = 1024
+
+EAGER_SECONDS = 0.5
+"""Between the probes of a replica that was never ready: users wait for it."""
+
+
+@dataclass(frozen=True)
+class ProbeTarget:
+    """GET `path` of `url`, to be answered within `timeout_seconds`."""
+
+    url: str
+    path: str
+    timeout_seconds: float
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How a target's probes went: the last answer, the failures since the last success, and in words."""
+
+    ready: bool
+    failures: int
+    detail: str
+
+
+class Prober:
+    """Probes a changing set of targets, each every `interval` seconds, in one thread of its own.
+
+    `on_change` is called, in that thread, whenever a target's answer differs from the one before.
+    """
+
+    def __init__(self, interval: float, on_change: Callable[[], None]) -> None:
+        self._interval = interval
+        self._on_change = on_change
+        self._tallies: dict[str, Tally] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._watched: dict[str, ProbeTarget] = {}
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="prober", daemon=True)
+        self._thread.start()
+
+    def watch(self, targets: Mapping[str, ProbeTarget]) -> None:
+        """Probe exactly `targets` from now on; what was counted of those that stay is kept."""
+        if targets != self._watched:
+            self._watched = dict(targets)
+            self._loop.call_soon_threadsafe(self._retarget, self._watched)
+
+    def tally(self, name: str) -> Tally | None:
+        """What is known of a target; None before its first probe."""
+        return self._tallies.get(name)
+
+    def close(self) -> None:
+        """End probing."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def _retarget(self, targets: Mapping[str, ProbeTarget]) -> None:
+        for name in self._tasks.keys() - targets.keys():
+            self._tasks.pop(name).cancel()
+            self._tallies.pop(name, None)
+        for name in targets.keys() - self._tasks.keys():
+            self._tasks[name] = self._loop.create_task(self._probe_for_ever(name, targets[name]))
+
+    async def _probe_for_ever(self, name: str, target: ProbeTarget) -> None:
+        interval = min(self._interval, EAGER_SECONDS)
+        while True:
+            problem = await probe(target)
+            before = self._tallies.get(name)
+            failures = 0 if problem is None else (before.failures if before else 0) + 1
+            self._tallies[name] = Tally(problem is None, failures, problem or "")
+            if before is None or before.ready != (problem is None):
+                self._on_change()
+            if problem is None:
+                interval = self._interval
+            await asyncio.sleep(interval)
+
+
+async def probe(target: ProbeTarget) -> str | None:
+    """None when the target answered 200 in time, else what went wrong."""
+    try:
+        async with asyncio.timeout(target.timeout_seconds):
+            status = await _status_of(target)
+    except TimeoutError:
+        return f"GET {target.path} had no answer within {target.timeout_seconds:g} s"
+    except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
+        return f"GET {target.path} failed: {error}"
+    return None if status == READY_STATUS else f"GET {target.path} answered {status}"
+
+
+async def _status_of(target: ProbeTarget) -> int:
+    address = urlsplit(target.url)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port, limit=MAX_STATUS_LINE)
+    try:
+        request = f"GET {target.path} HTTP/1.1\r\nHost: {address.netloc}\r\nConnection: close\r\n\r\n"
+        writer.write(request.encode())
+        await writer.drain()
+        line = await reader.readuntil(b"\n")
+        version, status, *_ = line.split(maxsplit=2)
+        if not version.startswith(b"HTTP/"):
+            raise ValueError(f"not HTTP: {line[:40]!r}")
+        return int(status)
+    finally:
+        writer.transport.abort()

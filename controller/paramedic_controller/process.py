@@ -1,0 +1,174 @@
+"""One controller process, from its claim to its end."""
+
+import os
+import signal
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+from paramedic.clock import Clock
+from paramedic.launchers.interface import Launcher
+from paramedic.state.fencing import FencedWriter
+from paramedic.state.heartbeat import report_restored, seal_heartbeat
+from paramedic.state.tables import StateUnreachableError
+from paramedic_controller.board import Board, Identity, Recovered, operation_text
+from paramedic_controller.boot import Claimed, fence_host
+from paramedic_controller.effects import Actor, Effects
+from paramedic_controller.figures import FigureReader
+from paramedic_controller.fleet import Fleet
+from paramedic_controller.http_api import HttpApi
+from paramedic_controller.loop import MainLoop
+from paramedic_controller.persist import Recorder
+from paramedic_controller.ports import FreePorts
+from paramedic_controller.probes import Prober
+from paramedic_controller.restore import fenced_services, read_service
+from paramedic_controller.settings import Settings
+from paramedic_controller.supervise import Tools
+
+LAUNCHER_THREADS = 8
+RESTORE_RETRY_SECONDS = 1.0
+
+
+class Log(Protocol):
+    """Where lines for people go."""
+
+    def info(self, msg: object) -> None:
+        """Something worth knowing."""
+
+    def warning(self, msg: object) -> None:
+        """Something worth looking at."""
+
+
+class _FreshNames:
+    """Operation ids and replica URLs that were never used before."""
+
+    def __init__(self, host: str) -> None:
+        self._ports = FreePorts(host)
+
+    def operation_id(self) -> str:
+        return uuid.uuid4().hex
+
+    def replica_url(self) -> str:
+        return self._ports.next_url()
+
+
+class ControllerProcess:
+    """Restores what the tables say, then keeps it so."""
+
+    def __init__(self, settings: Settings, claimed: Claimed, launcher: Launcher, clock: Clock, log: Log) -> None:
+        self._claimed = claimed
+        self._clock = clock
+        self._log = log
+        self._launcher = launcher
+        self._name = settings.controller_id
+        self._writer = FencedWriter(
+            self._name, claimed.epoch, claimed.process_id, clock=clock, new_id=lambda: uuid.uuid4().hex
+        )
+        identity = Identity(
+            controller_id=self._name,
+            epoch=claimed.epoch,
+            process_id=claimed.process_id,
+            pid=os.getpid(),
+            recover_mode=claimed.recover_mode,
+        )
+        self._board = Board(identity, clock)
+        self._api = HttpApi(claimed.listener, self._board)
+        self._figures = FigureReader(clock, log.warning)
+        self._executor = ThreadPoolExecutor(LAUNCHER_THREADS, thread_name_prefix="launcher")
+        self._fleet = Fleet(self._name, self._tools(settings), log.warning)
+        self._loop = MainLoop(
+            self._fleet,
+            self._board,
+            epoch=claimed.epoch,
+            pass_seconds=settings.pass_seconds,
+            clock=clock,
+            warn=log.warning,
+        )
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT; replicas run on.
+
+        Raises:
+            FencedError: a newer epoch owns the state.
+            LauncherError: this host's fence cannot be raised.
+        """
+        signal.signal(signal.SIGTERM, lambda *_: self._loop.stop())
+        signal.signal(signal.SIGINT, lambda *_: self._loop.stop())
+        self._api.start()
+        self._until_reachable(self._seal)
+        fence_host(self._launcher, self._writer)
+        self._until_reachable(self._restore)
+        self._loop.run()
+        self._api.close()
+        self._executor.shutdown()
+
+    def _seal(self) -> None:
+        # Nothing is read before this: until all fences are ours, a predecessor may still write.
+        self._fleet.seal(fenced_services(self._name))
+        seal_heartbeat(self._name, self._claimed.epoch, self._claimed.process_id, self._clock)
+
+    def _restore(self) -> None:
+        self._fleet.follow_desired()
+        if not self._claimed.recover_mode:
+            self._log.info(f"first start: controller {self._name}, epoch {self._claimed.epoch}")
+            return
+        recovered = self._recovered()
+        self._board.recovered = recovered
+        self._log.info(f"recover mode: controller {self._name}, epoch {self._claimed.epoch}: {recovered.summary()}")
+        requests = recovered.unfinished_requests
+        examples = "; ".join(requests.examples) or "none"
+        self._log.info(f"Unfinished requests: {requests.count} ({examples})")
+        operations = recovered.unfinished_operations
+        self._log.info(f"Unfinished operations: {len(operations)} ({'; '.join(operations) or 'none'})")
+        report_restored(self._name, self._claimed.epoch, recovered.summary())
+
+    def _recovered(self) -> Recovered:
+        states = self._fleet.states()
+        return Recovered(
+            services=len(states),
+            replicas=sum(len(state.replicas) for state in states),
+            ports={state.desired.name: state.desired.port for state in states},
+            ids={state.desired.name: state.observed.next_replica_id for state in states if state.observed},
+            unfinished_requests=self._figures.unfinished_requests([state.desired.gateway for state in states]),
+            unfinished_operations=tuple(
+                operation_text(state.desired.name, each) for state in states for each in state.operations
+            ),
+        )
+
+    def _until_reachable(self, step: Callable[[], None]) -> None:
+        """The claim is spent: giving up would cost an epoch, so a silent DynamoDB is waited for."""
+        while True:
+            try:
+                step()
+            except StateUnreachableError as error:
+                self._log.warning(f"restoring waits for DynamoDB: {error}")
+                self._clock.sleep(RESTORE_RETRY_SECONDS)
+            else:
+                return
+
+    def _wake(self) -> None:
+        self._loop.wake.set()
+
+    def _tools(self, settings: Settings) -> Tools:
+        actor = Actor(
+            controller_id=self._name,
+            epoch=self._claimed.epoch,
+            stop_grace_seconds=settings.stop_grace_seconds,
+            log_dir=settings.replica_log_dir,
+        )
+        return Tools(
+            writer=self._writer,
+            recorder=Recorder(self._name),
+            effects=Effects(self._launcher, actor, executor=self._executor, clock=self._clock, on_done=self._wake),
+            prober=Prober(settings.probe_seconds, self._wake),
+            launcher=self._launcher,
+            mint=_FreshNames(settings.replica_host),
+            clock=self._clock,
+            warn=self._log.warning,
+            read_service=lambda desired: read_service(self._name, desired),
+            read_figures=self._figures.read,
+            balancer_host=settings.balancer_host,
+            tick_seconds=settings.tick_seconds,
+            drain_seconds=settings.drain_seconds,
+        )

@@ -1,0 +1,155 @@
+"""The planner: what to do next about one service. Pure: the same state and looks always give the same plan."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Protocol
+
+from paramedic.launchers.interface import RunState
+from paramedic.state.operations import OperationKind
+from paramedic.state.replicas import ReplicaStatus
+from paramedic_controller.actions import (
+    Action,
+    Drive,
+    FinishDown,
+    MarkNotReady,
+    MarkReady,
+    OpenLaunch,
+    OpenStop,
+)
+from paramedic_controller.model import OpenOperation, ReplicaRecord, ServiceState
+
+NOT_READY_AFTER = 3
+"""Consecutive failed probes that take a replica out of the routes: one lost packet must not."""
+
+REPLACE_AFTER = 30
+"""Consecutive failed probes after which a replica is not expected to come back by itself."""
+
+MAX_OPENED_PER_PASS = 10
+MAX_MARKED_PER_PASS = 20
+"""Keep one pass, with its rows and journal entries, within one transaction."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is seen of one replica. `run` is None where its launcher could not look.
+
+    `ready` is the last probe's answer (None before the first); `failures` counts those failed since the last success.
+    """
+
+    run: RunState | None = None
+    ready: bool | None = None
+    failures: int = 0
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What the plan depends on besides the state. `busy` are operations whose launcher call is under way."""
+
+    now: datetime
+    looks: Mapping[int, Look]
+    busy: frozenset[str]
+    may_launch: bool
+    drain_seconds: float
+
+
+class Mint(Protocol):
+    """Source of what must be new."""
+
+    def operation_id(self) -> str:
+        """A new operation's id."""
+
+    def replica_url(self) -> str:
+        """Where a new replica can listen."""
+
+
+def plan(state: ServiceState, around: Circumstances, mint: Mint) -> tuple[Action, ...]:
+    """What to do now. Converged state plans nothing."""
+    drives = [Drive(each.operation_id) for each in state.operations if _is_due(each, around)]
+    if state.desired.going_down:
+        return (*drives, *_ending(state, mint))
+    failing = tuple(islice(_failing(state, around, mint), MAX_OPENED_PER_PASS))
+    lost = {stop.replica_id for stop in failing}
+    marks = islice(_marks(state, lost, around), MAX_MARKED_PER_PASS)
+    return (*drives, *failing, *marks, *_scaling(state, lost, around, mint))
+
+
+def _is_due(operation: OpenOperation, around: Circumstances) -> bool:
+    if operation.operation_id in around.busy:
+        return False
+    if operation.kind is OperationKind.LAUNCH:
+        return True
+    # Gateways need a moment to drop the route before requests would fail; a dead replica has none to lose.
+    dead = around.looks.get(operation.replica_id, Look()).run is RunState.ABSENT
+    return dead or operation.age_seconds(around.now) >= around.drain_seconds
+
+
+def _settled(state: ServiceState) -> Iterator[ReplicaRecord]:
+    """Replicas that nothing is being done about."""
+    pending = {each.replica_id for each in state.operations}
+    return (each for each in state.replicas if each.replica_id not in pending)
+
+
+def _ending(state: ServiceState, mint: Mint) -> Iterator[Action]:
+    if not state.replicas and not state.operations:
+        yield FinishDown()
+        return
+    for replica in islice(_settled(state), MAX_OPENED_PER_PASS):
+        yield OpenStop(replica.replica_id, mint.operation_id(), "the service is going down", failed=False)
+
+
+def _failing(state: ServiceState, around: Circumstances, mint: Mint) -> Iterator[OpenStop]:
+    patience = state.spec.service.readiness_probe.initial_delay_seconds
+    for replica in _settled(state):
+        problem = _problem(replica, around.looks.get(replica.replica_id, Look()), patience, around.now)
+        if problem is not None:
+            yield OpenStop(replica.replica_id, mint.operation_id(), problem, failed=True)
+
+
+def _problem(replica: ReplicaRecord, look: Look, patience: int, now: datetime) -> str | None:
+    """Why a replica must be replaced, if it must."""
+    if look.run is RunState.ABSENT:
+        return f"its process has ended ({look.detail})" if look.detail else "its process has ended"
+    starting = replica.status is ReplicaStatus.STARTING
+    if starting and look.failures >= NOT_READY_AFTER and replica.age_seconds(now) > patience:
+        return f"not ready {patience} s after its launch: {look.detail}"
+    if replica.status is ReplicaStatus.NOT_READY and look.failures >= REPLACE_AFTER:
+        return f"{look.failures} probes failed in a row: {look.detail}"
+    return None
+
+
+def _marks(state: ServiceState, lost: set[int], around: Circumstances) -> Iterator[Action]:
+    for replica in _settled(state):
+        look = around.looks.get(replica.replica_id, Look())
+        if replica.replica_id in lost or look.run is RunState.ABSENT:
+            continue
+        if replica.status is ReplicaStatus.READY and look.failures >= NOT_READY_AFTER:
+            yield MarkNotReady(replica.replica_id, f"{look.failures} probes failed, the last one: {look.detail}")
+        elif replica.status in (ReplicaStatus.STARTING, ReplicaStatus.NOT_READY) and look.ready:
+            yield MarkReady(replica.replica_id)
+
+
+def _scaling(state: ServiceState, lost: set[int], around: Circumstances, mint: Mint) -> Iterator[Action]:
+    if state.scaler is None or state.observed is None:
+        return
+    living = [
+        each for each in state.replicas if each.status is not ReplicaStatus.STOPPING and each.replica_id not in lost
+    ]
+    missing = state.scaler.target - len(living)
+    if missing > 0 and around.may_launch:
+        first = state.observed.next_replica_id
+        reason = f"{len(living)} of {state.scaler.target} replicas"
+        for replica_id in range(first, first + min(missing, MAX_OPENED_PER_PASS)):
+            yield OpenLaunch(replica_id, mint.operation_id(), mint.replica_url(), reason)
+    for replica in _surplus(state, living)[: min(max(0, -missing), MAX_OPENED_PER_PASS)]:
+        reason = f"{len(living)} replicas where {state.scaler.target} are wanted"
+        yield OpenStop(replica.replica_id, mint.operation_id(), reason, failed=False)
+
+
+def _surplus(state: ServiceState, living: list[ReplicaRecord]) -> list[ReplicaRecord]:
+    """Whom to end first: what serves nobody, then the newest."""
+    settled = {each.replica_id for each in _settled(state)}
+    candidates = [each for each in living if each.replica_id in settled]
+    return sorted(candidates, key=lambda each: (each.status is ReplicaStatus.READY, -each.replica_id))

@@ -1,0 +1,80 @@
+"""The controller's settings, all from environment variables, checked once at the start."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from paramedic.errors import InvalidInputError
+from paramedic.state.fencing import SELF_FENCE_LEASE_SECONDS
+from paramedic.state.heartbeat import HEARTBEAT_SECONDS
+from paramedic.state.transactions import RETRY_SECONDS
+
+
+class InvalidSettingError(InvalidInputError):
+    """An environment variable is missing, malformed or contradicts another."""
+
+
+class Settings(BaseModel):
+    """Times in seconds. `epoch` is given by a recovery only; `launch_key` by whichever launcher started the process.
+
+    `profile` names the launcher profile that starts this controller again; `host_dir` is the process launcher's
+    directory on this host, for its replicas.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    table_prefix: str = Field(alias="TABLE_PREFIX", min_length=1)
+    controller_id: str = Field(alias="PARAMEDIC_CONTROLLER_ID", pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$")
+    host_dir: Path = Field(alias="PARAMEDIC_HOST_DIR")
+    log_dir: Path | None = Field(default=None, alias="PARAMEDIC_LOG_DIR")
+    host: str = Field(default="127.0.0.1", alias="PARAMEDIC_HOST")
+    port: int = Field(default=0, ge=0, le=65535, alias="PARAMEDIC_PORT")
+    profile: str = Field(default="", alias="PARAMEDIC_PROFILE")
+    epoch: int | None = Field(default=None, ge=1, alias="PARAMEDIC_EPOCH")
+    launch_key: str = Field(default="", alias="PARAMEDIC_LAUNCH_KEY")
+    balancer_host: str = Field(default="127.0.0.1", alias="PARAMEDIC_BALANCER_HOST")
+    replica_host: str = Field(default="127.0.0.1", alias="PARAMEDIC_REPLICA_HOST")
+    pass_seconds: float = Field(default=1.0, gt=0, le=3, alias="PARAMEDIC_PASS_SECONDS")
+    tick_seconds: int = Field(default=5, ge=1, le=60, alias="PARAMEDIC_TICK_SECONDS")
+    probe_seconds: float = Field(default=2.0, gt=0, alias="PARAMEDIC_PROBE_SECONDS")
+    drain_seconds: float = Field(default=2.0, ge=0, alias="PARAMEDIC_DRAIN_SECONDS")
+    stop_grace_seconds: float = Field(default=10.0, ge=0, alias="PARAMEDIC_STOP_GRACE_SECONDS")
+    stale_seconds: float = Field(default=10.0, alias="STALE_SECONDS")
+
+    @model_validator(mode="after")
+    def _lease_ends_before_anyone_calls_us_stale(self) -> Self:
+        busiest = HEARTBEAT_SECONDS + 2 * RETRY_SECONDS
+        if not busiest < SELF_FENCE_LEASE_SECONDS <= self.stale_seconds:
+            raise ValueError(
+                f"STALE_SECONDS {self.stale_seconds:g} must be at least the self-fence lease of "
+                f"{SELF_FENCE_LEASE_SECONDS:g} s, which must exceed heartbeat + 2 DynamoDB retries ({busiest:g} s)"
+            )
+        return self
+
+    @property
+    def profile_name(self) -> str:
+        """`profile`, or the controller's own name where none is given."""
+        return self.profile or self.controller_id
+
+    @property
+    def replica_log_dir(self) -> Path:
+        """Where replicas' output goes."""
+        return self.log_dir or self.host_dir / "logs"
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """Settings from the variables named above; others are ignored, empty ones count as unset.
+
+        Raises:
+            InvalidSettingError: names the variable.
+        """
+        names = {field.alias for field in cls.model_fields.values()}
+        try:
+            return cls.model_validate({name: value for name, value in environ.items() if name in names and value})
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            variable = ".".join(str(part) for part in first["loc"]) or "STALE_SECONDS"
+            given = environ.get(variable)
+            raise InvalidSettingError(variable, given, first["msg"].removeprefix("Value error, ")) from error

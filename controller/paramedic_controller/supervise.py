@@ -1,0 +1,238 @@
+"""Keeps one service at its desired state: looks, asks the planner, writes, then acts."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from paramedic.autoscaling.tick import Decision, ScalingPolicy, tick
+from paramedic.autoscaling.window import Figures
+from paramedic.clock import Clock, to_iso
+from paramedic.launchers.interface import Launcher, RunState
+from paramedic.state.fencing import FencedWriter
+from paramedic.state.replicas import ReplicaStatus
+from paramedic.state.tables import StateUnreachableError
+from paramedic.state.transactions import ConditionFailedError
+from paramedic_controller.actions import (
+    Action,
+    Change,
+    Drive,
+    Fact,
+    FinishDown,
+    Launched,
+    LaunchFailed,
+    MarkReady,
+    OpenStop,
+    Stopped,
+)
+from paramedic_controller.backoff import Backoff
+from paramedic_controller.effects import Effects, Unknown
+from paramedic_controller.evolve import Moment, completed, evolve
+from paramedic_controller.model import Desired, ServiceState, workload_of
+from paramedic_controller.persist import Recorder
+from paramedic_controller.probes import Prober, ProbeTarget
+from paramedic_controller.reconcile import Circumstances, Look, Mint, plan
+
+MAX_ROUNDS = 4
+"""Rounds of planning in one pass: what one round wrote or did, the next may follow up at once."""
+
+MAX_FACTS_PER_WRITE = 20
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What every service's supervisor works with."""
+
+    writer: FencedWriter
+    recorder: Recorder
+    effects: Effects
+    prober: Prober
+    launcher: Launcher
+    mint: Mint
+    clock: Clock
+    warn: Callable[[str], None]
+    read_service: Callable[[Desired], ServiceState]
+    read_figures: Callable[[ServiceState], Figures]
+    balancer_host: str
+    tick_seconds: int
+    drain_seconds: float
+
+
+class ServiceSupervisor:
+    """One service of the claimed epoch, whose fence is sealed.
+
+    `must_reread` once a write has no known outcome: `want` must be called before the next pass. `is_gone` once a
+    `down` is finished.
+    """
+
+    def __init__(self, desired: Desired, tools: Tools) -> None:
+        self._tools = tools
+        self._backoff = Backoff()
+        self._stored = tools.read_service(desired)
+        self.must_reread = False
+        self.is_gone = False
+
+    @property
+    def state(self) -> ServiceState:
+        """What is stored, as far as this process knows."""
+        return self._stored
+
+    def want(self, desired: Desired) -> None:
+        """Take over what users want; reads everything again where it changed.
+
+        Raises:
+            InvalidRowError: what is stored cannot be understood.
+            StateUnreachableError: DynamoDB did not answer.
+        """
+        if self.must_reread or desired != self._stored.desired:
+            self._stored = self._tools.read_service(desired)
+            self.must_reread = False
+
+    def run_pass(self) -> None:
+        """Move the service toward its desired state; writes nothing when it is there.
+
+        Raises:
+            FencedError: a newer epoch owns the service.
+            InvalidRowError: what is stored cannot be understood.
+            StateUnreachableError: DynamoDB did not answer; the next pass reads everything again.
+        """
+        self._commit(self._completed(), {})
+        for _ in range(MAX_ROUNDS):
+            facts = self._facts()
+            actions = self._plan()
+            if not facts and not actions:
+                break
+            self._apply(actions)
+
+    def tick(self, now_second: int) -> Decision | None:
+        """One step of the autoscaler at `now_second`, or None when the service is going down.
+
+        Raises:
+            FencedError: a newer epoch owns the service.
+            StateUnreachableError: DynamoDB did not answer; the tick is lost.
+        """
+        state = self._stored
+        if state.scaler is None or state.desired.going_down:
+            return None
+        policy = ScalingPolicy.of(state.spec.service.replica_policy, self._tools.tick_seconds)
+        unread = Figures(cursors=state.scaler.cursors)
+        figures = unread if policy.target_qps is None else self._tools.read_figures(state)
+        scaler, decision = tick(policy, state.scaler, figures, now_second)
+        self._commit(replace(state, scaler=scaler), {})
+        return decision
+
+    def _completed(self) -> ServiceState:
+        tools = self._tools
+        now = int(tools.clock.now().timestamp())
+        return completed(self._stored, host=tools.balancer_host, interval=tools.tick_seconds, now_second=now)
+
+    def _facts(self) -> list[Fact]:
+        """Take down what finished launcher calls brought about."""
+        facts: list[Fact] = []
+        for outcome in self._tools.effects.finished(self._stored):
+            if isinstance(outcome, Unknown):
+                self._tools.warn(f"operation {outcome.operation_id} has no outcome yet: {outcome.detail}")
+            else:
+                facts.append(outcome)
+        for start in range(0, len(facts), MAX_FACTS_PER_WRITE):
+            self._change(facts[start : start + MAX_FACTS_PER_WRITE])
+        return facts
+
+    def _plan(self) -> tuple[Action, ...]:
+        tools = self._tools
+        around = Circumstances(
+            now=tools.clock.now(),
+            looks={each.replica_id: self._look(each.replica_id) for each in self._stored.replicas},
+            busy=tools.effects.busy(),
+            may_launch=self._backoff.allows(tools.clock.monotonic()),
+            drain_seconds=tools.drain_seconds,
+        )
+        return plan(self._stored, around, tools.mint)
+
+    def _look(self, replica_id: int) -> Look:
+        replica = self._stored.replica(replica_id)
+        if replica is None or replica.receipt is None:
+            return Look()
+        seen = self._tools.launcher.describe(replica.receipt)
+        tally = self._tools.prober.tally(self._workload(replica_id))
+        if tally is None:
+            return Look(run=seen.state, detail=seen.detail)
+        detail = seen.detail if seen.state is RunState.ABSENT else tally.detail
+        return Look(run=seen.state, ready=tally.ready, failures=tally.failures, detail=detail)
+
+    def _apply(self, actions: Sequence[Action]) -> None:
+        changes = [action for action in actions if not isinstance(action, Drive | FinishDown)]
+        if changes:
+            self._change(changes)
+        drives = [action.operation_id for action in actions if isinstance(action, Drive)]
+        if drives:
+            self._drive(drives)
+        if any(isinstance(action, FinishDown) for action in actions):
+            self._finish_down()
+
+    def _change(self, changes: Sequence[Change]) -> None:
+        tools = self._tools
+        moment = Moment(to_iso(tools.clock.now()), tools.writer.epoch)
+        outcomes = {key: text for key, text in map(_outcome, changes) if key}
+        self._commit(evolve(self._stored, changes, moment), outcomes)
+        self._learn(changes)
+
+    def _learn(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            if isinstance(change, MarkReady):
+                self._backoff = Backoff()
+            elif isinstance(change, LaunchFailed) or (isinstance(change, OpenStop) and change.failed):
+                self._backoff = self._backoff.after_failure(self._tools.clock.monotonic())
+
+    def _commit(self, after: ServiceState, outcomes: dict[str, str]) -> None:
+        tools, before = self._tools, self._stored
+        changes = tools.recorder.changes(before, after, outcomes, tools.clock.now())
+        if changes:
+            try:
+                tools.writer.commit(after.desired.name, changes)
+            except StateUnreachableError:
+                self.must_reread = True
+                raise
+        self._stored = after
+
+    def _drive(self, operation_ids: Sequence[str]) -> None:
+        tools, state = self._tools, self._stored
+        name = state.desired.name
+        operations = [each for each in state.operations if each.operation_id in operation_ids]
+        if not tools.writer.lease_is_fresh(name):
+            tools.writer.commit(name, tools.recorder.intents(state, operations))
+        for operation in operations:
+            tools.effects.start(state, operation, lambda: tools.writer.lease_is_fresh(name))
+
+    def _finish_down(self) -> None:
+        tools, state = self._tools, self._stored
+        try:
+            tools.writer.commit(state.desired.name, tools.recorder.removal(state))
+        except ConditionFailedError:
+            # Users changed their mind in this very moment; the hint has moved and is followed up next.
+            self.must_reread = True
+            return
+        self.is_gone = True
+
+    def probe_targets(self) -> dict[str, ProbeTarget]:
+        """What to probe: every replica that runs and is meant to."""
+        probe = self._stored.spec.service.readiness_probe
+        watched = (ReplicaStatus.STARTING, ReplicaStatus.READY, ReplicaStatus.NOT_READY)
+        return {
+            self._workload(each.replica_id): ProbeTarget(each.url, probe.path, float(probe.timeout_seconds))
+            for each in self._stored.replicas
+            if each.status in watched
+        }
+
+    def _workload(self, replica_id: int) -> str:
+        return workload_of(self._stored.desired.uid, replica_id)
+
+
+def _outcome(change: Change) -> tuple[str, str]:
+    match change:
+        case Launched(operation_id):
+            return operation_id, "launched"
+        case LaunchFailed(operation_id, detail):
+            return operation_id, f"failed: {detail}"
+        case Stopped(operation_id, detail):
+            return operation_id, f"stopped: {detail}"
+        case _:
+            return "", ""

@@ -1,0 +1,92 @@
+"""A small model server, standard library only: a bigram language model trained on its own source at the start.
+
+GET /health answers 200 once the model is trained. POST /predict {"prompt": "a", "length": 20} continues the prompt.
+"""
+
+import json
+import os
+from collections import Counter, defaultdict
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+MAX_LENGTH = 500
+MAX_BODY_BYTES = 64 * 1024
+
+
+class BigramModel:
+    """Predicts the character that followed most often in the training text."""
+
+    def __init__(self, text: str) -> None:
+        followers: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for first, second in zip(text, text[1:], strict=False):
+            followers[first][second] += 1
+        self._ranked = {first: [each for each, _ in seen.most_common(5)] for first, seen in followers.items()}
+
+    def complete(self, prompt: str, length: int) -> str:
+        """`prompt` and `length` more characters; the same prompt always gives the same text."""
+        text = prompt or "a"
+        for position in range(length):
+            ranked = self._ranked.get(text[-1], ["\n"])
+            # Always taking the likeliest would soon go round in circles.
+            text += ranked[position % len(ranked)]
+        return text
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Serves one connection."""
+
+    model: BigramModel
+
+    def do_GET(self) -> None:
+        if self.path == "/health":
+            self._answer(HTTPStatus.OK, {"status": "ok"})
+        else:
+            self._answer(HTTPStatus.NOT_FOUND, {"error": "there are GET /health and POST /predict"})
+
+    def do_POST(self) -> None:
+        if self.path != "/predict":
+            self._answer(HTTPStatus.NOT_FOUND, {"error": "there are GET /health and POST /predict"})
+            return
+        try:
+            prompt, length = self._request()
+        except ValueError as error:
+            self._answer(HTTPStatus.BAD_REQUEST, {"error": str(error)})
+            return
+        replica = os.environ.get("PARAMEDIC_REPLICA_ID", "")
+        self._answer(HTTPStatus.OK, {"text": self.model.complete(prompt, length), "replica": replica})
+
+    def _request(self) -> tuple[str, int]:
+        size = int(self.headers.get("Content-Length", "0"))
+        if size > MAX_BODY_BYTES:
+            raise ValueError(f"body of {size} bytes is larger than {MAX_BODY_BYTES}")
+        body = json.loads(self.rfile.read(size) or b"{}")
+        if not isinstance(body, dict):
+            raise ValueError("the body must be a JSON object")
+        prompt, length = body.get("prompt", ""), body.get("length", 40)
+        if not isinstance(prompt, str) or not isinstance(length, int) or not 0 <= length <= MAX_LENGTH:
+            raise ValueError(f"prompt must be text and length a number from 0 to {MAX_LENGTH}")
+        return prompt, length
+
+    def _answer(self, code: HTTPStatus, content: dict[str, Any]) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(code)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """One line per request would fill the disk before it helped anyone."""
+
+
+def main() -> None:
+    """Train, then serve until killed."""
+    Handler.model = BigramModel(Path(__file__).read_text(encoding="utf-8"))
+    port = int(os.environ["PARAMEDIC_REPLICA_PORT"])
+    ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+
+
+if __name__ == "__main__":
+    main()
