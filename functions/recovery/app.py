@@ -7,12 +7,13 @@ from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
-from paramedic.errors import ParamedicError
 from paramedic.health.addresses import AddressGuard
+
+from paramedic.errors import ParamedicError
 from paramedic.launchers.profiles import parse_profiles
 from paramedic.recovery import recoverer
 from paramedic.recovery.messages import ManualRecover, Reply, Sweep
-from paramedic.recovery.queue import failed_event
+from paramedic.recovery.queue import received_failure
 from paramedic.recovery.settings import RecoverySettings
 from paramedic.recovery.surroundings import Surroundings
 from paramedic.recovery.wiring import make_surroundings
@@ -37,7 +38,7 @@ def _from_queue(records: list[Mapping[str, Any]], settings: RecoverySettings) ->
     failures = []
     for record in records:
         try:
-            _told(recoverer.on_event(failed_event(record["body"]), _surroundings(settings)))
+            _told(recoverer.on_failure(received_failure(record["body"]), _surroundings(settings)))
         except ParamedicError:
             # Delivered again up to the queue's limit, then kept in its dead-letter queue.
             logger.exception("event not handled", extra={"message_id": record["messageId"]})

@@ -1,10 +1,11 @@
 """What the recovery queue delivers: the bus's envelope around one event."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from paramedic.health.events import ControllerFailed
+from paramedic.health.events import ControllerFailed, parse_controller_failed
 from paramedic.validation import validated_json
 
 
@@ -15,13 +16,13 @@ class BusEnvelope(BaseModel):
 
     source: Literal["paramedic"]
     detail_type: Literal["Controller Failed"] = Field(alias="detail-type")
-    detail: ControllerFailed
+    detail: Mapping[str, Any]
 
 
-def failed_event(body: str) -> ControllerFailed:
-    """The event in a queue message.
+def received_failure(body: str) -> ControllerFailed:
+    """The finding in a queue message.
 
     Raises:
         InvalidInputError: the message is malformed; it names the field.
     """
-    return validated_json(BusEnvelope, body, root="message").detail
+    return parse_controller_failed(validated_json(BusEnvelope, body, root="message").detail)

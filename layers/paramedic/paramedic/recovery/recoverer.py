@@ -35,8 +35,8 @@ class UnknownTargetError(InvalidInputError):
     """No such target is registered."""
 
 
-def on_event(event: ControllerFailed, around: Surroundings) -> Reply:
-    """A check found a controller bad. The event is only a hint: everything is read again.
+def on_failure(event: ControllerFailed, around: Surroundings) -> Reply:
+    """A check found a controller bad. The finding is only a hint: everything is read again.
 
     Raises:
         StateUnreachableError: DynamoDB did not answer; the queue delivers the event again.

@@ -6,6 +6,7 @@ refusal. When an earlier try of the same call may have been applied, the refusal
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from botocore.exceptions import BotoCoreError
@@ -133,6 +134,16 @@ def transact(changes: Sequence[Change], clock: Clock, *, token: str | None = Non
         raise StateUnreachableError(f"transaction got no final answer in {RETRY_SECONDS} s: {error}") from error
 
 
+@cache
+def _connection() -> Connection:
+    # One for the process: making a client costs as much as dozens of calls.
+    return Connection(
+        connect_timeout_seconds=CONNECT_TIMEOUT_SECONDS,
+        read_timeout_seconds=READ_TIMEOUT_SECONDS,
+        max_retry_attempts=0,
+    )
+
+
 class _Attempt:
     """One transaction as sent again and again; remembers whether a try went unanswered."""
 
@@ -143,13 +154,8 @@ class _Attempt:
         self._unanswered = False
 
     def __call__(self) -> None:
-        connection = Connection(
-            connect_timeout_seconds=CONNECT_TIMEOUT_SECONDS,
-            read_timeout_seconds=READ_TIMEOUT_SECONDS,
-            max_retry_attempts=0,
-        )
         try:
-            with TransactWrite(connection=connection, client_request_token=self._token) as transaction:
+            with TransactWrite(connection=_connection(), client_request_token=self._token) as transaction:
                 for index in self._order:
                     _add(transaction, self._changes[index])
         except TransactWriteError as error:

@@ -1,0 +1,27 @@
+"""A clock that moves only when somebody sleeps or a test pushes it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+
+class FakeClock:
+    """Starts at a fixed moment; `on_sleep` lets the world go on while somebody waits."""
+
+    def __init__(self) -> None:
+        self._now = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
+        self._monotonic = 1000.0
+        self.on_sleep: Callable[[], None] = lambda: None
+
+    def now(self) -> datetime:
+        return self._now
+
+    def monotonic(self) -> float:
+        return self._monotonic
+
+    def sleep(self, seconds: float) -> None:
+        self.advance(seconds)
+        self.on_sleep()
+
+    def advance(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
+        self._monotonic += seconds

@@ -1,0 +1,123 @@
+"""A controller, its host and whoever recovers it, over real DynamoDB semantics and a fake clock."""
+
+from datetime import datetime
+from itertools import count
+
+from paramedic.clock import to_iso
+from paramedic.health.events import ControllerFailed
+from paramedic.launchers.interface import Launch
+from paramedic.recovery.messages import ManualRecover
+from paramedic.recovery.surroundings import LaunchPlan, Surroundings
+from paramedic.state import tables
+from paramedic.state.claims import register
+from paramedic.state.controllers import EPOCH, HEARTBEAT, ControllerEpoch, ControllerHeartbeat
+from paramedic.state.recoveries import Recovery
+from paramedic.state.targets import BadPeriod, Target, bucket_of
+from tests.fakes.clock import FakeClock
+from tests.fakes.host import FakeHost, FakeProcess
+
+CONTROLLER = "main"
+TARGET = "controller:main"
+
+
+class RecoveryWorld:
+    """One registered controller at epoch 1, running on a fake host."""
+
+    def __init__(self, table_prefix: str) -> None:
+        tables.bind(table_prefix)
+        self.clock = FakeClock()
+        self.host = FakeHost(self.clock)
+        self.clock.on_sleep = self.host.go_on
+        self.pages: list[str] = []
+        self._ids = count(1)
+        register(CONTROLLER, "127.0.0.1", 18080, "local", self.clock)
+        environment = {"PARAMEDIC_CONTROLLER_ID": CONTROLLER}
+        self.first = self.host.start(TARGET, "first", 1, environment)
+        for _ in range(4):
+            self.host.go_on()
+
+    def around(self) -> Surroundings:
+        """The surroundings of a new invocation."""
+        number = next(self._ids)
+        return Surroundings(
+            clock=self.clock,
+            new_id=lambda: f"id-{next(self._ids)}",
+            invocation=f"invocation-{number}",
+            probe=self.host.probe,
+            profile=lambda name: LaunchPlan(self.host, _request, verify_seconds=60.0),
+            page=lambda subject, text: self.pages.append(subject),
+            stale_seconds=10.0,
+            poll_seconds=0.5,
+        )
+
+    def found_bad(self, diagnosis: str = "dead") -> ControllerFailed:
+        """Leave what a health check leaves, and return the event it sends."""
+        heartbeat = ControllerHeartbeat.read(CONTROLLER, HEARTBEAT)
+        now = to_iso(self.clock.now())
+        bad = BadPeriod(
+            verdict="down",
+            diagnosis=diagnosis,
+            since=now,
+            last_tick=now,
+            heartbeat_sequence=int(heartbeat.sequence) if heartbeat else None,
+            outcome="refused",
+            event_id="event-1",
+        )
+        Target(bucket_of(TARGET), TARGET).update(actions=[Target.bad.set(bad)])
+        return failure(self.clock.now(), diagnosis)
+
+    def target(self) -> Target:
+        """The target's row."""
+        row = Target.read(bucket_of(TARGET), TARGET)
+        assert row is not None
+        return row
+
+    def epoch(self) -> ControllerEpoch:
+        """The controller's epoch item."""
+        row = ControllerEpoch.read(CONTROLLER, EPOCH)
+        assert row is not None
+        return row
+
+    def recovery(self, epoch: int) -> Recovery:
+        """The record of an epoch's recovery."""
+        row = Recovery.read(TARGET, epoch)
+        assert row is not None
+        return row
+
+    def newest(self) -> FakeProcess:
+        """The process launched last."""
+        return list(self.host.processes.values())[-1]
+
+
+def failure(tick: datetime, diagnosis: str) -> ControllerFailed:
+    """What the queue delivers for a controller found bad at `tick`."""
+    moment = to_iso(tick)
+    return ControllerFailed.model_validate(
+        {
+            "event_id": "event-1",
+            "target_id": TARGET,
+            "kind": "controller",
+            "tick": moment,
+            "since": moment,
+            "decided_at": moment,
+            "verdict": "down",
+            "diagnosis": diagnosis,
+            "cures": True,
+            "needs_host_signal": diagnosis == "hung",
+            "severity": "page",
+            "sentence": "found bad",
+            "outcome": "refused",
+            "heartbeat": "stale",
+            "mode": "auto",
+        }
+    )
+
+
+def by_hand_request(request_id: str = "request-0001") -> ManualRecover:
+    """What a person sends."""
+    return ManualRecover(action="recover", target=TARGET, actor="ada", reason="test", request_id=request_id)
+
+
+def _request(workload: str, scope: str, epoch: int, key: str) -> Launch:
+    environment = {"PARAMEDIC_CONTROLLER_ID": CONTROLLER}
+    return Launch(workload=workload, scope=scope, epoch=epoch, key=key, command=("fake",), environment=environment)

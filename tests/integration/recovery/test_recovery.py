@@ -1,0 +1,189 @@
+"""Recoveries from opening to closing, over real DynamoDB semantics."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from paramedic.recovery import recoverer
+from paramedic.recovery.messages import Status
+from paramedic.state.incidents import CURRENT_ITEM, GLOBAL_TARGET, SWITCH_ITEM, GlobalSwitch, Incident, SwitchState
+from paramedic.state.recoveries import Step, open_recoveries
+from paramedic.state.targets import Target, TargetMode, bucket_of
+from tests.fakes.recovery_world import TARGET, RecoveryWorld, by_hand_request
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def world(table_prefix: str) -> RecoveryWorld:
+    return RecoveryWorld(table_prefix)
+
+
+def test_a_dead_controller_is_relaunched_under_the_next_epoch(world: RecoveryWorld) -> None:
+    world.first.alive = False
+    reply = recoverer.on_failure(world.found_bad(), world.around())
+    assert (reply.status, reply.epoch) == (Status.RECOVERED, 2)
+    assert world.host.alive() == [2]
+    assert world.recovery(2).step == Step.DONE
+    assert open_recoveries() == []
+
+
+def test_a_hung_controller_is_killed_before_its_successor_starts(world: RecoveryWorld) -> None:
+    world.first.suspended = True
+    reply = recoverer.on_failure(world.found_bad("hung"), world.around())
+    assert reply.status is Status.RECOVERED
+    assert world.host.log[:2] == ["kill 1", "launch 2 beside []"]
+
+
+def test_a_controller_that_times_out_but_uses_cpu_is_left_alone(world: RecoveryWorld) -> None:
+    failure = world.found_bad("hung")
+    around = world.around()
+    working = around.probe
+
+    def timing_out(request):  # type: ignore[no-untyped-def]
+        return working(request).model_copy(update={"kind": "timeout"})
+
+    world.first.stage = 99
+    world.clock.on_sleep = lambda: setattr(world.first, "cpu_seconds", world.first.cpu_seconds + 1)
+    reply = recoverer.on_failure(failure, around.__class__(**{**around.__dict__, "probe": timing_out}))
+    assert reply.status is Status.REFUSED
+    assert world.host.alive() == [1]
+
+
+def test_a_late_event_about_a_controller_that_recovered_does_nothing(world: RecoveryWorld) -> None:
+    failure = world.found_bad()
+    Target(bucket_of(TARGET), TARGET).update(actions=[Target.bad.remove()])
+    assert recoverer.on_failure(failure, world.around()).status is Status.REFUSED
+    assert world.epoch().epoch == 1
+
+
+def test_a_duplicate_event_after_a_recovery_does_not_start_another(world: RecoveryWorld) -> None:
+    world.first.alive = False
+    failure = world.found_bad()
+    recoverer.on_failure(failure, world.around())
+    reply = recoverer.on_failure(failure, world.around())
+    assert reply.status is Status.REFUSED
+    assert world.host.alive() == [2]
+
+
+def test_a_busy_controller_whose_heartbeat_moves_is_left_alone(world: RecoveryWorld) -> None:
+    failure = world.found_bad()
+    world.host.go_on()
+    world.first.claimed = False
+    reply = recoverer.on_failure(failure, world.around())
+    assert reply.status is Status.REFUSED
+    assert "heartbeat moves" in reply.message
+    assert world.epoch().epoch == 1
+
+
+def test_two_recoveries_at_once_launch_once(world: RecoveryWorld) -> None:
+    world.first.alive = False
+    failure = world.found_bad()
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda _: recoverer.on_failure(failure, world.around()), range(8)))
+    assert {reply.status for reply in replies} <= {Status.RECOVERED, Status.RECOVERING, Status.REFUSED}
+    assert [line for line in world.host.log if line.startswith("launch")] == ["launch 2 beside []"]
+    assert world.host.alive() == [2]
+
+
+def test_an_unconfirmed_stop_never_launches_and_pages_once(world: RecoveryWorld) -> None:
+    world.first.suspended = True
+    world.host.unstoppable = True
+    recoverer.on_failure(world.found_bad("hung"), world.around())
+    for _ in range(3):
+        recoverer.sweep(world.around())
+    assert world.host.alive() == [1]
+    assert world.recovery(2).step == Step.STOP
+    assert len([page for page in world.pages if "waits" in page]) == 1
+
+
+def test_the_sweeper_goes_on_once_the_predecessor_can_be_stopped(world: RecoveryWorld) -> None:
+    world.first.suspended = True
+    world.host.unstoppable = True
+    recoverer.on_failure(world.found_bad("hung"), world.around())
+    world.host.unstoppable = False
+    assert [reply.status for reply in recoverer.sweep(world.around())] == [Status.RECOVERED]
+    assert world.host.alive() == [2]
+
+
+def test_a_launch_that_fails_is_tried_again_after_a_minute_under_a_new_epoch(world: RecoveryWorld) -> None:
+    world.first.alive = False
+    world.host.broken_command = True
+    assert recoverer.on_failure(world.found_bad(), world.around()).status is Status.FAILED
+    world.host.broken_command = False
+    early = recoverer.on_failure(world.found_bad(), world.around())
+    assert early.status is Status.REFUSED
+    assert "waits until" in early.message
+    world.clock.advance(60)
+    assert recoverer.on_failure(world.found_bad(), world.around()).epoch == 3
+    assert world.host.alive() == [3]
+
+
+def test_three_failed_attempts_block_automation_and_page_once_but_not_a_person(world: RecoveryWorld) -> None:
+    world.first.alive = False
+    world.host.broken_command = True
+    for wait in (0, 60, 300):
+        world.clock.advance(wait)
+        assert recoverer.on_failure(world.found_bad(), world.around()).status is Status.FAILED
+    world.clock.advance(600)
+    world.host.broken_command = False
+    for _ in range(3):
+        assert "blocked" in recoverer.on_failure(world.found_bad(), world.around()).message
+    assert len([page for page in world.pages if "not being recovered" in page]) == 1
+    assert recoverer.by_hand(by_hand_request(), world.around()).status is Status.RECOVERED
+
+
+def test_a_held_switch_refuses_and_after_the_stop_pages(world: RecoveryWorld) -> None:
+    GlobalSwitch(GLOBAL_TARGET, SWITCH_ITEM, state=SwitchState.HOLD, actor="ada", reason="migration").save()
+    world.first.alive = False
+    assert recoverer.on_failure(world.found_bad(), world.around()).status is Status.REFUSED
+    assert world.epoch().epoch == 1
+
+
+def test_an_unreadable_switch_holds(world: RecoveryWorld) -> None:
+    row = GlobalSwitch(GLOBAL_TARGET, SWITCH_ITEM)
+    row.update(actions=[GlobalSwitch.state.set("run"), GlobalSwitch.min_reader.set(99)])
+    world.first.alive = False
+    reply = recoverer.on_failure(world.found_bad(), world.around())
+    assert "unreadable" in reply.message
+    assert world.epoch().epoch == 1
+
+
+def test_observe_mode_records_what_would_have_been_done(world: RecoveryWorld) -> None:
+    Target(bucket_of(TARGET), TARGET).update(actions=[Target.mode.set(TargetMode.OBSERVE)])
+    world.first.alive = False
+    recoverer.on_failure(world.found_bad(), world.around())
+    incident = Incident.read(TARGET, CURRENT_ITEM)
+    assert incident is not None
+    assert "would have relaunched" in incident.last_refusal_text
+    assert world.epoch().epoch == 1
+
+
+def test_recover_by_hand_leaves_a_healthy_controller_alone(world: RecoveryWorld) -> None:
+    reply = recoverer.by_hand(by_hand_request(), world.around())
+    assert reply.status is Status.REFUSED
+    assert world.host.alive() == [1]
+
+
+def test_recover_by_hand_watches_the_heartbeat_itself(world: RecoveryWorld) -> None:
+    world.first.alive = False
+    assert recoverer.by_hand(by_hand_request(), world.around()).status is Status.RECOVERED
+
+
+def test_a_launch_whose_process_dies_at_once_is_reported_and_superseded_by_the_next_attempt(
+    world: RecoveryWorld,
+) -> None:
+    world.first.alive = False
+    stillborn = {"left": True}
+
+    def die_young() -> None:
+        if stillborn["left"] and world.newest().receipt.epoch == 2:
+            world.newest().alive = False
+            stillborn["left"] = False
+        world.host.go_on()
+
+    world.clock.on_sleep = die_young
+    assert recoverer.on_failure(world.found_bad(), world.around()).status is Status.FAILED
+    world.clock.advance(60)
+    assert recoverer.on_failure(world.found_bad(), world.around()).epoch == 3
+    assert world.host.alive() == [3]

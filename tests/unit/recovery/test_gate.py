@@ -1,0 +1,101 @@
+"""The gate is a table: each rule refuses in its turn, and says how to lift it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paramedic.recovery.gate import Evidence, Finding, GateInput, Reason, Switch, refusal
+from paramedic.recovery.incident_rules import IncidentState
+from paramedic.state.targets import TargetMode
+
+NOW = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
+DEAD = Evidence(finding=Finding.DEAD, text="connections are refused and its heartbeat stands still")
+CLEAR = GateInput(
+    now=NOW,
+    manual=False,
+    switch=Switch.RUN,
+    mode=TargetMode.AUTO,
+    paused=False,
+    profile="local",
+    evidence=DEAD,
+    incident=IncidentState(incident_id="i"),
+)
+
+
+def attempts(number: int, ago: timedelta) -> IncidentState:
+    return IncidentState(incident_id="i", attempts=number, last_attempt_at=NOW - ago)
+
+
+def test_a_dead_controller_in_auto_mode_is_let_through() -> None:
+    assert refusal(CLEAR) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"switch": Switch.HOLD}, Reason.SWITCH),
+        ({"switch": Switch.UNREADABLE}, Reason.SWITCH),
+        ({"profile": None}, Reason.NO_PROFILE),
+        ({"evidence": Evidence(finding=Finding.ALIVE, text="busy")}, Reason.NOT_DOWN),
+        ({"evidence": Evidence(finding=Finding.UNCLEAR, text="no host")}, Reason.UNCLEAR),
+        ({"paused": True}, Reason.PAUSED),
+        ({"mode": TargetMode.OBSERVE}, Reason.OBSERVE),
+        ({"mode": TargetMode.ASK}, Reason.ASK),
+        ({"incident": attempts(1, timedelta(seconds=59))}, Reason.BACK_OFF),
+        ({"incident": attempts(2, timedelta(seconds=299))}, Reason.BACK_OFF),
+        ({"incident": attempts(3, timedelta(minutes=59))}, Reason.BLOCKED),
+    ],
+)
+def test_each_rule_refuses_with_its_reason_and_a_way_out(change: dict[str, object], reason: Reason) -> None:
+    refused = refusal(CLEAR.model_copy(update=change))
+    assert refused is not None
+    assert refused.reason is reason
+    assert refused.lift
+
+
+@pytest.mark.parametrize(("number", "wait"), [(1, 60), (2, 300)])
+def test_the_next_attempt_is_let_through_once_its_wait_is_over(number: int, wait: int) -> None:
+    assert refusal(CLEAR.model_copy(update={"incident": attempts(number, timedelta(seconds=wait))})) is None
+
+
+def test_a_person_is_not_held_up_by_block_mode_or_pause() -> None:
+    given_by_hand = CLEAR.model_copy(
+        update={
+            "manual": True,
+            "paused": True,
+            "mode": TargetMode.OBSERVE,
+            "incident": attempts(3, timedelta(0)),
+        }
+    )
+    assert refusal(given_by_hand) is None
+
+
+@given(
+    manual=st.booleans(),
+    switch=st.sampled_from(Switch),
+    mode=st.sampled_from(TargetMode),
+    paused=st.booleans(),
+    finding=st.sampled_from([Finding.ALIVE, Finding.UNCLEAR]),
+    number=st.integers(0, 5),
+)
+def test_nothing_is_ever_recovered_without_evidence_of_death(
+    manual: bool, switch: Switch, mode: TargetMode, paused: bool, finding: Finding, number: int
+) -> None:
+    given_input = CLEAR.model_copy(
+        update={
+            "manual": manual,
+            "switch": switch,
+            "mode": mode,
+            "paused": paused,
+            "evidence": Evidence(finding=finding, text="seen"),
+            "incident": attempts(number, timedelta(hours=3)),
+        }
+    )
+    assert refusal(given_input) is not None
+
+
+@given(manual=st.booleans(), switch=st.sampled_from([Switch.HOLD, Switch.UNREADABLE]))
+def test_a_switch_that_does_not_say_run_always_holds(manual: bool, switch: Switch) -> None:
+    assert refusal(CLEAR.model_copy(update={"manual": manual, "switch": switch})) is not None
