@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from paramedic.state.receipt import Receipt
-from paramedic_cli.host.layout import HostLayout
+from paramedic_cli.host.layout import PROFILE, HostLayout
 from paramedic_cli.host.workloads import stop_workloads
 from paramedic_cli.local import stack as local
 from paramedic_cli.local.errors import NoLocalStackError
@@ -21,11 +21,23 @@ def stack_parameters(layout: HostLayout) -> Mapping[str, str]:
 def grant_access(stack: local.LocalStack, layout: HostLayout) -> None:
     """Give controllers and this command users of their own, each with its policy of the template and no more."""
     unique = uuid.uuid4().hex[:8]
+    keys = stack.environment_under(stack.outputs.controller_policy_arn, f"controller-{unique}")
     layout.write_environments(
         stack.stack_name,
-        controller=stack.environment_under(stack.outputs.controller_policy_arn, f"controller-{unique}"),
+        controller={**keys, **_controller_settings(stack.emulator.host, layout)},
         operator=stack.environment_under(stack.outputs.operator_policy_arn, f"operator-{unique}"),
     )
+
+
+def _controller_settings(host: str, layout: HostLayout) -> Mapping[str, str]:
+    # On an address of the stack's own no outgoing connection can take a port between choosing and binding it.
+    return {
+        "PARAMEDIC_PROFILE": PROFILE,
+        "PARAMEDIC_HOST": host,
+        "PARAMEDIC_BALANCER_HOST": host,
+        "PARAMEDIC_REPLICA_HOST": host,
+        "PARAMEDIC_LOG_DIR": str(layout.replica_logs),
+    }
 
 
 def up(state_dir: Path, port: int) -> local.LocalStack:

@@ -49,10 +49,10 @@ def start_first_controller(layout: HostLayout, controller_id: str) -> StartedCon
             f'to start it again now: paramedic recover {workload} --reason "..."'
         )
     launcher = make_launcher(layout.profile)
-    request = launch_request(
-        layout.profile, workload=workload, scope=workload, epoch=FIRST_EPOCH, key=f"first/{uuid.uuid4().hex}"
-    )
-    receipt = launcher.launch(request)
+    key = f"{workload}/first/{uuid.uuid4().hex}"
+    request = launch_request(layout.profile, workload=workload, scope=workload, epoch=FIRST_EPOCH, key=key)
+    named = {**request.environment, "PARAMEDIC_CONTROLLER_ID": controller_id}
+    receipt = launcher.launch(request.model_copy(update={"environment": named}))
     return _await_health(launcher, receipt, layout, controller_id)
 
 

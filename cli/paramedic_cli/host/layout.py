@@ -43,6 +43,11 @@ class HostLayout:
         return self.state_dir / "controller.log"
 
     @property
+    def replica_logs(self) -> Path:
+        """The folder that holds a log for each replica."""
+        return self.state_dir / "replicas"
+
+    @property
     def profile(self) -> ProcessProfile:
         """How the recovery function relaunches a controller on this host."""
         return ProcessProfile(

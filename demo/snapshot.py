@@ -1,0 +1,90 @@
+"""What a controller and its service look like in the tables at one moment."""
+
+from dataclasses import dataclass
+
+from demo.traffic_feeder import REPLICA
+from paramedic.state.autoscalers import Autoscaler, AutoscalerState
+from paramedic.state.controllers import (
+    ENDPOINT,
+    EPOCH,
+    HEARTBEAT,
+    ControllerEndpoint,
+    ControllerEpoch,
+    ControllerHeartbeat,
+)
+from paramedic.state.load_balancers import LoadBalancer
+from paramedic.state.operations import Operation, open_item
+from paramedic.state.receipt import Receipt
+from paramedic.state.replicas import Replica
+from paramedic.state.services import DesiredService, desired_item
+from paramedic.state.traffic import TrafficReport, report_item
+
+
+class IncompleteError(Exception):
+    """Rows that a running service has are not there."""
+
+
+@dataclass(frozen=True)
+class ReplicaFacts:
+    """One replica as it must be found again."""
+
+    replica_id: int
+    url: str
+    status: str
+    pid: str
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One controller with one service. `restored` is the controller's own report of what it took up."""
+
+    epoch: int
+    controller: Receipt
+    controller_url: str
+    service_uid: str
+    load_balancer_port: int
+    routes: tuple[str, ...]
+    replicas: tuple[ReplicaFacts, ...]
+    scaler: AutoscalerState
+    unfinished_requests: int
+    unfinished_operations: int
+    restored: str
+
+
+def take_snapshot(controller_id: str, service: str) -> Snapshot:
+    """Read everything the demo compares.
+
+    Raises:
+        IncompleteError: a row is missing.
+    """
+    epoch = _required(ControllerEpoch.read(controller_id, EPOCH), "epoch")
+    endpoint = _required(ControllerEndpoint.read(controller_id, ENDPOINT), "endpoint")
+    heartbeat = _required(ControllerHeartbeat.read(controller_id, HEARTBEAT), "heartbeat")
+    desired = _required(DesiredService.read(controller_id, desired_item(service)), "service")
+    balancer = _required(LoadBalancer.read(desired.gateway, service), "load balancer")
+    scaler = _required(Autoscaler.read(desired.uid), "autoscaler")
+    report = TrafficReport.read(desired.gateway, report_item(REPLICA))
+    return Snapshot(
+        epoch=int(epoch.epoch),
+        controller=_required(epoch.claimant, "claim"),
+        controller_url=f"http://{endpoint.host}:{int(endpoint.port)}",
+        service_uid=desired.uid,
+        load_balancer_port=int(balancer.port),
+        routes=tuple(route.url for route in balancer.routes.replicas),
+        replicas=tuple(_replica(row) for row in Replica.read_all(desired.uid)),
+        scaler=scaler.state,
+        unfinished_requests=int(report.unfinished_count) if report else 0,
+        unfinished_operations=len(Operation.read_all(desired.uid, Operation.item.startswith(open_item("")))),
+        restored=heartbeat.restored or "",
+    )
+
+
+def _required[T](found: T | None, what: str) -> T:
+    if found is None:
+        raise IncompleteError(f"there is no {what} row")
+    return found
+
+
+def _replica(row: Replica) -> ReplicaFacts:
+    pid = row.receipt.identity["pid"] if row.receipt else "none"
+    return ReplicaFacts(replica_id=int(row.replica_id), url=row.url, status=row.status, pid=pid)

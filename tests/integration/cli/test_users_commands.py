@@ -1,0 +1,109 @@
+"""What users and on-call type, against a real DynamoDB interface."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from paramedic.clock import SystemClock
+from paramedic.state import tables
+from paramedic.state.claims import register
+from paramedic_cli.fleet import Fleet
+from paramedic_cli.main import app
+
+pytestmark = pytest.mark.integration
+
+SERVICE = """
+name: echo
+service:
+  readiness_probe: /health
+  replicas: 2
+run: python server.py
+"""
+
+
+class Person:
+    """Somebody at a terminal who has named the stack."""
+
+    def __init__(self, stack: str, folder: Path) -> None:
+        self._stack = stack
+        self.service_file = folder / "service.yaml"
+        self.service_file.write_text(SERVICE)
+
+    def types(self, *arguments: str) -> Result:
+        return CliRunner().invoke(app, ["--stack", self._stack, *arguments])
+
+    def sees(self) -> Fleet:
+        return Fleet.model_validate_json(self.types("status", "--json").stdout)
+
+
+@pytest.fixture
+def person(table_prefix: str, tmp_path: Path) -> Person:
+    tables.bind(table_prefix)
+    return Person(table_prefix.removesuffix("-"), tmp_path)
+
+
+@pytest.fixture
+def controller(person: Person) -> str:
+    register("main", "127.0.0.1", 18080, "local", SystemClock())
+    return "main"
+
+
+def test_a_service_is_wanted_from_the_only_controller_there_is(person: Person, controller: str) -> None:
+    result = person.types("up", str(person.service_file))
+    assert result.exit_code == 0, result.stderr
+    assert "controller main" in result.stdout
+    assert "echo" in person.types("status").stdout
+
+
+def test_the_same_service_twice_is_refused_with_the_way_out(person: Person, controller: str) -> None:
+    person.types("up", str(person.service_file))
+    result = person.types("up", str(person.service_file))
+    assert result.exit_code == 1
+    assert "take it down first" in result.stderr
+
+
+def test_a_service_without_any_controller_is_refused_with_the_way_out(person: Person) -> None:
+    result = person.types("up", str(person.service_file))
+    assert result.exit_code == 1
+    assert "paramedic local controller" in result.stderr
+
+
+def test_with_several_controllers_one_must_be_named(person: Person, controller: str) -> None:
+    register("second", "127.0.0.1", 18081, "local", SystemClock())
+    result = person.types("up", str(person.service_file))
+    assert result.exit_code == 2
+    assert "--controller" in result.stderr
+    assert "main, second" in result.stderr
+    assert person.types("up", str(person.service_file), "--controller", "second").exit_code == 0
+
+
+def test_a_service_that_is_taken_down_is_shown_as_going(person: Person, controller: str) -> None:
+    person.types("up", str(person.service_file))
+    assert person.types("down", "echo", "--actor", "alice").exit_code == 0
+    assert person.types("down", "echo").exit_code == 0
+
+
+def test_taking_down_what_is_not_there_says_so(person: Person, controller: str) -> None:
+    result = person.types("down", "nosuch")
+    assert result.exit_code == 1
+    assert "no service 'nosuch'" in result.stderr
+
+
+def test_status_as_json_holds_what_the_tables_say(person: Person, controller: str) -> None:
+    person.types("up", str(person.service_file))
+    [watched] = person.sees().watched
+    assert watched.controller.controller_id == "main"
+    assert [service.name for service in watched.controller.services] == ["echo"]
+
+
+def test_a_stack_that_does_not_exist_is_named_as_the_likely_mistake(table_prefix: str) -> None:
+    result = CliRunner().invoke(app, ["--stack", "misspelt", "status"])
+    assert result.exit_code == 1
+    assert "check --stack" in result.stderr
+
+
+def test_a_recovery_function_that_is_not_deployed_is_reported_with_a_remedy(table_prefix: str) -> None:
+    result = CliRunner().invoke(app, ["--stack", "misspelt", "recover", "controller:main", "--reason", "r"])
+    assert result.exit_code == 1
+    assert "check --stack" in result.stderr

@@ -1,0 +1,109 @@
+"""Bad input is answered in one clear line, before anything is sent anywhere."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from paramedic.recovery.messages import ManualRecover
+from paramedic_cli.local.project import project_root
+from paramedic_cli.main import app
+from paramedic_cli.recovery_client import recover_request
+
+SERVICE = """
+name: echo
+service:
+  readiness_probe: /health
+  replicas: 2
+run: python server.py
+"""
+
+
+def paramedic(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No stack is chosen, and no AWS can be reached."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PARAMEDIC_STACK", raising=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("command", [["status"], ["down", "echo"], ["recover", "controller:a", "--reason", "r"]])
+def test_without_a_stack_every_command_says_how_to_choose_one(command: list[str]) -> None:
+    result = paramedic(*command)
+    assert result.exit_code == 2
+    assert "--stack" in result.stderr
+    assert "PARAMEDIC_STACK" in result.stderr
+    assert "paramedic local up" in result.stderr
+
+
+def test_an_unknown_field_of_a_service_is_named_with_the_nearest_known_one(tmp_path: Path) -> None:
+    (tmp_path / "service.yaml").write_text(SERVICE.replace("readiness_probe", "readyness_probe"))
+    result = paramedic("--stack", "s", "up", "service.yaml")
+    assert result.exit_code == 2
+    assert "readyness_probe" in result.stderr
+    assert "readiness_probe" in result.stderr
+
+
+def test_a_service_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "service.yaml").write_bytes(b"\xff\xfe\x00")
+    result = paramedic("--stack", "s", "up", "service.yaml")
+    assert result.exit_code == 2
+    assert "service.yaml: is not UTF-8 text" in result.stderr
+
+
+def test_a_service_file_that_is_missing_is_named() -> None:
+    result = paramedic("--stack", "s", "up", "nosuch.yaml")
+    assert result.exit_code == 2
+    assert "nosuch.yaml" in result.stderr
+
+
+@pytest.mark.parametrize("target", ["demo", "url:http://x", "controller:"])
+def test_only_controllers_can_be_recovered(target: str) -> None:
+    result = paramedic("--stack", "s", "recover", target, "--reason", "r")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: TARGET:")
+
+
+@pytest.mark.parametrize(("option", "field"), [("--reason", "recover.reason"), ("--actor", "recover.actor")])
+def test_an_empty_word_for_the_record_is_refused_by_name(option: str, field: str) -> None:
+    words = {"--reason": "r", "--actor": "a"} | {option: ""}
+    result = paramedic("--stack", "s", "recover", "controller:a", *(w for pair in words.items() for w in pair))
+    assert result.exit_code == 2
+    assert field in result.stderr
+
+
+def test_an_error_is_one_line() -> None:
+    assert paramedic("status").stderr.count("\n") == 1
+
+
+def test_credentials_that_cannot_be_understood_are_not_shown(tmp_path: Path) -> None:
+    (tmp_path / ".paramedic").mkdir()
+    (tmp_path / ".paramedic/operator.env").write_text("hunter2\n")
+    result = paramedic("status")
+    assert result.exit_code == 1
+    assert "operator.env, line 1" in result.stderr
+    assert "hunter2" not in result.stderr
+
+
+def test_local_commands_without_a_local_stack_say_how_to_start_one() -> None:
+    for command in ("status", "down", "controller"):
+        result = paramedic("local", command)
+        assert result.exit_code == 1
+        assert "paramedic local up" in result.stderr
+
+
+def test_the_recorded_manual_request_is_what_the_command_sends() -> None:
+    recorded = json.loads((project_root() / "events/recover.json").read_text())
+    sent = recover_request("controller:demo", "alice", "a reason")
+    assert ManualRecover.model_validate(recorded).action == sent.action
+    assert recorded.keys() == sent.model_dump().keys()
+
+
+def test_every_request_is_a_request_of_its_own() -> None:
+    first, second = (recover_request("controller:demo", "alice", "a reason") for _ in range(2))
+    assert first.request_id != second.request_id

@@ -1,0 +1,59 @@
+"""A local stack's credentials are private, and nothing launched for it outlives it."""
+
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from paramedic.launchers.interface import EpochRefusedError, Launch, RunState
+from paramedic.launchers.process.launcher import ProcessLauncher
+from paramedic.launchers.profiles import parse_profiles, read_environment_file
+from paramedic_cli.host.layout import PROFILE, HostLayout
+from paramedic_cli.host.workloads import stop_workloads
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> HostLayout:
+    layout = HostLayout(tmp_path / "state")
+    layout.prepare()
+    return layout
+
+
+def sleeper(epoch: int, key: str) -> Launch:
+    command = (sys.executable, "-c", "import time; time.sleep(600)")
+    return Launch(workload="controller:a", scope="controller:a", epoch=epoch, key=key, command=command)
+
+
+def test_credentials_are_readable_by_their_owner_only(layout: HostLayout) -> None:
+    layout.write_environments("s", {"AWS_SECRET_ACCESS_KEY": "k1"}, {"AWS_SECRET_ACCESS_KEY": "k2"})
+    for path in (layout.controller_environment, layout.operator_environment):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert read_environment_file(layout.operator_environment)["PARAMEDIC_STACK"] == "s"
+
+
+def test_the_stack_parameter_names_files_and_holds_no_secret(layout: HostLayout) -> None:
+    layout.write_environments("s", {"AWS_SECRET_ACCESS_KEY": "hunter2"}, {})
+    assert "hunter2" not in layout.profiles_parameter
+    assert parse_profiles(layout.profiles_parameter)[PROFILE] == layout.profile
+
+
+def test_everything_launched_is_ended_and_nothing_can_be_launched_after(layout: HostLayout) -> None:
+    launcher = ProcessLauncher(layout.host_dir)
+    receipt = launcher.launch(sleeper(3, "one"))
+    assert stop_workloads(layout.host_dir) == (receipt,)
+    assert launcher.describe(receipt).state is RunState.ABSENT
+    with pytest.raises(EpochRefusedError):
+        launcher.launch(sleeper(3, "two"))
+
+
+def test_a_process_that_was_not_launched_is_left_alone(layout: HostLayout) -> None:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as stranger:
+        stop_workloads(layout.host_dir)
+        assert stranger.poll() is None
+        stranger.kill()
+
+
+def test_ending_the_workloads_of_a_host_that_never_had_any_is_harmless(tmp_path: Path) -> None:
+    assert stop_workloads(tmp_path / "nothing") == ()

@@ -1,0 +1,86 @@
+"""Status fits a terminal of 80 columns."""
+
+from datetime import UTC, datetime
+
+import pytest
+from rich.console import Console
+
+from paramedic.services.status import ControllerView, ReplicaView, ServiceStatus, ServiceView
+from paramedic_cli.fleet import Fleet, RecoveryView, Watched
+from paramedic_cli.render import fleet_tables
+
+NOW = datetime(2026, 1, 1, 12, 0, 30, tzinfo=UTC)
+
+
+def watched(*, failed: bool = False, recovery: RecoveryView | None = None) -> Watched:
+    replica = ReplicaView(
+        replica_id=1, version=1, status="ready", url="http://127.200.200.200:45678", launched_at="2026-01-01T12:00:00Z"
+    )
+    service = ServiceView(
+        name="a-service-with-a-name",
+        uid="u",
+        status=ServiceStatus.READY,
+        message="",
+        version=1,
+        gateway="default",
+        port=30001,
+        target=2,
+        ready=1,
+        routes=(replica.url,),
+        replicas=(replica,),
+    )
+    controller = ControllerView(
+        controller_id="main",
+        epoch=2,
+        claimed=True,
+        url="http://127.200.200.200:40000",
+        heartbeat_sequence=7,
+        heartbeat_at="2026-01-01T12:00:28.500Z",
+        failed=failed,
+        incident="dead" if failed else None,
+        services=(service,),
+    )
+    return Watched(controller=controller, recovery=recovery, restored="services 1, replicas 1")
+
+
+def recovery(step: str, *, is_open: bool) -> RecoveryView:
+    return RecoveryView(
+        step=step,
+        is_open=is_open,
+        opened_at="2026-01-01T12:00:20Z",
+        closed_at=None,
+        actor="health_check",
+        reason="it is dead",
+        latest="stopped: was already gone",
+    )
+
+
+def shown(*controllers: Watched) -> str:
+    console = Console(width=80, record=True, file=None)
+    with console.capture() as capture:
+        console.print(fleet_tables(Fleet(watched=controllers), NOW))
+    return capture.get()
+
+
+def test_no_line_is_wider_than_80_columns_and_nothing_is_cut_off() -> None:
+    text = shown(watched(recovery=recovery("done", is_open=False)))
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert "127.200.200.200:40000" in text
+    assert "http://127.200.200.200:45678" in text
+    assert "…" not in text
+
+
+@pytest.mark.parametrize(
+    ("controller", "word"),
+    [
+        (watched(), "healthy"),
+        (watched(failed=True), "dead"),
+        (watched(failed=True, recovery=recovery("launch", is_open=True)), "recovering"),
+    ],
+)
+def test_health_is_one_word_that_says_what_is_being_done(controller: Watched, word: str) -> None:
+    assert word in shown(controller)
+
+
+def test_an_empty_stack_says_so() -> None:
+    assert "no controller is registered yet" in shown()
