@@ -1,14 +1,18 @@
 """Queue records and settings: what is malformed is named, and fails alone."""
 
+import json
 import logging
+from typing import Any
 
 import pytest
 
 from paramedic.errors import InvalidInputError
-from paramedic.health.check_messages import CheckMessage
+from paramedic.health.check_messages import CheckMessage, DispatchRequest
+from paramedic.health.events import parse_controller_failed
 from paramedic.queue_records import handle_records
 from paramedic.settings import HealthCheckSettings, InvalidSettingError
-from paramedic.validation import validated_json
+from paramedic.validation import validated, validated_json
+from paramedic_cli.local.project import project_root
 
 ENVIRONMENT = {"TABLE_PREFIX": "p-", "PROBE_FUNCTION_NAME": "probe", "EVENT_BUS_NAME": "bus"}
 GOOD = '{"tick": "2026-11-22T11:15:00Z", "buckets": [0, 63]}'
@@ -36,6 +40,14 @@ def test_an_event_that_is_not_from_a_queue_is_refused() -> None:
         handle_records({}, lambda body: None)
 
 
+def test_the_example_events_are_understood() -> None:
+    bodies: list[str] = []
+    handle_records(_example("health_check"), bodies.append)
+    assert validated_json(CheckMessage, bodies[0], "body").buckets == (0, 1, 2)
+    assert validated(DispatchRequest, _example("health_dispatch")).tick.minute == 15
+    assert parse_controller_failed(_example("controller_failed")["detail"]).target_id == "controller:demo"
+
+
 def test_settings_come_from_their_variables() -> None:
     settings = HealthCheckSettings.from_env(ENVIRONMENT | {"STALE_SECONDS": "2.5", "PATH": "/bin"})
     assert (settings.stale_seconds, settings.hung_after_seconds, settings.event_bus_name) == (2.5, 120.0, "bus")
@@ -49,3 +61,8 @@ def test_a_missing_variable_is_named() -> None:
 def test_a_malformed_variable_is_named_with_its_value() -> None:
     with pytest.raises(InvalidSettingError, match=r"STALE_SECONDS: .*'soon'"):
         HealthCheckSettings.from_env(ENVIRONMENT | {"STALE_SECONDS": "soon"})
+
+
+def _example(name: str) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads((project_root() / "events" / f"{name}.json").read_text())
+    return event

@@ -1,11 +1,12 @@
 """Dispatching a tick: messages, retries, late and malformed ticks."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, cast
 
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from paramedic.errors import InvalidInputError
@@ -18,25 +19,17 @@ from tests.fakes.clock import FakeClock
 
 
 class FakeQueue:
-    """Refuses the messages of `refused` buckets, for ever or `times` times."""
+    """Keeps what it is sent, and refuses messages that name a bucket of `refused`."""
 
     def __init__(self) -> None:
         self.bodies: list[dict[str, Any]] = []
         self.refused: set[int] = set()
-        self.times = 99
 
-    def send_message_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, str]]) -> Mapping[str, Any]:  # noqa: N803 -- boto3's names
-        refusing = self.times > 0
-        self.times -= 1
-        answer: dict[str, list[Mapping[str, str]]] = {"Successful": [], "Failed": []}
-        for entry in Entries:
-            body = json.loads(entry["MessageBody"])
-            if refusing and self.refused & set(body["buckets"]):
-                answer["Failed"].append({"Id": entry["Id"], "Code": "Throttled"})
-            else:
-                self.bodies.append(body)
-                answer["Successful"].append({"Id": entry["Id"]})
-        return answer
+    def send_message(self, *, QueueUrl: str, MessageBody: str) -> None:  # noqa: N803 -- boto3's names
+        body = json.loads(MessageBody)
+        if self.refused & set(body["buckets"]):
+            raise ClientError({"Error": {"Code": "Throttled", "Message": "slow down"}}, "SendMessage")
+        self.bodies.append(body)
 
 
 @pytest.fixture
@@ -66,18 +59,12 @@ def test_every_bucket_with_targets_is_sent_once(queue: FakeQueue) -> None:
     assert {body["tick"] for body in queue.bodies} == {"2026-01-05T03:00:00.000Z"}
 
 
-def test_a_refused_message_is_sent_again_and_the_others_are_not(queue: FakeQueue) -> None:
-    queue.refused, queue.times = {4}, 1
-    sender = dispatcher(queue)
-    sender.run(sender.clock.now())
-    assert sorted(bucket for body in queue.bodies for bucket in body["buckets"]) == list(range(30))
-
-
-def test_a_message_refused_for_good_is_an_error_that_names_its_buckets(queue: FakeQueue) -> None:
+def test_a_refused_message_is_an_error_that_names_its_buckets_and_stops_no_other(queue: FakeQueue) -> None:
     queue.refused = {4}
     sender = dispatcher(queue)
     with pytest.raises(DispatchError, match=r"buckets \[4\] are not checked.*Throttled"):
         sender.run(sender.clock.now())
+    assert sorted(bucket for body in queue.bodies for bucket in body["buckets"]) == [*range(4), *range(5, 30)]
 
 
 def test_a_late_tick_sends_nothing(queue: FakeQueue) -> None:

@@ -1,11 +1,9 @@
 """Turns one scheduled tick into the messages that check every target once."""
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import batched
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -22,10 +20,6 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 LOG = logging.getLogger(__name__)
-
-ENTRIES_PER_CALL = 10
-TRIES = 3
-PAUSE_SECONDS = 0.3
 
 
 class DispatchError(ParamedicError):
@@ -66,33 +60,21 @@ class Dispatcher:
             return DispatchSummary(late=1)
         counts, invalid = _read_counts()
         messages = [CheckMessage(tick=tick, buckets=buckets) for buckets in group_buckets(counts)]
-        for batch in batched(messages, ENTRIES_PER_CALL, strict=False):
-            self._send(batch)
+        self._send(messages)
         return DispatchSummary(dispatched=len(messages), invalid_rows=invalid)
 
     def _send(self, messages: Sequence[CheckMessage]) -> None:
-        left = {str(number): message for number, message in enumerate(messages)}
+        # One by one: there are few, the client retries, and one that is refused leaves the others alone.
+        unsent: list[int] = []
         problem = ""
-        for attempt in range(TRIES):
-            if attempt:
-                self.clock.sleep(PAUSE_SECONDS)
-            problem = self._try_to_send(left)
-            if not left:
-                return
-        buckets = sorted(bucket for message in left.values() for bucket in message.buckets)
-        raise DispatchError(f"buckets {buckets} are not checked at this tick, {self.queue_url} said: {problem}")
-
-    def _try_to_send(self, left: dict[str, CheckMessage]) -> str:
-        try:
-            response = self.client.send_message_batch(
-                QueueUrl=self.queue_url,
-                Entries=[{"Id": name, "MessageBody": message.model_dump_json()} for name, message in left.items()],
-            )
-        except (ClientError, BotoCoreError) as error:
-            return str(error)
-        for sent in response.get("Successful", []):
-            left.pop(sent["Id"])
-        return json.dumps(response.get("Failed", []))
+        for message in messages:
+            try:
+                self.client.send_message(QueueUrl=self.queue_url, MessageBody=message.model_dump_json())
+            except (ClientError, BotoCoreError) as error:
+                unsent += message.buckets
+                problem = str(error)
+        if unsent:
+            raise DispatchError(f"buckets {unsent} are not checked at this tick, {self.queue_url}: {problem}")
 
 
 def _read_counts() -> tuple[Mapping[int, int], int]:
