@@ -1,16 +1,13 @@
 """One check of a group: what it writes, what it announces, what it survives."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.client import BaseClient
-from moto import mock_aws
 
 from paramedic.errors import InvalidInputError
 from paramedic.health.events import ControllerFailed, parse_controller_failed
 from paramedic.health.outcomes import OutcomeKind
-from paramedic.state import tables
 from paramedic.state.controllers import ControllerHeartbeat
 from paramedic.state.tables import StateUnreachableError
 from paramedic.state.targets import Target, TargetKind, bucket_of
@@ -20,16 +17,8 @@ WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWri
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[CheckWorld]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        tables.bind("check-")
-        for model in (Target, ControllerHeartbeat):
-            model.create_table(billing_mode="PAY_PER_REQUEST")
-        yield CheckWorld()
+def world(memory_tables: None) -> CheckWorld:
+    return CheckWorld()
 
 
 @pytest.fixture

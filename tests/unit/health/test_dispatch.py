@@ -1,18 +1,15 @@
 """Dispatching a tick: messages, retries, late and malformed ticks."""
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from paramedic.errors import InvalidInputError
 from paramedic.health.check_messages import DispatchRequest
 from paramedic.health.dispatch import Dispatcher, DispatchError
-from paramedic.state import tables
 from paramedic.state.targets import COUNTS_BUCKET, TargetCount
 from paramedic.validation import validated
 from tests.fakes.clock import FakeClock
@@ -33,17 +30,10 @@ class FakeQueue:
 
 
 @pytest.fixture
-def queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeQueue]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        tables.bind("dispatch-")
-        TargetCount.create_table(billing_mode="PAY_PER_REQUEST")
-        for bucket in range(30):
-            TargetCount(COUNTS_BUCKET, f"{bucket:02d}", targets=150).save()
-        yield FakeQueue()
+def queue(memory_tables: None) -> FakeQueue:
+    for bucket in range(30):
+        TargetCount(COUNTS_BUCKET, f"{bucket:02d}", targets=150).save()
+    return FakeQueue()
 
 
 def dispatcher(queue: FakeQueue) -> Dispatcher:
