@@ -124,6 +124,15 @@ def test_what_was_hung_and_is_unknown_now_must_prove_hung_again() -> None:
     assert see(recorded, 4, TIMEOUT, STALE).diagnosis.name is DiagnosisName.SUSPECT
 
 
+def test_a_cure_that_nobody_heard_of_yet_is_not_kept_for_later_when_it_becomes_unknown() -> None:
+    hung = see(after((0, TIMEOUT, STALE), (1, TIMEOUT, STALE)), 2, TIMEOUT, STALE).bad
+    assert hung is not None
+    assert hung.unpublished == DetailType.CONTROLLER_FAILED
+    recorded = see(hung, 3, TIMEOUT, UNREADABLE).bad
+    assert recorded is not None
+    assert recorded.unpublished is None
+
+
 def test_one_that_lived_and_died_between_two_ticks_is_recorded_with_its_last_heartbeat() -> None:
     dead = after((0, REFUSED, STALE))
     step = see(dead, 1, REFUSED, STALE, beat=7)
