@@ -7,9 +7,9 @@ from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
-from paramedic.health.addresses import AddressGuard
 
 from paramedic.errors import ParamedicError
+from paramedic.health.addresses import AddressGuard
 from paramedic.launchers.profiles import parse_profiles
 from paramedic.recovery import recoverer
 from paramedic.recovery.messages import ManualRecover, Reply, Sweep

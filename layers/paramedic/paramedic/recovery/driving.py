@@ -41,9 +41,7 @@ def _stop(recovery: Recovery, around: Surroundings) -> Recovery:
     if read_switch() is not Switch.RUN:
         return _page_once(recovery, HELD, around)
     try:
-        launcher = around.profile(recovery.profile).launcher
-        launcher.fence(recovery.target_id, int(recovery.epoch))
-        results = [_stop_one(p, recovery, launcher) for p in recovery.story.predecessors]
+        results = _stop_all(recovery, around.profile(recovery.profile).launcher)
     except ParamedicError as error:
         return _page_once(recovery, f"unconfirmed: {error}", around)
     unconfirmed = [result.detail for result in results if result.outcome is StopOutcome.UNCONFIRMED]
@@ -53,11 +51,19 @@ def _stop(recovery: Recovery, around: Surroundings) -> Recovery:
     return records.advance(recovery, Step.LAUNCH, f"stopped: {seen}", around)
 
 
-def _stop_one(predecessor: Predecessor, recovery: Recovery, launcher: Launcher) -> StopResult:
-    receipt = predecessor.receipt
-    if receipt is None and predecessor.launch_key is not None:
-        # The host is already fenced above that launch's epoch, so "nothing found" cannot become "started" later.
-        receipt = launcher.find(recovery.target_id, predecessor.launch_key)
+def _stop_all(recovery: Recovery, launcher: Launcher) -> list[StopResult]:
+    # Known ones first: one of them may be holding the very lock that fencing needs.
+    known = [p.receipt for p in recovery.story.predecessors if p.receipt is not None]
+    results = [launcher.stop(receipt, epoch=int(recovery.epoch), grace_seconds=0) for receipt in known]
+    launcher.fence(recovery.target_id, int(recovery.epoch))
+    # Only above the fence does "nothing was started under that key" stay true.
+    unknown = [p for p in recovery.story.predecessors if p.receipt is None]
+    return results + [_stop_unrecorded(p, recovery, launcher) for p in unknown]
+
+
+def _stop_unrecorded(predecessor: Predecessor, recovery: Recovery, launcher: Launcher) -> StopResult:
+    key = predecessor.launch_key
+    receipt = None if key is None else launcher.find(recovery.target_id, key)
     if receipt is None:
         return StopResult(outcome=StopOutcome.STOPPED, detail=f"epoch {predecessor.epoch} started nothing")
     return launcher.stop(receipt, epoch=int(recovery.epoch), grace_seconds=0)

@@ -6,10 +6,14 @@ the key and the field; it never turns into a default.
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from functools import cache
 from typing import Any, Self, cast
 
 from pydantic import BaseModel, ValidationError
 from pynamodb.attributes import Attribute, NumberAttribute
+from pynamodb.connection import Connection
+from pynamodb.connection.table import TableConnection
 from pynamodb.constants import STRING
 from pynamodb.exceptions import AttributeDeserializationError, PynamoDBException
 from pynamodb.expressions.condition import Condition
@@ -41,6 +45,17 @@ class StateUnreachableError(ParamedicError):
     """DynamoDB did not answer. Says nothing about what is stored, least of all that it is stale."""
 
 
+@cache
+def shared_connection() -> Connection:
+    """The process's one connection to DynamoDB: making a client costs as much as a dozen calls."""
+    return Connection(
+        connect_timeout_seconds=CONNECT_TIMEOUT_SECONDS,
+        read_timeout_seconds=READ_TIMEOUT_SECONDS,
+        max_retry_attempts=1,
+        max_pool_connections=32,
+    )
+
+
 class Row(Model):
     """A stored row; existing rows change by UpdateItem, so attributes of other releases survive.
 
@@ -49,6 +64,17 @@ class Row(Model):
 
     schema_number = NumberAttribute(attr_name="schema", default_for_new=SCHEMA, null=True)
     min_reader = NumberAttribute(default_for_new=1, null=True)
+
+    @classmethod
+    def _get_connection(cls) -> TableConnection:
+        table = super()._get_connection()
+        shared = shared_connection()
+        if table.connection is not shared:
+            # Models of one table have one key schema; whichever came first has described it.
+            with suppress(ValueError):
+                shared.add_meta_table(table.connection.get_meta_table(table.table_name))
+            table.connection = shared
+        return table
 
     @classmethod
     def read(cls, hash_key: object, range_key: object | None = None) -> Self | None:
@@ -215,7 +241,3 @@ class TableMeta:
     """Settings every model's Meta inherits."""
 
     table_name = "unbound"
-    connect_timeout_seconds = CONNECT_TIMEOUT_SECONDS
-    read_timeout_seconds = READ_TIMEOUT_SECONDS
-    max_retry_attempts = 1
-    max_pool_connections = 32

@@ -1,16 +1,14 @@
 """Transactions over rows, with bounded retries that never mistake trouble for refusal.
 
 `TransactionConflict`, throttling and a silent DynamoDB are retried within a budget; only a failed condition is a
-refusal. When an earlier try of the same call may have been applied, the refusal says so.
+refusal.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from botocore.exceptions import BotoCoreError
-from pynamodb.connection import Connection
 from pynamodb.exceptions import PynamoDBException, TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
@@ -19,7 +17,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_r
 
 from paramedic.clock import Clock
 from paramedic.errors import ParamedicError
-from paramedic.state.tables import CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS, Row, StateUnreachableError
+from paramedic.state.tables import Row, StateUnreachableError, shared_connection
 
 MAX_CHANGES = 100
 """DynamoDB's limit on items in one transaction."""
@@ -84,14 +82,15 @@ _SEND_ORDER: tuple[type[Change], ...] = (Check, Delete, Put, Update)
 class ConditionFailedError(ParamedicError):
     """At least one condition did not hold, and nothing was written by the last try.
 
+    An earlier try of the same call may have been applied without its answer arriving, so a caller reads what it
+    wrote before it believes the refusal.
+
     Attributes:
         failed: indexes, into the changes given, of the conditions that did not hold.
-        maybe_applied: an earlier try of the same call got no answer, so it may have been the one that changed things.
     """
 
-    def __init__(self, failed: tuple[int, ...], *, maybe_applied: bool, text: str) -> None:
+    def __init__(self, failed: tuple[int, ...], text: str) -> None:
         self.failed = failed
-        self.maybe_applied = maybe_applied
         super().__init__(f"condition of change {', '.join(map(str, failed))} did not hold: {text}")
 
 
@@ -100,9 +99,7 @@ class TooManyChangesError(ParamedicError):
 
 
 class _TransientError(Exception):
-    def __init__(self, cause: Exception, *, unknown_result: bool) -> None:
-        self.unknown_result = unknown_result
-        super().__init__(str(cause))
+    pass
 
 
 def put_new(row: Row) -> Put:
@@ -134,28 +131,17 @@ def transact(changes: Sequence[Change], clock: Clock, *, token: str | None = Non
         raise StateUnreachableError(f"transaction got no final answer in {RETRY_SECONDS} s: {error}") from error
 
 
-@cache
-def _connection() -> Connection:
-    # One for the process: making a client costs as much as dozens of calls.
-    return Connection(
-        connect_timeout_seconds=CONNECT_TIMEOUT_SECONDS,
-        read_timeout_seconds=READ_TIMEOUT_SECONDS,
-        max_retry_attempts=0,
-    )
-
-
 class _Attempt:
-    """One transaction as sent again and again; remembers whether a try went unanswered."""
+    """One transaction as sent again and again."""
 
     def __init__(self, changes: Sequence[Change], token: str | None) -> None:
         self._order = sorted(range(len(changes)), key=lambda i: _SEND_ORDER.index(type(changes[i])))
         self._changes = changes
         self._token = token
-        self._unanswered = False
 
     def __call__(self) -> None:
         try:
-            with TransactWrite(connection=_connection(), client_request_token=self._token) as transaction:
+            with TransactWrite(connection=shared_connection(), client_request_token=self._token) as transaction:
                 for index in self._order:
                     _add(transaction, self._changes[index])
         except TransactWriteError as error:
@@ -167,12 +153,11 @@ class _Attempt:
         codes = [reason.code if reason else "None" for reason in error.cancellation_reasons]
         failed = tuple(self._order[i] for i, code in enumerate(codes) if code == "ConditionalCheckFailed")
         if failed:
-            return ConditionFailedError(failed, maybe_applied=self._unanswered, text=self._describe(failed))
+            return ConditionFailedError(failed, self._describe(failed))
         if any(code in _TRANSIENT_REASONS for code in codes):
-            return _TransientError(error, unknown_result=False)
+            return _TransientError(error)
         if isinstance(error.cause, BotoCoreError) or error.cause_response_code in _TRANSIENT_CODES:
-            self._unanswered = True
-            return _TransientError(error, unknown_result=True)
+            return _TransientError(error)
         return StateUnreachableError(f"transaction refused: {error}")
 
     def _describe(self, failed: tuple[int, ...]) -> str:
