@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from paramedic.clock import Clock
 from paramedic.launchers.interface import (
@@ -151,9 +152,10 @@ class Effects:
         return Stopped(operation.operation_id, result.detail)
 
     def _request(self, state: ServiceState, replica: ReplicaRecord, operation: OpenOperation) -> Launch:
-        spec, replica_id = state.spec, replica.replica_id
+        spec, replica_id, address = state.spec, replica.replica_id, urlsplit(replica.url)
         ours = {
-            "PARAMEDIC_REPLICA_PORT": replica.url.rpartition(":")[2],
+            "PARAMEDIC_REPLICA_HOST": str(address.hostname),
+            "PARAMEDIC_REPLICA_PORT": str(address.port),
             "PARAMEDIC_REPLICA_ID": str(replica_id),
             "PARAMEDIC_SERVICE": spec.name,
         }

@@ -8,6 +8,7 @@ import os
 from collections import Counter, defaultdict
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,16 @@ MAX_LENGTH = 500
 MAX_BODY_BYTES = 64 * 1024
 
 
+class BadRequestError(Exception):
+    """The request cannot be answered; the message says why."""
+
+
 class BigramModel:
     """Predicts the character that followed most often in the training text."""
 
     def __init__(self, text: str) -> None:
         followers: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        for first, second in zip(text, text[1:], strict=False):
+        for first, second in pairwise(text):
             followers[first][second] += 1
         self._ranked = {first: [each for each, _ in seen.most_common(5)] for first, seen in followers.items()}
 
@@ -51,22 +56,28 @@ class Handler(BaseHTTPRequestHandler):
             return
         try:
             prompt, length = self._request()
-        except ValueError as error:
+        except BadRequestError as error:
             self._answer(HTTPStatus.BAD_REQUEST, {"error": str(error)})
             return
         replica = os.environ.get("PARAMEDIC_REPLICA_ID", "")
         self._answer(HTTPStatus.OK, {"text": self.model.complete(prompt, length), "replica": replica})
 
     def _request(self) -> tuple[str, int]:
-        size = int(self.headers.get("Content-Length", "0"))
+        given = self.headers.get("Content-Length", "0")
+        if not given.isdecimal():
+            raise BadRequestError(f"Content-Length {given!r} is no number")
+        size = int(given)
         if size > MAX_BODY_BYTES:
-            raise ValueError(f"body of {size} bytes is larger than {MAX_BODY_BYTES}")
-        body = json.loads(self.rfile.read(size) or b"{}")
+            raise BadRequestError(f"body of {size} bytes is larger than {MAX_BODY_BYTES}")
+        try:
+            body = json.loads(self.rfile.read(size) or b"{}")
+        except ValueError as error:
+            raise BadRequestError(f"the body is not JSON: {error}") from error
         if not isinstance(body, dict):
-            raise ValueError("the body must be a JSON object")
+            raise BadRequestError("the body must be a JSON object")
         prompt, length = body.get("prompt", ""), body.get("length", 40)
         if not isinstance(prompt, str) or not isinstance(length, int) or not 0 <= length <= MAX_LENGTH:
-            raise ValueError(f"prompt must be text and length a number from 0 to {MAX_LENGTH}")
+            raise BadRequestError(f"prompt must be text and length a number from 0 to {MAX_LENGTH}")
         return prompt, length
 
     def _answer(self, code: HTTPStatus, content: dict[str, Any]) -> None:
@@ -84,8 +95,8 @@ class Handler(BaseHTTPRequestHandler):
 def main() -> None:
     """Train, then serve until killed."""
     Handler.model = BigramModel(Path(__file__).read_text(encoding="utf-8"))
-    port = int(os.environ["PARAMEDIC_REPLICA_PORT"])
-    ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+    address = os.environ["PARAMEDIC_REPLICA_HOST"], int(os.environ["PARAMEDIC_REPLICA_PORT"])
+    ThreadingHTTPServer(address, Handler).serve_forever()
 
 
 if __name__ == "__main__":

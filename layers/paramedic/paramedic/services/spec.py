@@ -106,8 +106,8 @@ EnvironmentName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 class ServiceSpec(_Part):
     """One version of a service, as users wrote it with defaults filled in.
 
-    `run` is a shell command that serves HTTP on port $PARAMEDIC_REPLICA_PORT; it also gets $PARAMEDIC_REPLICA_ID and
-    $PARAMEDIC_SERVICE. `launcher` names a launcher profile of the controller.
+    `run` is a shell command that serves HTTP on port $PARAMEDIC_REPLICA_PORT of $PARAMEDIC_REPLICA_HOST; it also gets
+    $PARAMEDIC_REPLICA_ID and $PARAMEDIC_SERVICE. `launcher` names a launcher profile of the controller.
     """
 
     name: str = Field(pattern=NAME_PATTERN)
