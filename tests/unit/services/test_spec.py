@@ -1,0 +1,124 @@
+"""A service's YAML either means exactly one thing or is refused with the field, the value and what to do."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paramedic.services.spec import (
+    MAX_SPEC_BYTES,
+    InvalidSpecError,
+    LoadBalancingPolicy,
+    dump_spec,
+    load_spec,
+    parse_spec,
+    read_spec,
+)
+
+SCALED = {"min_replicas": 1, "max_replicas": 3, "target_qps_per_replica": 2.5}
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    service = {"readiness_probe": "/health", "replicas": 2}
+    return {"name": "echo", "service": service, "run": "exec server", **changes}
+
+
+def service(**changes: Any) -> dict[str, Any]:
+    return document(service={"readiness_probe": "/health", "replica_policy": SCALED, **changes})
+
+
+def test_a_short_spec_gets_the_defaults_that_skyserve_users_expect() -> None:
+    spec = parse_spec(document())
+    assert spec.service.readiness_probe.path == "/health"
+    assert spec.service.readiness_probe.initial_delay_seconds == 1200
+    assert (spec.service.replica_policy.min_replicas, spec.service.replica_policy.maximum) == (2, 2)
+    assert spec.service.load_balancing_policy is LoadBalancingPolicy.LEAST_LOAD
+    assert (spec.service.ports, spec.service.gateway, spec.launcher) == (None, "default", "process")
+
+
+def test_a_readiness_probe_may_be_a_mapping() -> None:
+    spec = parse_spec(service(readiness_probe={"path": "/ready", "timeout_seconds": 3}))
+    assert (spec.service.readiness_probe.path, spec.service.readiness_probe.timeout_seconds) == ("/ready", 3)
+
+
+@pytest.mark.parametrize(
+    ("bad", "field", "words"),
+    [
+        (document(nam="x"), "nam", "did you mean 'name'"),
+        (service(readines_probe="/h"), "service.readines_probe", "did you mean 'readiness_probe'"),
+        (
+            service(replica_policy={**SCALED, "max_replica": 3}),
+            "service.replica_policy.max_replica",
+            "did you mean 'max_replicas'",
+        ),
+        (service(readiness_probe={"pth": "/h"}), "service.readiness_probe.pth", "did you mean 'path'"),
+        (document(zzz=1), "zzz", "known fields are"),
+        (document(name="Echo Model"), "name", "match pattern"),
+        (document(run=""), "run", "at least 1 character"),
+        (document(service={"readiness_probe": "/h"}), "service.replica_policy", "is required"),
+        (service(replicas=2), "service", "replicas and replica_policy are both given"),
+        (document(service={"readiness_probe": "/h", "replicas": "2"}), "service", "whole number"),
+        (service(ports=70000), "service.ports", "less than or equal to 65535"),
+        (service(load_balancing_policy="random"), "service.load_balancing_policy", "round_robin"),
+        (service(readiness_probe="health"), "service.readiness_probe.path", "match pattern"),
+        (
+            service(replica_policy={"min_replicas": 3, "max_replicas": 2, "target_qps_per_replica": 1}),
+            "service.replica_policy",
+            "max_replicas 2 is below min_replicas 3",
+        ),
+        (
+            service(replica_policy={"min_replicas": 1, "max_replicas": 2}),
+            "service.replica_policy",
+            "needs target_qps_per_replica",
+        ),
+        (
+            service(replica_policy={"min_replicas": 1, "target_qps_per_replica": 2}),
+            "service.replica_policy",
+            "needs max_replicas",
+        ),
+        (document(envs={"PARAMEDIC_SERVICE": "x"}), "(document)", "PARAMEDIC_"),
+        (document(envs={"A B": "x"}), "envs.A B.[key]", "match pattern"),
+        (document(workdir="models"), "workdir", "match pattern"),
+        (["name"], "(document)", "must be a mapping"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_path_and_a_remedy(bad: object, field: str, words: str) -> None:
+    with pytest.raises(InvalidSpecError) as refused:
+        parse_spec(bad)
+    assert refused.value.field == field
+    assert words in str(refused.value)
+
+
+def test_numbers_and_booleans_among_the_variables_become_text() -> None:
+    spec = parse_spec(document(envs={"LAYERS": 12, "DEBUG": True, "RATE": 0.5, "NAME": "x"}))
+    assert spec.envs == {"LAYERS": "12", "DEBUG": "true", "RATE": "0.5", "NAME": "x"}
+
+
+def test_a_stored_spec_reads_back_as_the_same_spec() -> None:
+    spec = parse_spec(service(ports=8080, gateway="edge"))
+    assert load_spec(dump_spec(spec)) == spec
+
+
+def test_a_relative_working_directory_is_taken_from_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "service.yaml"
+    file.write_text("name: echo\nworkdir: model\nrun: serve\nservice: {readiness_probe: /h, replicas: 1}\n")
+    assert read_spec(file).workdir == str(tmp_path / "model")
+
+
+def test_a_file_that_is_not_yaml_is_refused_with_the_place(tmp_path: Path) -> None:
+    file = tmp_path / "service.yaml"
+    file.write_text("name: [echo\n")
+    with pytest.raises(InvalidSpecError, match=r"(?s)is not YAML.*line"):
+        read_spec(file)
+
+
+def test_a_spec_too_large_for_its_row_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSpecError, match="larger than"):
+        dump_spec(parse_spec(document(run="x" * MAX_SPEC_BYTES)))
+
+
+def test_the_example_service_is_valid() -> None:
+    example = Path(__file__).parents[3] / "examples/echo-model/service.yaml"
+    spec = read_spec(example)
+    assert spec.service.replica_policy.min_replicas == 2
+    assert spec.workdir == str(example.parent)

@@ -1,0 +1,83 @@
+"""One word for a service follows from all its replicas, and from whether anybody looks after them."""
+
+import pytest
+
+from paramedic.services.status import ControllerRows, ServiceRows, ServiceStatus, build_status, service_status
+from paramedic.state.controllers import ENDPOINT, EPOCH, ControllerEndpoint, ControllerEpoch
+from paramedic.state.incidents import Incident
+from paramedic.state.replicas import Replica
+from paramedic.state.services import DesiredService, ObservedService, desired_item, observed_item
+from paramedic.state.targets import BadPeriod, Target
+
+
+@pytest.mark.parametrize(
+    ("statuses", "word"),
+    [
+        ([], ServiceStatus.NO_REPLICA),
+        (["stopping"], ServiceStatus.NO_REPLICA),
+        (["launching", "starting"], ServiceStatus.REPLICA_INIT),
+        (["not_ready"], ServiceStatus.NOT_READY),
+        (["not_ready", "starting"], ServiceStatus.REPLICA_INIT),
+        (["not_ready", "starting", "ready"], ServiceStatus.READY),
+    ],
+)
+def test_one_ready_replica_is_enough_to_serve(statuses: list[str], word: ServiceStatus) -> None:
+    assert service_status(False, statuses) is word
+    assert service_status(True, statuses) is ServiceStatus.SHUTTING_DOWN
+
+
+def rows(*, target: Target | None = None, incident: Incident | None = None, observed: bool = True) -> ControllerRows:
+    desired = DesiredService(
+        "main", desired_item("echo"), uid="u", revision=1, version=1, state="running", gateway="default", port=30001
+    )
+    seen = ObservedService("main", observed_item("echo"), uid="u", status="READY", message="", next_replica_id=2)
+    replica = Replica("u", 1, version=1, url="http://127.0.0.1:1", status="ready", launched_at="t")
+    return ControllerRows(
+        epoch=ControllerEpoch("main", EPOCH, epoch=3, claimed_by="p"),
+        endpoint=ControllerEndpoint("main", ENDPOINT, host="127.0.0.1", port=9, profile="local"),
+        heartbeat=None,
+        target=target,
+        incident=incident,
+        services=[ServiceRows(desired, seen if observed else None, [replica], None, None)],
+    )
+
+
+def incident(last_attempt_at: str | None, last_success_at: str | None) -> Incident:
+    return Incident("controller:main", "current", last_attempt_at=last_attempt_at, last_success_at=last_success_at)
+
+
+def bad(verdict: str) -> Target:
+    period = BadPeriod(verdict=verdict, diagnosis="dead", since="t", last_tick="t", outcome="refused", event_id="e")
+    return Target(1, "controller:main", bad=period)
+
+
+def test_a_service_nobody_has_taken_up_yet_is_not_called_ready() -> None:
+    assert build_status(rows(observed=False)).services[0].status is ServiceStatus.CONTROLLER_INIT
+
+
+def test_the_view_of_a_healthy_controller_shows_its_services() -> None:
+    view = build_status(rows())
+    assert (view.controller_id, view.epoch, view.url, view.failed) == ("main", 3, "http://127.0.0.1:9", False)
+    assert (view.services[0].status, view.services[0].ready, view.services[0].port) == ("READY", 1, 30001)
+
+
+@pytest.mark.parametrize(
+    ("failing", "diagnosis"),
+    [
+        (rows(target=bad("down")), "dead"),
+        (rows(incident=incident("2", None)), "incident open"),
+        (rows(incident=incident("2", "1")), "incident open"),
+    ],
+)
+def test_with_its_controller_failed_a_service_says_so_and_keeps_showing_its_replicas(
+    failing: ControllerRows, diagnosis: str
+) -> None:
+    view = build_status(failing)
+    assert (view.failed, view.incident) == (True, diagnosis)
+    assert view.services[0].status is ServiceStatus.CONTROLLER_FAILED
+    assert view.services[0].replicas[0].status == "ready"
+
+
+@pytest.mark.parametrize("fine", [rows(target=bad("suspect")), rows(incident=incident("1", "2"))])
+def test_a_suspicion_or_a_success_is_no_failure(fine: ControllerRows) -> None:
+    assert not build_status(fine).failed
