@@ -1,0 +1,132 @@
+"""Every change of state derives its routes and status, and equal states need no write."""
+
+from paramedic.state.load_balancers import LoadBalancer, LoadBalancerIndex
+from paramedic.state.operations import Operation, OperationKind
+from paramedic.state.receipt import Receipt
+from paramedic.state.replicas import Replica, ReplicaStatus
+from paramedic.state.services import ObservedService
+from paramedic.state.transactions import MAX_CHANGES, Check
+from paramedic_controller.actions import (
+    Change,
+    Launched,
+    LaunchFailed,
+    MarkNotReady,
+    MarkReady,
+    OpenLaunch,
+    OpenStop,
+    Stopped,
+)
+from paramedic_controller.evolve import completed, evolve
+from paramedic_controller.model import ServiceState
+from paramedic_controller.persist import Recorder
+from paramedic_controller.reconcile import plan
+from tests.unit.controller.states import (
+    FINE,
+    GONE,
+    MOMENT,
+    NOW,
+    CountingMint,
+    around,
+    operation,
+    replica,
+    state,
+)
+
+RECEIPT = Receipt(launcher="fake", workload="replica:u/3", key="o", epoch=1, identity={})
+
+
+def after(before: ServiceState, *changes: Change) -> ServiceState:
+    return evolve(before, changes, MOMENT)
+
+
+def written(before: ServiceState, later: ServiceState) -> list[type]:
+    changes = Recorder("main").changes(before, later, {}, NOW)
+    return [change.model if isinstance(change, Check) else type(change.row) for change in changes]
+
+
+def test_an_intended_launch_reserves_its_id_for_good() -> None:
+    later = after(state(replica(1)), OpenLaunch(2, "o", "http://127.0.0.1:9", "why"))
+    assert later.observed is not None
+    assert later.observed.next_replica_id == 3
+    assert [each.status for each in later.replicas] == [ReplicaStatus.READY, ReplicaStatus.LAUNCHING]
+    assert [each.operation_id for each in later.operations] == ["o"]
+
+
+def test_routes_follow_the_ready_replicas_in_the_same_change_with_a_new_revision() -> None:
+    before = state(replica(1), replica(2, ReplicaStatus.STARTING))
+    later = after(before, MarkReady(2))
+    assert before.balancer is not None
+    assert later.balancer is not None
+    assert [route.replica_id for route in later.balancer.routes] == [1, 2]
+    assert later.balancer.revision == before.balancer.revision + 1
+    assert written(before, later) == [Replica, LoadBalancer, LoadBalancerIndex]
+
+
+def test_a_change_that_moves_no_route_leaves_the_revision_alone() -> None:
+    before = state(replica(1), replica(2, ReplicaStatus.STARTING))
+    later = after(before, OpenStop(2, "s", "why", failed=False))
+    assert later.balancer == before.balancer
+
+
+def test_an_intended_stop_takes_the_route_away_before_anything_is_stopped() -> None:
+    later = after(state(replica(1), replica(2)), OpenStop(1, "s", "why", failed=False))
+    assert later.balancer is not None
+    assert [route.replica_id for route in later.balancer.routes] == [2]
+
+
+def test_a_launch_that_was_made_gives_its_replica_a_receipt() -> None:
+    launch = operation("o", OperationKind.LAUNCH, 3)
+    before = state(replica(3, ReplicaStatus.LAUNCHING), operations=(launch,))
+    later = after(before, Launched("o", RECEIPT))
+    assert (later.replicas[0].status, later.replicas[0].receipt) == (ReplicaStatus.STARTING, RECEIPT)
+    assert later.operations == ()
+    assert written(before, later) == [Replica, Operation, Operation]
+
+
+def test_a_launch_that_failed_leaves_a_message_and_no_replica() -> None:
+    launch = operation("o", OperationKind.LAUNCH, 3)
+    later = after(state(replica(3, ReplicaStatus.LAUNCHING), operations=(launch,)), LaunchFailed("o", "no such file"))
+    assert later.observed is not None
+    assert (later.replicas, later.observed.message) == ((), "replica 3 was not launched: no such file")
+
+
+def test_a_stopped_replica_is_gone() -> None:
+    stop = operation("s", OperationKind.STOP, 2)
+    later = after(state(replica(1), replica(2, ReplicaStatus.STOPPING), operations=(stop,)), Stopped("s", "ended"))
+    assert [each.replica_id for each in later.replicas] == [1]
+
+
+def test_a_fact_about_an_operation_that_is_closed_already_changes_nothing() -> None:
+    before = state(replica(1))
+    assert after(before, Stopped("s", "ended"), LaunchFailed("o", "x")) == before
+
+
+def test_the_message_disappears_once_all_replicas_are_ready() -> None:
+    troubled = after(state(replica(1), replica(2)), MarkNotReady(2, "3 probes failed"))
+    assert troubled.observed is not None
+    assert troubled.observed.message == "replica 2: 3 probes failed"
+    healed = after(troubled, MarkReady(2))
+    assert healed.observed is not None
+    assert healed.observed.message == ""
+
+
+def test_equal_states_need_no_write() -> None:
+    before = state(replica(1), replica(2))
+    again = completed(before, host="127.0.0.1", interval=5, now_second=99)
+    assert written(before, again) == []
+
+
+def test_the_first_write_creates_what_is_missing() -> None:
+    full = state(replica(1))
+    bare = ServiceState(full.desired, full.spec, full.replicas)
+    assert ObservedService in written(bare, full)
+    assert LoadBalancer in written(bare, full)
+
+
+def test_the_busiest_pass_fits_one_transaction() -> None:
+    many = state(*(replica(number) for number in range(1, 41)), target=50)
+    looks = {number: GONE if number % 2 else FINE for number in range(1, 41)}
+    actions = plan(many, around(looks), CountingMint())
+    changes = [action for action in actions if isinstance(action, OpenLaunch | OpenStop | MarkReady)]
+    later = after(many, *changes)
+    assert len(Recorder("main").changes(many, later, {}, NOW)) < MAX_CHANGES

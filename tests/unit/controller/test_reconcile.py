@@ -1,0 +1,163 @@
+"""What the controller does next follows from what is stored and seen, and converged state asks for nothing."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from paramedic.launchers.interface import RunState
+from paramedic.state.operations import OperationKind
+from paramedic.state.replicas import ReplicaStatus
+from paramedic_controller.actions import (
+    Action,
+    Drive,
+    FinishDown,
+    MarkNotReady,
+    MarkReady,
+    OpenLaunch,
+    OpenStop,
+)
+from paramedic_controller.model import ServiceState
+from paramedic_controller.reconcile import MAX_OPENED_PER_PASS, REPLACE_AFTER, Circumstances, Look, plan
+from tests.unit.controller.states import (
+    FINE,
+    GONE,
+    SILENT,
+    CountingMint,
+    around,
+    failing,
+    operation,
+    replica,
+    state,
+)
+
+LAUNCHING, STARTING, READY, NOT_READY, STOPPING = (
+    ReplicaStatus.LAUNCHING,
+    ReplicaStatus.STARTING,
+    ReplicaStatus.READY,
+    ReplicaStatus.NOT_READY,
+    ReplicaStatus.STOPPING,
+)
+TWO_READY = state(replica(1), replica(2))
+TWO_FINE = around({1: FINE, 2: FINE})
+
+
+def planned(service: ServiceState, circumstances: Circumstances) -> tuple[Action, ...]:
+    return plan(service, circumstances, CountingMint())
+
+
+def launched_ids(actions: Sequence[Action]) -> list[int]:
+    return [action.replica_id for action in actions if isinstance(action, OpenLaunch)]
+
+
+def stopped_ids(actions: Sequence[Action]) -> list[int]:
+    return [action.replica_id for action in actions if isinstance(action, OpenStop)]
+
+
+@pytest.mark.parametrize(
+    ("converged", "circumstances"),
+    [
+        (TWO_READY, TWO_FINE),
+        (TWO_READY, around()),
+        (TWO_READY, around({1: SILENT, 2: Look(run=RunState.UNKNOWN)})),
+        (TWO_READY, around({1: failing(2), 2: FINE})),
+        (state(replica(1, STARTING), replica(2)), around({1: failing(50), 2: FINE})),
+        (state(replica(1, NOT_READY), replica(2)), around({1: failing(5), 2: FINE})),
+        (state(target=0), around()),
+    ],
+)
+def test_converged_state_plans_nothing(converged: ServiceState, circumstances: Circumstances) -> None:
+    assert planned(converged, circumstances) == ()
+
+
+def test_missing_replicas_are_launched_with_ids_that_continue() -> None:
+    actions = planned(state(replica(7), target=3), around({7: FINE}))
+    assert launched_ids(actions) == [8, 9]
+    urls = [action.url for action in actions if isinstance(action, OpenLaunch)]
+    assert len(set(urls)) == 2
+
+
+def test_one_pass_opens_a_bounded_number_of_launches() -> None:
+    assert len(planned(state(target=40), around())) == MAX_OPENED_PER_PASS
+
+
+def test_while_backing_off_nothing_is_launched_but_the_rest_goes_on() -> None:
+    actions = planned(state(replica(1, STARTING), target=3), around({1: FINE}, may_launch=False))
+    assert actions == (MarkReady(1),)
+
+
+def test_the_newest_are_ended_first() -> None:
+    four = state(*(replica(number) for number in (1, 2, 3, 4)))
+    assert stopped_ids(planned(four, around(dict.fromkeys((1, 2, 3, 4), FINE)))) == [4, 3]
+
+
+def test_what_serves_nobody_is_ended_before_what_serves() -> None:
+    three = state(replica(1, STARTING), replica(2), replica(3))
+    assert stopped_ids(planned(three, around({1: SILENT, 2: FINE, 3: FINE}))) == [1]
+
+
+def test_a_dead_replica_is_ended_for_good_and_replaced_under_a_new_id() -> None:
+    actions = planned(TWO_READY, around({1: GONE, 2: FINE}))
+    assert (stopped_ids(actions), launched_ids(actions)) == ([1], [3])
+    assert isinstance(actions[0], OpenStop)
+    assert actions[0].failed
+
+
+def test_a_replica_being_ended_does_not_count_as_one() -> None:
+    stop = operation("s", OperationKind.STOP, 2)
+    service = state(replica(1), replica(2, STOPPING), operations=(stop,))
+    assert launched_ids(planned(service, around({1: FINE, 2: FINE}))) == [3]
+
+
+@pytest.mark.parametrize(
+    ("status", "look", "mark"),
+    [
+        (STARTING, FINE, MarkReady(1)),
+        (NOT_READY, FINE, MarkReady(1)),
+        (READY, failing(3), MarkNotReady(1, "3 probes failed, the last one: GET /health answered 500")),
+    ],
+)
+def test_readiness_follows_the_probes(status: ReplicaStatus, look: Look, mark: Action) -> None:
+    assert planned(state(replica(1, status), target=1), around({1: look})) == (mark,)
+
+
+def test_a_replica_not_ready_after_its_initial_delay_is_replaced() -> None:
+    late = state(replica(1, STARTING, age_seconds=61), target=1)
+    actions = planned(late, around({1: failing(3)}))
+    assert (stopped_ids(actions), launched_ids(actions)) == ([1], [2])
+
+
+def test_a_replica_that_does_not_come_back_is_replaced() -> None:
+    actions = planned(state(replica(1, NOT_READY), target=1), around({1: failing(REPLACE_AFTER)}))
+    assert (stopped_ids(actions), launched_ids(actions)) == ([1], [2])
+
+
+def test_an_open_operation_is_driven_unless_its_call_is_under_way() -> None:
+    launch = operation("o", OperationKind.LAUNCH, 1)
+    service = state(replica(1, LAUNCHING), target=1, operations=(launch,))
+    assert planned(service, around()) == (Drive("o"),)
+    assert planned(service, around(busy=frozenset({"o"}))) == ()
+
+
+@pytest.mark.parametrize(
+    ("age", "look", "due"), [(0, FINE, False), (1.9, FINE, False), (2, FINE, True), (0, GONE, True)]
+)
+def test_a_stop_waits_until_gateways_have_dropped_the_route(age: float, look: Look, due: bool) -> None:
+    stop = operation("s", OperationKind.STOP, 2, age_seconds=age)
+    service = state(replica(1), replica(2, STOPPING), target=1, operations=(stop,))
+    assert planned(service, around({1: FINE, 2: look})) == ((Drive("s"),) if due else ())
+
+
+def test_going_down_ends_every_replica_and_launches_none() -> None:
+    service = state(replica(1), replica(2, STARTING), target=4, going_down=True)
+    actions = planned(service, around({1: FINE, 2: GONE}))
+    assert (stopped_ids(actions), launched_ids(actions)) == ([1, 2], [])
+
+
+def test_going_down_waits_for_launches_under_way() -> None:
+    launch = operation("o", OperationKind.LAUNCH, 1)
+    service = state(replica(1, LAUNCHING), operations=(launch,), going_down=True)
+    assert planned(service, around(busy=frozenset({"o"}))) == ()
+
+
+def test_a_service_without_replicas_that_goes_down_is_removed() -> None:
+    assert planned(state(going_down=True), around()) == (FinishDown(),)
