@@ -170,6 +170,14 @@ def test_recover_by_hand_watches_the_heartbeat_itself(world: RecoveryWorld) -> N
     assert recoverer.by_hand(by_hand_request(), world.around()).status is Status.RECOVERED
 
 
+def test_recover_by_hand_is_not_misled_by_what_a_check_stored_before_the_last_recovery(world: RecoveryWorld) -> None:
+    world.first.alive = False
+    recoverer.on_failure(world.found_bad(), world.around())
+    world.newest().alive = False
+    reply = recoverer.by_hand(by_hand_request(), world.around())
+    assert (reply.status, reply.epoch) == (Status.RECOVERED, 3)
+
+
 def test_a_launch_whose_process_dies_at_once_is_reported_and_superseded_by_the_next_attempt(
     world: RecoveryWorld,
 ) -> None:

@@ -43,11 +43,13 @@ def probe_request(target: Target) -> ProbeRequest:
 
 
 def _heartbeat_moves(controller_id: str, target: Target, around: Surroundings) -> bool:
-    before = target.bad.heartbeat_sequence if target.bad is not None else None
-    if before is None:
-        before = _sequence(controller_id)
-        around.clock.sleep(around.stale_seconds)
-    return _sequence(controller_id) != before
+    stored = target.bad.heartbeat_sequence if target.bad is not None else None
+    now = _sequence(controller_id)
+    if stored is not None and stored == now:
+        return False
+    # Nothing stored, or it is from before the last recovery: only two looks can tell.
+    around.clock.sleep(around.stale_seconds)
+    return _sequence(controller_id) != now
 
 
 def _sequence(controller_id: str) -> int | None:
