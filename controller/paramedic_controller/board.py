@@ -36,8 +36,8 @@ class Recovered(_Shown):
         """One line for logs and the recovery's record."""
         return (
             f"{self.services} services, {self.replicas} replicas, ports {_pairs(self.ports)}, "
-            f"next replica ids {_pairs(self.ids)}, {self.unfinished_requests.count} unfinished requests, "
-            f"{len(self.unfinished_operations)} unfinished operations"
+            f"next replica ids {_pairs(self.ids)}, Unfinished requests: {self.unfinished_requests.count}, "
+            f"Unfinished operations: {len(self.unfinished_operations)}"
         )
 
 
