@@ -1,0 +1,121 @@
+"""A controller that dies at any point leaves a state from which its successor does each thing exactly once."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from paramedic.services.verbs import down
+from paramedic.state.replicas import ReplicaStatus
+from tests.fakes.controller_world import ControllerWorld, Life, make_spec
+
+pytestmark = [pytest.mark.crash, pytest.mark.integration]
+
+MOST_POINTS = 400
+
+
+class CrashError(BaseException):
+    """The process is gone; nothing it had in memory is left."""
+
+
+class CrashAt:
+    """Ends the process at the n-th point it passes; points are before and after each write and launcher call."""
+
+    def __init__(self, number: int) -> None:
+        self.left = number
+        self.where = ""
+
+    def __call__(self, point: str) -> None:
+        self.left -= 1
+        if self.left == 0:
+            self.where = point
+            raise CrashError(point)
+
+    @property
+    def happened(self) -> bool:
+        return bool(self.where)
+
+
+class Story:
+    """Up, a death, down and up again, with a crash somewhere on the way."""
+
+    def __init__(self, world: ControllerWorld, crash: CrashAt) -> None:
+        self.world = world
+        self.crash = crash
+        self.life: Life | None = None
+
+    def tell(self) -> None:
+        world = self.world
+        self.settle()
+        world.up(make_spec(min_replicas=2))
+        self.settle()
+        self.check_serving(2)
+        world.launcher.kill(min(self.ready_ids()))
+        self.settle()
+        self.check_serving(2)
+        down(world.controller_id, "echo", "ada", clock=world.clock)
+        self.settle()
+        assert world.launcher.living() == []
+        world.up(make_spec(min_replicas=3))
+        self.settle()
+        self.check_serving(3)
+
+    def settle(self) -> None:
+        """Whoever holds the epoch works until nothing is left to do; who crashed is succeeded."""
+        while True:
+            try:
+                if self.life is None:
+                    self.life = self.world.start(self.crash)
+                self.life.settle()
+            except CrashError:
+                self.life = None
+            else:
+                return
+
+    def ready_ids(self) -> list[int]:
+        replicas = self.world.stored().replicas
+        return [each.replica_id for each in replicas if each.status is ReplicaStatus.READY]
+
+    def check_serving(self, number: int) -> None:
+        state, launcher = self.world.stored(), self.world.launcher
+        assert state.operations == ()
+        assert state.balancer is not None
+        assert len(self.ready_ids()) == len(state.replicas) == number
+        assert [route.url for route in state.balancer.routes] == [each.url for each in state.replicas]
+        running = {each.receipt.key for each in launcher.living()}
+        assert running == {each.operation for each in state.replicas}
+        started = Counter(each.request.workload for each in launcher.started.values())
+        assert max(started.values()) == 1, f"one replica id was started more than once: {started}"
+
+
+def test_a_crash_after_any_write_or_launcher_call_duplicates_and_loses_nothing(
+    table_prefix: str, tmp_path: Path
+) -> None:
+    seen: set[str] = set()
+    for number in range(1, MOST_POINTS):
+        crash = CrashAt(number)
+        Story(ControllerWorld(table_prefix, tmp_path, f"crash-{number}"), crash).tell()
+        if not crash.happened:
+            assert number > 20
+            break
+        seen.add(crash.where)
+    assert {"after write", "before launch", "after launch", "before stop", "after stop"} <= seen
+
+
+def test_a_controller_that_dies_again_and_again_still_gets_there(table_prefix: str, tmp_path: Path) -> None:
+    world = ControllerWorld(table_prefix, tmp_path)
+    story = Story(world, CrashAt(0))
+    story.settle()
+    world.up(make_spec(min_replicas=3))
+    for _ in range(40):
+        # Each life gets three points further, then dies.
+        story.crash = CrashAt(3)
+        story.life = None
+        try:
+            world.start(story.crash).settle()
+        except CrashError:
+            continue
+        break
+    story.crash = CrashAt(0)
+    story.settle()
+    story.check_serving(3)

@@ -1,0 +1,200 @@
+"""Controllers over real DynamoDB semantics, with a fake launcher, fake probes and a clock that tests push."""
+
+import itertools
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from pathlib import Path
+from typing import Any
+
+from paramedic.services.spec import ServiceSpec, parse_spec
+from paramedic.services.verbs import UpResult, up
+from paramedic.state import tables
+from paramedic.state.fencing import FencedWriter
+from paramedic.state.transactions import Change
+from paramedic_controller.effects import Actor, Effects
+from paramedic_controller.figures import FigureReader
+from paramedic_controller.fleet import Fleet
+from paramedic_controller.model import ServiceState
+from paramedic_controller.persist import Recorder
+from paramedic_controller.probes import ProbeTarget, Tally
+from paramedic_controller.restore import fenced_services, read_desired, read_service
+from paramedic_controller.supervise import Tools
+from tests.fakes.clock import FakeClock
+from tests.fakes.epochs import claim_next_epoch
+from tests.fakes.launcher import FakeLauncher
+
+type Hook = Callable[[str], None]
+
+
+def no_hook(_: str) -> None:
+    """Nothing happens."""
+
+
+def make_spec(name: str = "echo", **policy: Any) -> ServiceSpec:
+    """A service whose policy is one replica by default."""
+    section = {"readiness_probe": "/health", "replica_policy": policy or {"min_replicas": 1}}
+    return parse_spec({"name": name, "run": "serve", "service": section})
+
+
+class HookedWriter(FencedWriter):
+    """Counts fenced writes and lets a test do something before and after each."""
+
+    hook: Hook = staticmethod(no_hook)
+    commits = 0
+
+    def commit(self, service: str, changes: Sequence[Change]) -> None:
+        self.hook("before write")
+        self.commits += 1
+        super().commit(service, changes)
+        self.hook("after write")
+
+
+class HookedLauncher:
+    """Lets a test do something before and after each effect."""
+
+    def __init__(self, launcher: FakeLauncher, hook: Hook) -> None:
+        self._launcher = launcher
+        self._hook = hook
+        self.find = launcher.find
+        self.describe = launcher.describe
+        self.fence = launcher.fence
+
+    def launch(self, request: Any) -> Any:
+        self._hook("before launch")
+        receipt = self._launcher.launch(request)
+        self._hook("after launch")
+        return receipt
+
+    def stop(self, receipt: Any, *, epoch: int, grace_seconds: float) -> Any:
+        self._hook("before stop")
+        result = self._launcher.stop(receipt, epoch=epoch, grace_seconds=grace_seconds)
+        self._hook("after stop")
+        return result
+
+
+class InlineExecutor(Executor):
+    """Runs each call at once; what is no Exception, like a crash, goes straight through."""
+
+    def submit[**P, R](self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        future: Future[R] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - an executor hands on whatever its call raises
+            future.set_exception(error)
+        return future
+
+
+class FakeProber:
+    """Every replica that runs is ready, but for those a test calls sick."""
+
+    def __init__(self, launcher: FakeLauncher) -> None:
+        self._launcher = launcher
+        self.watched: Mapping[str, ProbeTarget] = {}
+        self.failures: dict[int, int] = {}
+
+    def watch(self, targets: Mapping[str, ProbeTarget]) -> None:
+        self.watched = targets
+
+    def tally(self, name: str) -> Tally | None:
+        if not any(each.request.workload == name for each in self._launcher.living()):
+            return None
+        failures = self.failures.get(int(name.rpartition("/")[2]), 0)
+        return Tally(failures == 0, failures, "sick" if failures else "")
+
+
+class Names:
+    """Unique within one world."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+
+    def operation_id(self) -> str:
+        return f"op-{next(self._numbers)}"
+
+    def replica_url(self) -> str:
+        return f"http://127.0.0.1:{20000 + next(self._numbers)}"
+
+
+class Life:
+    """One controller process: claimed, sealed, and driven pass by pass."""
+
+    def __init__(self, world: "ControllerWorld", hook: Hook = no_hook) -> None:
+        self.world = world
+        clock, name = world.clock, world.controller_id
+        self.process_id = uuid.uuid4().hex
+        self.epoch = claim_next_epoch(name, self.process_id, clock)
+        self.writer = HookedWriter(name, self.epoch, self.process_id, clock=clock, new_id=lambda: uuid.uuid4().hex)
+        self.writer.hook = hook
+        self.prober = FakeProber(world.launcher)
+        launcher: Any = HookedLauncher(world.launcher, hook)
+        self.fleet = Fleet(name, self._tools(launcher), world.messages.append)
+        self.fleet.seal(fenced_services(name))
+        world.launcher.fence(f"controller:{name}", self.epoch)
+
+    def run_pass(self) -> None:
+        """What the main loop does in one pass, without the heartbeat."""
+        self.fleet.follow_desired()
+        self.fleet.run_pass()
+        self.fleet.tick_when_due()
+
+    def settle(self, passes: int = 30) -> None:
+        """Run passes until one writes nothing."""
+        for _ in range(passes):
+            before = self.writer.commits
+            self.run_pass()
+            if self.writer.commits == before:
+                return
+            self.world.clock.advance(1.0)
+        raise AssertionError(f"not settled after {passes} passes: {self.fleet.states()}")
+
+    def state(self, service: str = "echo") -> ServiceState:
+        """What this process knows of a service."""
+        return self.fleet.supervisors[service].state
+
+    def _tools(self, launcher: Any) -> Tools:
+        world = self.world
+        actor = Actor(world.controller_id, self.epoch, stop_grace_seconds=0.0, log_dir=world.log_dir)
+        prober: Any = self.prober
+        return Tools(
+            writer=self.writer,
+            recorder=Recorder(world.controller_id),
+            effects=Effects(launcher, actor, executor=InlineExecutor(), clock=world.clock, on_done=lambda: None),
+            prober=prober,
+            launcher=launcher,
+            mint=world.names,
+            clock=world.clock,
+            warn=world.messages.append,
+            read_service=lambda desired: read_service(world.controller_id, desired),
+            read_figures=FigureReader(world.clock, world.messages.append).read,
+            balancer_host="127.0.0.1",
+            tick_seconds=5,
+            drain_seconds=0.0,
+        )
+
+
+class ControllerWorld:
+    """One controller id, its tables and its host; processes come and go."""
+
+    def __init__(self, table_prefix: str, log_dir: Path, controller_id: str = "main") -> None:
+        tables.bind(table_prefix)
+        self.controller_id = controller_id
+        self.log_dir = log_dir
+        self.clock = FakeClock()
+        self.launcher = FakeLauncher()
+        self.names = Names()
+        self.messages: list[str] = []
+
+    def start(self, hook: Hook = no_hook) -> Life:
+        """A process that holds the next epoch."""
+        return Life(self, hook)
+
+    def up(self, spec: ServiceSpec) -> UpResult:
+        """What a user does."""
+        return up(self.controller_id, spec, "ada", clock=self.clock, new_id=lambda: uuid.uuid4().hex)
+
+    def stored(self, service: str = "echo") -> ServiceState:
+        """What the tables say of a service."""
+        desired = read_desired(self.controller_id, service)
+        assert desired is not None
+        return read_service(self.controller_id, desired)

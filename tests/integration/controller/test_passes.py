@@ -1,0 +1,287 @@
+"""What one process does to real tables, and what its successor finds there."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from paramedic.services.verbs import down
+from paramedic.state.autoscalers import Autoscaler
+from paramedic.state.fencing import FencedError
+from paramedic.state.load_balancers import INDEX, LoadBalancerIndex
+from paramedic.state.operations import Operation
+from paramedic.state.replicas import Replica, ReplicaStatus
+from paramedic.state.services import ServiceSpecRow, spec_item
+from paramedic.state.traffic_report import TrafficReporter
+from tests.fakes.controller_world import ControllerWorld, make_spec
+
+pytestmark = pytest.mark.integration
+
+SCALED: dict[str, Any] = {
+    "min_replicas": 1,
+    "max_replicas": 4,
+    "target_qps_per_replica": 2,
+    "upscale_delay_seconds": 10,
+    "downscale_delay_seconds": 600,
+}
+
+
+def ready_ids(world: ControllerWorld) -> list[int]:
+    return [each.replica_id for each in world.stored().replicas if each.status is ReplicaStatus.READY]
+
+
+def test_a_new_service_gets_its_replicas_routes_and_status(world: ControllerWorld) -> None:
+    life = world.start()
+    world.up(make_spec(min_replicas=2))
+    life.settle()
+    state = world.stored()
+    assert replace(state, scaler=None) == replace(life.state(), scaler=None)
+    assert state.observed is not None
+    assert state.balancer is not None
+    assert (state.observed.status, state.observed.next_replica_id) == ("READY", 3)
+    assert [route.url for route in state.balancer.routes] == [each.url for each in state.replicas]
+    index = LoadBalancerIndex.read("default", INDEX)
+    assert index is not None
+    assert index.revisions.as_dict() == {"echo": state.balancer.revision}  # type: ignore[no-untyped-call]
+
+
+def test_a_second_pass_over_converged_state_writes_nothing(world: ControllerWorld) -> None:
+    life = world.start()
+    world.up(make_spec(min_replicas=2))
+    life.settle()
+    before = life.writer.commits
+    for _ in range(20):
+        world.clock.advance(1.0)
+        life.run_pass()
+    assert life.writer.commits == before
+
+
+def test_a_dead_replica_is_replaced_under_a_new_id(world: ControllerWorld) -> None:
+    life = world.start()
+    world.up(make_spec(min_replicas=2))
+    life.settle()
+    world.launcher.kill(1)
+    life.settle()
+    assert ready_ids(world) == [2, 3]
+    assert len(world.launcher.living()) == 2
+
+
+def test_a_replica_that_fails_its_probes_leaves_the_routes_and_returns(world: ControllerWorld) -> None:
+    life = world.start()
+    world.up(make_spec(min_replicas=2))
+    life.settle()
+    life.prober.failures[1] = 3
+    life.settle()
+    balancer = world.stored().balancer
+    assert balancer is not None
+    assert [route.replica_id for route in balancer.routes] == [2]
+    life.prober.failures[1] = 0
+    life.settle()
+    assert ready_ids(world) == [1, 2]
+
+
+def test_a_launch_that_cannot_be_made_is_reported_and_tried_again_with_growing_pauses(
+    world: ControllerWorld,
+) -> None:
+    life = world.start()
+    world.launcher.refuses = "no such directory: /models"
+    world.up(make_spec())
+    for _ in range(20):
+        life.run_pass()
+        world.clock.advance(1.0)
+    observed = world.stored().observed
+    assert observed is not None
+    assert "no such directory: /models" in observed.message
+    assert 3 <= observed.next_replica_id <= 8
+    world.launcher.refuses = None
+    world.clock.advance(60.0)
+    life.settle()
+    assert len(ready_ids(world)) == 1
+
+
+@pytest.mark.parametrize(("upscale_delay", "target", "upscale_count"), [(10, 4, 0), (60, 1, 2)])
+def test_a_successor_finds_everything_its_predecessor_knew(
+    world: ControllerWorld, upscale_delay: int, target: int, upscale_count: int
+) -> None:
+    first = world.start()
+    service = world.up(make_spec(**{**SCALED, "upscale_delay_seconds": upscale_delay}))
+    first.settle()
+    reporter = TrafficReporter("default", "0", "life-1", world.clock)
+    for _ in range(15):
+        world.clock.advance(1.0)
+        reporter.count(service.uid, 30)
+        reporter.flush()
+        first.run_pass()
+    first.settle()
+    before = first.state()
+    assert before.scaler is not None
+    assert (before.scaler.target, before.scaler.upscale_count) == (target, upscale_count)
+    second = world.start()
+    second.fleet.follow_desired()
+    assert second.state() == before
+    assert second.state().desired.port == service.port
+    second.settle()
+    assert second.writer.commits == 0
+    assert {each.request.workload for each in world.launcher.living()} == {
+        f"replica:{service.uid}/{each.replica_id}" for each in before.replicas
+    }
+
+
+def test_ids_continue_after_a_restart_even_when_the_newest_replica_is_gone(world: ControllerWorld) -> None:
+    first = world.start()
+    world.up(make_spec(min_replicas=2))
+    first.settle()
+    world.launcher.kill(2)
+    second = world.start()
+    second.settle()
+    assert ready_ids(world) == [1, 3]
+
+
+def test_traffic_scales_up_and_each_request_is_counted_once_across_restarts(world: ControllerWorld) -> None:
+    life = world.start()
+    service = world.up(make_spec(**SCALED))
+    life.settle()
+    reporter = TrafficReporter("default", "0", "life-1", world.clock)
+    for second in range(30):
+        reporter.count(service.uid, 3)
+        world.clock.advance(1.0)
+        reporter.flush()
+        if second % 7 == 6:
+            life = world.start()
+        life.run_pass()
+    world.clock.advance(5.0)
+    life.run_pass()
+    scaler = life.state().scaler
+    assert scaler is not None
+    counted = [count for count in scaler.window.counts if count]
+    assert set(counted) == {3}
+    assert len(counted) == 30
+    assert scaler.target == 1
+
+
+def test_missing_figures_never_scale_down(world: ControllerWorld) -> None:
+    life = world.start()
+    world.up(make_spec(**{**SCALED, "downscale_delay_seconds": 5}))
+    life.settle()
+    state = life.state()
+    assert state.scaler is not None
+    more = replace(state, scaler=state.scaler.model_copy(update={"target": 3}))
+    life.writer.commit("echo", life.fleet.tools.recorder.changes(state, more, {}, world.clock.now()))
+    second = world.start()
+    second.settle()
+    for _ in range(30):
+        world.clock.advance(5.0)
+        second.run_pass()
+    assert len(ready_ids(world)) == 3
+
+
+def test_an_intent_older_than_the_lease_is_written_again_before_it_is_acted_on(world: ControllerWorld) -> None:
+    def stop_before_the_call(point: str) -> None:
+        if point == "before launch":
+            raise KeyboardInterrupt
+
+    first = world.start(stop_before_the_call)
+    world.up(make_spec())
+    with pytest.raises(KeyboardInterrupt):
+        first.settle()
+    second = world.start()
+    second.fleet.follow_desired()
+    world.clock.advance(11.0)
+    before = second.writer.commits
+    points: list[tuple[str, int]] = []
+    second.writer.hook = lambda point: points.append((point, len(world.launcher.started)))
+    second.fleet.run_pass()
+    assert second.writer.commits > before
+    assert points[0] == ("before write", 0)
+    assert points[1] == ("after write", 0)
+    assert len(world.launcher.started) == 1
+
+
+def test_the_predecessor_is_refused_on_every_write_once_its_successor_has_sealed(
+    world: ControllerWorld,
+) -> None:
+    first = world.start()
+    world.up(make_spec(min_replicas=2))
+    first.settle()
+    second = world.start()
+    started = len(world.launcher.started)
+    world.launcher.kill(1)
+    with pytest.raises(FencedError):
+        first.run_pass()
+    with pytest.raises(FencedError):
+        first.writer.commit("echo", [])
+    with pytest.raises(FencedError):
+        first.writer.seal(["echo"])
+    assert len(world.launcher.started) == started
+    second.settle()
+    assert ready_ids(world) == [2, 3]
+
+
+def test_a_service_created_after_the_seal_is_fenced_against_the_predecessor_too(world: ControllerWorld) -> None:
+    first = world.start()
+    first.settle()
+    second = world.start()
+    world.up(make_spec())
+    with pytest.raises(FencedError):
+        first.run_pass()
+    assert world.stored().observed is None
+    second.settle()
+    assert ready_ids(world) == [1]
+
+
+def test_a_launcher_call_of_the_predecessor_is_refused_by_the_host(world: ControllerWorld) -> None:
+    first = world.start()
+    world.up(make_spec())
+    first.settle()
+    world.launcher.fence("controller:main", 2)
+    world.launcher.kill(1)
+    with pytest.raises(FencedError, match="the host refused"):
+        first.settle()
+    assert len(world.launcher.started) == 1
+
+
+def test_one_service_that_cannot_be_understood_is_left_alone_and_the_others_go_on(
+    world: ControllerWorld,
+) -> None:
+    life = world.start()
+    broken = world.up(make_spec("broken"))
+    world.up(make_spec("fine"))
+    ServiceSpecRow("main", spec_item("broken", 1), uid=broken.uid, spec="{").save()
+    life.settle()
+    assert list(life.fleet.supervisors) == ["fine"]
+    assert "spec#broken" in life.fleet.quarantined["broken"]
+    ServiceSpecRow("main", spec_item("broken", 1), uid=broken.uid, spec=make_spec("broken").model_dump_json()).save()
+    world.clock.advance(31.0)
+    life.settle()
+    assert sorted(life.fleet.supervisors) == ["broken", "fine"]
+    assert life.fleet.quarantined == {}
+
+
+def test_down_stops_every_replica_and_leaves_only_the_fence(world: ControllerWorld) -> None:
+    life = world.start()
+    service = world.up(make_spec(min_replicas=3))
+    life.settle()
+    down("main", "echo", "bob", clock=world.clock)
+    life.settle()
+    assert world.launcher.living() == []
+    assert Replica.read_all(service.uid) == []
+    assert Autoscaler.read(service.uid) is None
+    assert Operation.read_all(service.uid, Operation.item.startswith("open#")) == []
+    index = LoadBalancerIndex.read("default", INDEX)
+    assert index is not None
+    assert index.revisions.as_dict() == {}  # type: ignore[no-untyped-call]
+
+
+def test_a_stop_that_nobody_can_confirm_stays_open_and_is_tried_again(world: ControllerWorld) -> None:
+    life = world.start()
+    world.up(make_spec())
+    life.settle()
+    world.launcher.unconfirmed = True
+    down("main", "echo", "bob", clock=world.clock)
+    for _ in range(5):
+        life.run_pass()
+    assert [each.kind for each in world.stored().operations] == ["stop"]
+    world.launcher.unconfirmed = False
+    world.clock.advance(6.0)
+    life.settle()
+    assert life.fleet.supervisors == {}
