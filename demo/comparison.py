@@ -27,7 +27,7 @@ class Row:
 def compare(before: Snapshot, after: Snapshot, policy: ScalingPolicy, traffic: Traffic) -> tuple[Row, ...]:
     """All rows; `after` is taken once the autoscaler has ticked for the first time again."""
     return (
-        _same("controller address", before.controller_url, after.controller_url),
+        _same("controller address", _short([before.controller_url]), _short([after.controller_url])),
         _pid(before, after),
         Row("epoch", str(before.epoch), str(after.epoch), "+1", after.epoch == before.epoch + 1),
         _same("load-balancer port", before.load_balancer_port, after.load_balancer_port),
@@ -70,7 +70,8 @@ def _replicas(before: Sequence[ReplicaFacts], after: Sequence[ReplicaFacts]) -> 
 def _facts(replica: ReplicaFacts | None) -> str:
     if replica is None:
         return "missing"
-    return f"{replica.url.removeprefix('http://')}\npid {replica.pid}, {replica.status}"
+    answers = "answers" if replica.answers else "is silent"
+    return f"{replica.url.removeprefix('http://')}\npid {replica.pid}, {replica.status}, {answers}"
 
 
 def _autoscaler(

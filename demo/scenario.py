@@ -14,7 +14,7 @@ from demo.schedule import wait_for_quiet
 from demo.snapshot import IncompleteError, Snapshot, take_snapshot
 from demo.timeline import Comeback, Watch
 from demo.traffic_feeder import TrafficFeeder
-from paramedic.autoscaling.tick import ScalingPolicy
+from paramedic.autoscaling.tick import WINDOW_SECONDS, ScalingPolicy
 from paramedic.launchers.process.launcher import ProcessLauncher
 from paramedic.services.spec import ServiceSpec, read_spec
 from paramedic.state import tables
@@ -101,14 +101,16 @@ def traffic(stage: Stage, service_uid: str) -> TrafficFeeder:
 def scale_up(stage: Stage, feeder: TrafficFeeder) -> Snapshot:
     """Feed a burst that asks for one more replica, and wait until the autoscaler has had its way."""
     more = stage.policy.minimum + 1
-    _burst(stage, feeder, more - 0.5)
+    feeder.burst(_a_window_for(stage, more - 0.5))
+    feeder.rate = 1
     return await_snapshot(stage, f"{more} replicas", _serves_with(more), 90)
 
 
 def want_more(stage: Stage, feeder: TrafficFeeder) -> Snapshot:
     """Feed enough for one more replica again, and wait until the autoscaler has begun to count."""
     more = stage.snapshot().scaler.target + 1
-    _burst(stage, feeder, 0.7)
+    feeder.burst(_a_window_for(stage, 0.7))
+    # Enough to still want more when the burst has left the window, which is before the controller is back.
     feeder.rate = round((more - 0.3) * _per_replica(stage))
     return await_snapshot(stage, "an upscale count", lambda seen: seen.scaler.upscale_count >= 1, 60)
 
@@ -174,8 +176,6 @@ def _per_replica(stage: Stage) -> float:
     return stage.policy.target_qps or 1.0
 
 
-def _burst(stage: Stage, feeder: TrafficFeeder, replicas: float) -> None:
-    """Within five seconds, as many requests as `replicas` are there for in a whole window."""
-    feeder.rate = round(replicas * _per_replica(stage) * 60 / 5)
-    time.sleep(5)
-    feeder.rate = 1
+def _a_window_for(stage: Stage, replicas: float) -> int:
+    """As many requests as `replicas` are there for in the whole of the autoscaler's window."""
+    return round(replicas * _per_replica(stage) * WINDOW_SECONDS)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import httpx
+
 from demo.traffic_feeder import REPLICA
 from paramedic.state.autoscalers import Autoscaler, AutoscalerState
 from paramedic.state.controllers import (
@@ -26,12 +28,13 @@ class IncompleteError(Exception):
 
 @dataclass(frozen=True)
 class ReplicaFacts:
-    """One replica as it must be found again."""
+    """One replica as it must be found again; `answers` is what it says itself, whoever looks after it."""
 
     replica_id: int
     url: str
     status: str
     pid: str
+    answers: bool
 
 
 @dataclass(frozen=True)
@@ -87,4 +90,13 @@ def _required[T](found: T | None, what: str) -> T:
 
 def _replica(row: Replica) -> ReplicaFacts:
     pid = row.receipt.identity["pid"] if row.receipt else "none"
-    return ReplicaFacts(replica_id=int(row.replica_id), url=row.url, status=row.status, pid=pid)
+    return ReplicaFacts(
+        replica_id=int(row.replica_id), url=row.url, status=row.status, pid=pid, answers=_answers(row.url)
+    )
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health", timeout=2.0, trust_env=False).is_success
+    except httpx.TransportError:
+        return False

@@ -2,7 +2,6 @@
 
 import threading
 import uuid
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -41,7 +40,7 @@ class _SteppedClock(SystemClock):
 
 
 class TrafficFeeder:
-    """While it is entered, every second from its start on has exactly `rate` requests."""
+    """While it is entered, every second from its start on has exactly `rate` requests, but for bursts."""
 
     def __init__(self, gateway: str, service_uid: str) -> None:
         self.rate = 0
@@ -51,10 +50,16 @@ class TrafficFeeder:
         self._clock = _SteppedClock()
         self._reporter = TrafficReporter(gateway, REPLICA, self._incarnation, self._clock)
         self._next_second = int(self._clock.moment.timestamp()) + 1
-        self._sent: Counter[int] = Counter()
+        self._sent: dict[int, int] = {}
+        self._burst: list[int] = []
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="traffic feeder")
+
+    def burst(self, requests: int, seconds: int = 5) -> None:
+        """Spread `requests` over the next seconds, in place of the rate."""
+        with self._lock:
+            self._burst = [requests // seconds] * seconds
 
     @property
     def traffic(self) -> Traffic:
@@ -85,8 +90,9 @@ class TrafficFeeder:
         """Count every second that is over, however late this thread was woken."""
         while self._next_second < int(now.timestamp()):
             self._clock.moment = datetime.fromtimestamp(self._next_second, UTC)
-            self._reporter.count(self._uid, self.rate)
             with self._lock:
-                self._sent[self._next_second] += self.rate
+                requests = self._burst.pop() if self._burst else self.rate
+                self._sent[self._next_second] = requests
+            self._reporter.count(self._uid, requests)
             self._next_second += 1
         self._clock.moment = now

@@ -10,7 +10,7 @@ from paramedic_cli.host.first_controller import start_first_controller
 from paramedic_cli.host.layout import PROFILE, HostLayout
 from paramedic_cli.local.emulator import DEFAULT_PORT
 from paramedic_cli.local.stack import LocalStack, load
-from paramedic_cli.output import result_console, say
+from paramedic_cli.output import answer, say
 
 app = typer.Typer(help="Run the whole stack on this machine: no AWS account, no Docker.", no_args_is_help=True)
 
@@ -36,7 +36,7 @@ def controller(
     load(state_dir)
     chosen_stack(context)
     started = start_first_controller(HostLayout(state_dir.resolve()), controller_id)
-    result_console().print(f"controller {controller_id} runs at {started.url}, epoch {started.epoch}", markup=False)
+    answer(f"controller {controller_id} runs at {started.url}, epoch {started.epoch}")
 
 
 @app.command()
@@ -51,7 +51,7 @@ def down(context: typer.Context) -> None:
     """End the local stack and every controller and replica it started; all its state is gone."""
     for receipt in embedded.down(choice_of(context).state_dir):
         say(f"stopped {receipt.workload}")
-    result_console().print("the local stack is gone", markup=False)
+    answer("the local stack is gone")
 
 
 def _describe(stack: LocalStack, layout: HostLayout) -> None:
@@ -62,4 +62,4 @@ def _describe(stack: LocalStack, layout: HostLayout) -> None:
         f"    set -a; . {layout.operator_environment}; set +a",
     )
     for line in lines:
-        result_console().print(line, markup=False, soft_wrap=True)
+        answer(line)

@@ -6,7 +6,7 @@ import typer
 
 from paramedic.recovery.messages import Status
 from paramedic_cli.commands.options import Actor, chosen_stack
-from paramedic_cli.output import result_console
+from paramedic_cli.output import answer
 from paramedic_cli.recovery_client import recover_request, send
 
 
@@ -19,6 +19,6 @@ def recover(
     """Stop and relaunch a target that is down, now; exit 0 only once it was seen healthy again."""
     request = recover_request(target, actor, reason)
     reply = send(chosen_stack(context), request)
-    result_console().print(reply.message, markup=False)
+    answer(reply.message)
     if reply.status is not Status.RECOVERED:
         raise typer.Exit(1)

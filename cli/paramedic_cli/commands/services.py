@@ -12,7 +12,7 @@ from paramedic.services import verbs
 from paramedic.services.spec import ServiceSpec, read_spec
 from paramedic_cli.commands.options import Actor, ControllerOption, chosen_stack
 from paramedic_cli.fleet import controller_ids
-from paramedic_cli.output import result_console
+from paramedic_cli.output import answer
 from paramedic_cli.usage import UsageError
 
 
@@ -33,10 +33,9 @@ def up(
     chosen_stack(context)
     owner = controller or _only_controller()
     result = verbs.up(owner, spec, actor, clock=SystemClock(), new_id=lambda: uuid.uuid4().hex)
-    result_console().print(
+    answer(
         f"service {spec.name} is wanted from controller {owner}, load-balancer port {result.port}; "
-        "`paramedic status` shows its replicas",
-        markup=False,
+        "`paramedic status` shows its replicas"
     )
 
 
@@ -50,7 +49,7 @@ def down(
     chosen_stack(context)
     owner = controller or _only_controller()
     verbs.down(owner, service, actor, clock=SystemClock())
-    result_console().print(f"service {service} is to stop; `paramedic status` shows when it has", markup=False)
+    answer(f"service {service} is to stop; `paramedic status` shows when it has")
 
 
 def _read(spec_file: Path) -> ServiceSpec:
