@@ -66,9 +66,9 @@ def test_checks_write_targets_and_no_other_table(template: Template) -> None:
     assert not _tables_where(template, "HealthDispatchRole", "UpdateItem")
 
 
-def test_recovery_only_updates_services_since_it_seals_their_fences(template: Template) -> None:
-    assert "ServicesTable" in _tables_where(template, "RecoveryRole", "UpdateItem")
-    assert "ServicesTable" not in _tables_where(template, "RecoveryRole", "PutItem")
+def test_recovery_neither_changes_services_nor_judges_targets(template: Template) -> None:
+    written = _tables_where(template, "RecoveryRole", "UpdateItem") | _tables_where(template, "RecoveryRole", "PutItem")
+    assert written == {"ControllersTable", "RecoveriesTable", "IncidentsTable", "IdempotencyTable"}
 
 
 @pytest.mark.parametrize("name", ["RecoveryRole", *FOR_OTHERS])

@@ -3,6 +3,7 @@
 from paramedic.clock import from_iso
 from paramedic.errors import InvalidInputError
 from paramedic.health.events import ControllerFailed
+from paramedic.health.verdict import Verdict
 from paramedic.recovery import records
 from paramedic.recovery.driving import drive
 from paramedic.recovery.evidence import gather
@@ -44,7 +45,7 @@ def on_failure(event: ControllerFailed, around: Surroundings) -> Reply:
     target = _read_target(event.target_id)
     if target is None:
         return _refused(event.target_id, "it is not registered any more")
-    if target.bad is None:
+    if target.bad is None or target.bad.verdict == Verdict.HEALTHY:
         return _refused(event.target_id, "it has recovered meanwhile")
     opener = Opener(
         actor="health_check",

@@ -214,7 +214,11 @@ def all_models() -> Mapping[str, tuple[type[Row], ...]]:
 
 
 def bind(table_prefix: str) -> None:
-    """Point every model at the tables named `<table_prefix><logical name>`. Call once per process, before any read."""
+    """Point every model at the tables named `<table_prefix><logical name>`, where the environment now says AWS is.
+
+    Call it before any read.
+    """
+    shared_connection.cache_clear()
     for table, models in all_models().items():
         for model in models:
             model.Meta.table_name = f"{table_prefix}{table}"

@@ -1,0 +1,84 @@
+"""The deployed functions find real controllers dead or hung, and relaunch them on this host."""
+
+import os
+import signal
+
+import pytest
+
+from paramedic.launchers.interface import RunState
+from paramedic.state.controllers import ENDPOINT, ControllerEndpoint
+from paramedic.state.recoveries import Step, open_recoveries
+from tests.e2e.conftest import Deployed, epoch_of, eventually, recovery_at, signal_group, target_row
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+
+@pytest.mark.parametrize("fleet", [1, 2, 3])
+def test_a_small_fleet_killed_as_a_whole_is_relaunched_as_a_whole(deployed: Deployed, fleet: int) -> None:
+    names = [f"fleet-{fleet}-{number}" for number in range(fleet)]
+    receipts = {name: deployed.start_controller(name) for name in names}
+    ports = {name: ControllerEndpoint.read(name, ENDPOINT).port for name in names}  # type: ignore[union-attr]
+    for receipt in receipts.values():
+        signal_group(receipt, signal.SIGKILL)
+    deployed.tick()
+    for name in names:
+        done = eventually(recovery_at(name, 2, Step.DONE), f"recovery of {name}")
+        assert done.story.actor == "health_check"
+        assert epoch_of(name) == 2
+        assert ControllerEndpoint.read(name, ENDPOINT).port == ports[name]  # type: ignore[union-attr]
+    deployed.tick()
+    for name in names:
+        eventually(lambda name=name: True if target_row(name).bad is None else None, f"all clear for {name}")
+        assert epoch_of(name) == 2
+
+
+def test_a_suspended_controller_is_killed_before_its_successor_starts(deployed: Deployed) -> None:
+    receipt = deployed.start_controller("suspended")
+    os.kill(int(receipt.identity["pid"]), signal.SIGSTOP)
+
+    deployed.tick()
+    eventually(lambda: target_row("suspended").bad, "a first bad tick")
+    assert epoch_of("suspended") == 1
+    deployed.tick()
+    done = eventually(recovery_at("suspended", 2, Step.DONE), "recovery of a suspended controller")
+    assert deployed.launcher.describe(receipt).state is RunState.ABSENT
+    assert "suspended" in done.story.evidence
+    assert [entry.step for entry in done.story.entries] == ["gate", "launch", "verify", "done"]
+
+
+def test_a_healthy_controller_is_left_alone_by_ticks_and_by_people(deployed: Deployed) -> None:
+    deployed.start_controller("healthy")
+    deployed.tick()
+    answer = deployed.invoke_recovery(deployed.manual("healthy"))
+    assert answer["body"]["status"] == "refused"
+    assert "answers" in answer["body"]["message"]
+    assert epoch_of("healthy") == 1
+
+
+def test_the_raw_payload_of_events_recovers_a_dead_controller_and_counts_once(deployed: Deployed) -> None:
+    signal_group(deployed.start_controller("by-hand"), signal.SIGKILL)
+    payload = deployed.manual("by-hand")
+    first = deployed.invoke_recovery(payload)
+    assert (first["body"]["status"], first["body"]["epoch"]) == ("recovered", 2)
+    assert deployed.invoke_recovery(payload) == first
+    assert epoch_of("by-hand") == 2
+    assert open_recoveries() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"target": ""}, "event.target"),
+        ({"actor": None}, "event.actor"),
+        ({"surprise": 1}, "event.surprise"),
+        ({"action": "explode"}, "event.action"),
+        ({"target": "controller:nobody"}, "target"),
+    ],
+)
+def test_a_malformed_request_names_the_field_and_changes_nothing(
+    deployed: Deployed, changes: dict[str, object], named: str
+) -> None:
+    answer = deployed.invoke_recovery(deployed.manual("nobody", request_id="malformed-1", **changes))
+    assert answer["failed"]
+    assert named in answer["body"]["errorMessage"]
+    assert open_recoveries() == []
