@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Callable
 
 import pytest
 
@@ -11,6 +12,10 @@ from paramedic.state.recoveries import Step, open_recoveries
 from tests.e2e.conftest import Deployed, epoch_of, eventually, recovery_at, signal_group, target_row
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+
+def all_clear_for(controller_id: str) -> Callable[[], bool | None]:
+    return lambda: True if target_row(controller_id).bad is None else None
 
 
 @pytest.mark.parametrize("fleet", [1, 2, 3])
@@ -28,7 +33,7 @@ def test_a_small_fleet_killed_as_a_whole_is_relaunched_as_a_whole(deployed: Depl
         assert ControllerEndpoint.read(name, ENDPOINT).port == ports[name]  # type: ignore[union-attr]
     deployed.tick()
     for name in names:
-        eventually(lambda name=name: True if target_row(name).bad is None else None, f"all clear for {name}")
+        eventually(all_clear_for(name), f"all clear for {name}")
         assert epoch_of(name) == 2
 
 
