@@ -1,0 +1,341 @@
+"""Real controllers with real replicas: what kill -9, SIGSTOP and a second start do to them."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+import pytest
+
+from paramedic.clock import SystemClock
+from paramedic.launchers.process import procfs
+from paramedic.launchers.process.host import initialise_host_dir
+from paramedic.services.spec import read_spec
+from paramedic.services.verbs import UpResult, down, up
+from paramedic.state import tables
+from paramedic.state.controllers import ENDPOINT, EPOCH, ControllerEndpoint, ControllerEpoch
+from paramedic.state.traffic_report import TrafficReporter
+from paramedic_controller.exits import Exit
+from tests.fakes.epochs import grant_next_epoch
+
+pytestmark = pytest.mark.integration
+
+CLOCK = SystemClock()
+HTTP = httpx.Client(timeout=2.0, trust_env=False, headers={"Connection": "close"})
+EXAMPLE = Path(__file__).parents[2] / "examples/echo-model/service.yaml"
+PATIENCE_SECONDS = 40.0
+
+
+def eventually[T](look: Callable[[], T | None], what: str) -> T:
+    """The first answer that is neither None nor empty nor false."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"waited {PATIENCE_SECONDS:g} s in vain for {what}")
+
+
+class Stage:
+    """Tables, a host directory, and the controllers started on it; all of it ends with the test."""
+
+    def __init__(self, prefix: str, host_dir: Path) -> None:
+        tables.bind(prefix)
+        self.prefix = prefix
+        self.host_dir = host_dir
+        self.log = host_dir / "controller.log"
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self, **variables: str) -> subprocess.Popen[bytes]:
+        """A controller in a session of its own."""
+        environment = {
+            **os.environ,
+            "TABLE_PREFIX": self.prefix,
+            "PARAMEDIC_CONTROLLER_ID": "main",
+            "PARAMEDIC_HOST_DIR": str(self.host_dir),
+            "PARAMEDIC_TICK_SECONDS": "1",
+            **variables,
+        }
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "paramedic_controller"],
+                env=environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.processes.append(process)
+        return process
+
+    def recover(self) -> subprocess.Popen[bytes]:
+        """What a recovery does: grant the next epoch and start its process."""
+        return self.start(PARAMEDIC_EPOCH=str(grant_next_epoch("main", CLOCK)))
+
+    def get(self, path: str) -> dict[str, Any] | None:
+        """The controller's answer, None while there is none; an unhealthy one answers too."""
+        endpoint = ControllerEndpoint.read("main", ENDPOINT)
+        if endpoint is None:
+            return None
+        try:
+            return dict(HTTP.get(f"http://{endpoint.host}:{int(endpoint.port)}{path}").json())
+        except httpx.TransportError:
+            return None
+
+    def healthy(self, epoch: int) -> dict[str, Any]:
+        """The health of the controller of `epoch`, once it is well."""
+
+        def look() -> dict[str, Any] | None:
+            health = self.get("/health")
+            return health if health and health["status"] == "ok" and health["epoch"] == epoch else None
+
+        return eventually(look, f"a healthy controller of epoch {epoch}; its log:\n{self.log.read_text()}")
+
+    def serving(self, replicas: int) -> dict[str, Any]:
+        """The service's status, once so many replicas are routed to and nothing is under way."""
+
+        def look() -> dict[str, Any] | None:
+            status = self.get("/status")
+            if not status or not status["services"]:
+                return None
+            service = dict(status["services"][0])
+            settled = len(service["routes"]) == len(service["replicas"]) == replicas
+            return service if settled and not service["open_operations"] else None
+
+        return eventually(look, f"{replicas} ready replicas; the log:\n{self.log.read_text()}")
+
+    def up(self) -> UpResult:
+        """The example service."""
+        return up("main", read_spec(EXAMPLE), "ada", clock=CLOCK, new_id=lambda: uuid.uuid4().hex)
+
+    def log_lines(self) -> list[str]:
+        """Messages, not their fields."""
+        return [json.loads(line)["message"] for line in self.log.read_text().splitlines() if line.startswith("{")]
+
+    def move_elsewhere(self) -> None:
+        """Give the next controller an address of its own, as if it ran where no suspended predecessor has the port."""
+        ControllerEndpoint("main", ENDPOINT).update(actions=[ControllerEndpoint.host.set("127.0.0.2")])
+
+    def rows(self) -> dict[str, Any]:
+        """Everything stored, but for what changes without a change: heartbeats."""
+        client = boto3.client("dynamodb")
+        found = {}
+        for table in tables.all_models():
+            items = client.scan(TableName=f"{self.prefix}{table}", ConsistentRead=True)["Items"]
+            found[table] = [item for item in items if item.get("item", {}).get("S") != "heartbeat"]
+        return found
+
+    def close(self) -> None:
+        """End every process that was started here, replicas included."""
+        for process in self.processes:
+            kill_group(process)
+            process.wait()
+        for stat in list(procfs.all_processes()):
+            if procfs.has_markers(stat.pid, {"PARAMEDIC_HOST_DIR": str(self.host_dir)}):
+                os.kill(stat.pid, signal.SIGKILL)
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """kill -9 of the whole process group; also of one that is suspended."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def predict(url: str) -> str:
+    return str(HTTP.post(f"{url}/predict", json={"prompt": "de", "length": 5}).json()["text"])
+
+
+def identities(service: dict[str, Any]) -> list[tuple[int, str, int]]:
+    return [(each["replica_id"], each["url"], each["pid"]) for each in service["replicas"]]
+
+
+@pytest.fixture
+def stage(table_prefix: str, tmp_path: Path) -> Iterator[Stage]:
+    host_dir = tmp_path / "host"
+    initialise_host_dir(host_dir)
+    made = Stage(table_prefix, host_dir)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def first(stage: Stage) -> subprocess.Popen[bytes]:
+    """The first controller, serving the example."""
+    process = stage.start()
+    stage.healthy(1)
+    stage.up()
+    stage.serving(2)
+    return process
+
+
+def test_killed_and_relaunched_a_controller_takes_up_exactly_where_it_stopped(
+    stage: Stage, first: subprocess.Popen[bytes]
+) -> None:
+    before, health_before = stage.serving(2), stage.healthy(1)
+    kill_group(first)
+    first.wait()
+    assert all(predict(url).startswith("de") for url in before["routes"])
+    second = stage.recover()
+    health = stage.healthy(2)
+    after = stage.serving(2)
+    assert after == before
+    assert health["pid"] == second.pid != health_before["pid"]
+    assert health["recovered"] == {
+        "services": 1,
+        "replicas": 2,
+        "ports": {"echo-model": before["port"]},
+        "ids": {"echo-model": 3},
+        "unfinished_requests": {"count": 0, "examples": []},
+        "unfinished_operations": [],
+    }
+    assert all(predict(url).startswith("de") for url in after["routes"])
+    text = "\n".join(stage.log_lines())
+    assert "recover mode: controller main, epoch 2: 1 services, 2 replicas" in text
+    assert "Unfinished requests: 0 (none)" in text
+    assert "Unfinished operations: 0 (none)" in text
+
+
+def test_a_replica_that_died_meanwhile_is_replaced_under_a_new_id(stage: Stage, first: subprocess.Popen[bytes]) -> None:
+    before = stage.serving(2)
+    kill_group(first)
+    os.kill(before["replicas"][1]["pid"], signal.SIGKILL)
+    stage.recover()
+    stage.healthy(2)
+
+    def replaced() -> dict[str, Any] | None:
+        service = stage.serving(2)
+        return service if service["next_replica_id"] == 4 else None
+
+    after = eventually(replaced, "the replacement")
+    assert identities(after)[0] == identities(before)[0]
+    assert [each["replica_id"] for each in after["replicas"]] == [1, 3]
+
+
+def test_the_autoscaler_goes_on_from_where_its_predecessor_stopped(
+    stage: Stage, first: subprocess.Popen[bytes]
+) -> None:
+    service = stage.serving(2)
+    reporter = TrafficReporter("default", "0", "life-1", CLOCK)
+
+    def scaled_up() -> dict[str, Any] | None:
+        reporter.count(service["uid"], 300)
+        reporter.flush(["POST /predict"])
+        status = stage.get("/status")
+        found = status["services"][0] if status else None
+        return found if found and found["target"] == 4 else None
+
+    eventually(scaled_up, "the autoscaler to want four replicas")
+    before = stage.serving(4)
+    kill_group(first)
+    stage.recover()
+    health = stage.healthy(2)
+    after = stage.serving(4)
+    assert (after["target"], identities(after)) == (4, identities(before))
+    assert health["recovered"]["unfinished_requests"] == {"count": 1, "examples": ["POST /predict"]}
+
+
+def test_converged_state_is_written_by_nothing_but_heartbeats(stage: Stage, first: subprocess.Popen[bytes]) -> None:
+    stage.serving(2)
+    before, beats = stage.rows(), stage.healthy(1)["heartbeat_sequence"]
+    eventually(lambda: stage.healthy(1)["heartbeat_sequence"] >= beats + 2, "two heartbeats")
+    assert stage.rows() == before
+
+
+def test_a_port_that_was_taken_meanwhile_is_an_error_and_never_another_port(
+    stage: Stage, first: subprocess.Popen[bytes]
+) -> None:
+    endpoint = ControllerEndpoint.read("main", ENDPOINT)
+    assert endpoint is not None
+    kill_group(first)
+    first.wait()
+    with socket.create_server(("127.0.0.1", int(endpoint.port))):
+        second = stage.recover()
+        assert second.wait(PATIENCE_SECONDS) == Exit.PORT_TAKEN
+    assert f"port {int(endpoint.port)} of 127.0.0.1 cannot be bound" in stage.log.read_text()
+    epoch = ControllerEpoch.read("main", EPOCH)
+    assert epoch is not None
+    assert epoch.epoch == 2
+    assert not epoch.claimed_by
+
+
+def test_a_second_start_beside_a_healthy_controller_ends_with_an_error_and_fences_nothing(
+    stage: Stage, first: subprocess.Popen[bytes]
+) -> None:
+    before = stage.rows()
+    second = stage.start()
+    assert second.wait(PATIENCE_SECONDS) == Exit.ALREADY_RUNNING
+    assert "controller main is running (epoch 1)" in stage.log.read_text()
+    assert stage.rows() == before
+    assert stage.healthy(1)["pid"] == first.pid
+
+
+def test_a_start_by_hand_after_a_crash_says_what_to_do_and_claims_nothing(
+    stage: Stage, first: subprocess.Popen[bytes]
+) -> None:
+    kill_group(first)
+    first.wait()
+    before = stage.rows()
+    assert stage.start().wait(PATIENCE_SECONDS) == Exit.NEEDS_RECOVERY
+    assert "`paramedic recover controller:main`" in stage.log.read_text()
+    assert stage.rows() == before
+
+
+def test_a_start_by_hand_during_a_recovery_leaves_it_alone(stage: Stage, first: subprocess.Popen[bytes]) -> None:
+    kill_group(first)
+    grant_next_epoch("main", CLOCK)
+    assert stage.start().wait(PATIENCE_SECONDS) == Exit.RECOVERY_OPEN
+
+
+def test_an_epoch_is_claimed_once(stage: Stage, first: subprocess.Popen[bytes]) -> None:
+    kill_group(first)
+    first.wait()
+    stage.recover()
+    stage.healthy(2)
+    stage.move_elsewhere()
+    rows = stage.rows()
+    assert stage.start(PARAMEDIC_EPOCH="2").wait(PATIENCE_SECONDS) == Exit.CLAIM_REFUSED
+    assert stage.rows() == rows
+
+
+def test_a_controller_that_was_suspended_and_replaced_touches_nothing_when_it_wakes(
+    stage: Stage, first: subprocess.Popen[bytes]
+) -> None:
+    before = stage.serving(2)
+    os.kill(first.pid, signal.SIGSTOP)
+    stage.move_elsewhere()
+    stage.recover()
+    stage.healthy(2)
+    os.kill(before["replicas"][0]["pid"], signal.SIGKILL)
+
+    def replaced() -> dict[str, Any] | None:
+        service = stage.serving(2)
+        return service if service["next_replica_id"] == 4 else None
+
+    after = eventually(replaced, "the successor's replacement")
+    rows = stage.rows()
+    os.kill(first.pid, signal.SIGCONT)
+    assert first.wait(PATIENCE_SECONDS) == Exit.FENCED
+    assert stage.rows() == rows
+    assert stage.serving(2) == after
+
+
+def test_a_service_is_taken_down_with_every_process_it_had(stage: Stage, first: subprocess.Popen[bytes]) -> None:
+    pids = [each["pid"] for each in stage.serving(2)["replicas"]]
+    down("main", "echo-model", "ada", clock=CLOCK)
+    eventually(lambda: (s := stage.get("/status")) is not None and not s["services"], "the service to go")
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+def test_wrong_settings_end_the_start_naming_the_variable(stage: Stage) -> None:
+    assert stage.start(STALE_SECONDS="9").wait(PATIENCE_SECONDS) == Exit.BAD_SETTINGS
+    assert "STALE_SECONDS" in stage.log.read_text()
