@@ -17,6 +17,15 @@ def wait_for_quiet(stack: LocalStack) -> None:
         time.sleep(0.5)
 
 
+def wait_for_tick(stack: LocalStack) -> None:
+    """Return once a tick has come and its checks are done: nobody looks for most of a minute."""
+    before = seconds_since_tick(stack)
+    while (now := seconds_since_tick(stack)) >= before:
+        before = now
+        time.sleep(0.2)
+    time.sleep(_SETTLED_SECONDS)
+
+
 def seconds_since_tick(stack: LocalStack) -> float:
     """Seconds since the dispatch function last ran."""
     group = f"/aws/lambda/{stack.outputs.dispatch_function_name}"

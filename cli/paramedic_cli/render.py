@@ -68,8 +68,6 @@ def _replicas(fleet: Fleet) -> Table:
 def _remarks(fleet: Fleet) -> Iterator[Text]:
     for watched in fleet.watched:
         name = watched.controller.controller_id
-        if watched.restored:
-            yield Text(f"{name}: epoch {watched.controller.epoch} restored {watched.restored}")
         if watched.recovery and watched.recovery.latest:
             yield Text(f"{name}: recovery {watched.recovery.step}: {watched.recovery.latest}")
         for service in watched.controller.services:
