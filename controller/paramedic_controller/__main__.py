@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import uuid
+from pathlib import Path
 
 from aws_lambda_powertools import Logger
 
@@ -14,7 +15,7 @@ from paramedic.state.tables import bind
 from paramedic_controller.boot import start
 from paramedic_controller.exits import Exit, exit_code
 from paramedic_controller.process import ControllerProcess
-from paramedic_controller.settings import Settings
+from paramedic_controller.settings import InvalidSettingError, Settings
 
 
 def main() -> Exit:
@@ -46,9 +47,17 @@ def _run(settings: Settings, log: Logger) -> None:
     bind(settings.table_prefix)
     # Before the claim: a host that cannot run replicas must not spend an epoch.
     launcher = ProcessLauncher(settings.host_dir, clock=clock)
+    _make_log_dir(settings.replica_log_dir)
     claimed = start(settings, uuid.uuid4().hex, clock, log.info)
     log.append_keys(epoch=claimed.epoch, process_id=claimed.process_id)
     ControllerProcess(settings, claimed, launcher, clock, log).run()
+
+
+def _make_log_dir(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidSettingError("PARAMEDIC_LOG_DIR", str(path), f"cannot be made: {error.strerror}") from error
 
 
 if __name__ == "__main__":

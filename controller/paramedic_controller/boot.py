@@ -90,7 +90,7 @@ def _start_recovered(
         raise CannotStartError(
             Exit.CLAIM_REFUSED, f"controller {name} has an epoch but no endpoint item: restore it from a backup"
         )
-    log(f"recover mode: controller {name}, epoch {epoch}, port {int(endpoint.port)}")
+    log(f"claiming epoch {epoch} of controller {name} on its port {int(endpoint.port)}")
     listener = bind(endpoint.host, int(endpoint.port), clock)
     try:
         claim(name, epoch, process_id, own_receipt(settings, epoch, process_id), clock)

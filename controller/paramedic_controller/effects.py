@@ -159,7 +159,6 @@ class Effects:
             "PARAMEDIC_REPLICA_ID": str(replica_id),
             "PARAMEDIC_SERVICE": spec.name,
         }
-        self._actor.log_dir.mkdir(parents=True, exist_ok=True)
         return Launch(
             workload=workload_of(state.desired.uid, replica_id),
             scope=scope_of(self._actor.controller_id),

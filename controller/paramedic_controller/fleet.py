@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from paramedic.errors import InvalidInputError
 from paramedic.state.controllers import HINT, ControllerHint
-from paramedic.state.tables import InvalidRowError
 from paramedic_controller.model import Desired, ServiceState
 from paramedic_controller.restore import desired_services, read_desired
 from paramedic_controller.supervise import ServiceSupervisor, Tools
@@ -72,7 +72,7 @@ class Fleet:
         """Do `work` for one service; when its rows cannot be understood, quarantine that service."""
         try:
             work()
-        except InvalidRowError as error:
+        except InvalidInputError as error:
             if self.quarantined.get(name) != str(error):
                 self.log(f"service {name} is quarantined: {error}")
             self.quarantined[name] = str(error)

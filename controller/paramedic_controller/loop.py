@@ -33,6 +33,11 @@ class MainLoop:
         self._beat_at: float | None = None
         self.wake = threading.Event()
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopping.is_set()
+
     def stop(self) -> None:
         """End after the pass under way; safe to call from a signal handler."""
         self._stopping.set()

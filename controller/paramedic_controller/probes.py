@@ -59,8 +59,10 @@ class Prober:
 
     def close(self) -> None:
         """End probing."""
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._loop.close()
 
     def _retarget(self, targets: Mapping[str, ProbeTarget]) -> None:
         for name in self._tasks.keys() - targets.keys():
@@ -68,6 +70,11 @@ class Prober:
             self._tallies.pop(name, None)
         for name in targets.keys() - self._tasks.keys():
             self._tasks[name] = self._loop.create_task(self._probe_for_ever(name, targets[name]))
+
+    async def _end(self) -> None:
+        self._retarget({})
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.gather(*others, return_exceptions=True)
 
     async def _probe_for_ever(self, name: str, target: ProbeTarget) -> None:
         interval = min(self._interval, EAGER_SECONDS)

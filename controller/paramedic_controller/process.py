@@ -76,6 +76,7 @@ class ControllerProcess:
         self._api = HttpApi(claimed.listener, self._board)
         self._figures = FigureReader(clock, log.warning)
         self._executor = ThreadPoolExecutor(LAUNCHER_THREADS, thread_name_prefix="launcher")
+        self._prober = Prober(settings.probe_seconds, self._wake)
         self._fleet = Fleet(self._name, self._tools(settings), log.warning)
         self._loop = MainLoop(
             self._fleet,
@@ -101,6 +102,7 @@ class ControllerProcess:
         self._until_reachable(self._restore)
         self._loop.run()
         self._api.close()
+        self._prober.close()
         self._executor.shutdown()
 
     def _seal(self) -> None:
@@ -138,7 +140,7 @@ class ControllerProcess:
 
     def _until_reachable(self, step: Callable[[], None]) -> None:
         """The claim is spent: giving up would cost an epoch, so a silent DynamoDB is waited for."""
-        while True:
+        while not self._loop.is_stopping:
             try:
                 step()
             except StateUnreachableError as error:
@@ -161,7 +163,7 @@ class ControllerProcess:
             writer=self._writer,
             recorder=Recorder(self._name),
             effects=Effects(self._launcher, actor, executor=self._executor, clock=self._clock, on_done=self._wake),
-            prober=Prober(settings.probe_seconds, self._wake),
+            prober=self._prober,
             launcher=self._launcher,
             mint=_FreshNames(settings.replica_host),
             clock=self._clock,

@@ -29,6 +29,9 @@ from paramedic_controller.model import (
     ServiceState,
 )
 
+LAUNCHERS = ("process",)
+"""What `launcher` in a spec may name."""
+
 
 def fenced_services(controller_id: str) -> list[str]:
     """The name of every service that has a fence: all there are, and those there once were.
@@ -106,9 +109,13 @@ def _read_spec(controller_id: str, desired: Desired) -> ServiceSpec:
     if row is None or row.uid != desired.uid:
         raise InvalidRowError(table, key, "spec", None, f"is missing for service uid {desired.uid}")
     try:
-        return load_spec(row.spec)
+        spec = load_spec(row.spec)
     except InvalidSpecError as error:
         raise InvalidRowError(table, key, f"spec.{error.field}", error.value, "cannot be understood") from error
+    if spec.launcher not in LAUNCHERS:
+        problem = f"is no launcher of this controller (it has {', '.join(LAUNCHERS)})"
+        raise InvalidRowError(table, key, "spec.launcher", spec.launcher, problem)
+    return spec
 
 
 def _read_observed(controller_id: str, desired: Desired) -> Observed | None:

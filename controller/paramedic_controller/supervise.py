@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from paramedic.autoscaling.tick import Decision, ScalingPolicy, tick
 from paramedic.autoscaling.window import Figures
 from paramedic.clock import Clock, to_iso
-from paramedic.launchers.interface import Launcher, RunState
+from paramedic.launchers.interface import Description, Launcher, LauncherError, RunState
 from paramedic.state.fencing import FencedWriter
 from paramedic.state.replicas import ReplicaStatus
 from paramedic.state.tables import StateUnreachableError
@@ -151,7 +151,10 @@ class ServiceSupervisor:
         replica = self._stored.replica(replica_id)
         if replica is None or replica.receipt is None:
             return Look()
-        seen = self._tools.launcher.describe(replica.receipt)
+        try:
+            seen = self._tools.launcher.describe(replica.receipt)
+        except LauncherError as error:
+            seen = Description(state=RunState.UNKNOWN, detail=str(error))
         tally = self._tools.prober.tally(self._workload(replica_id))
         if tally is None:
             return Look(run=seen.state, detail=seen.detail)

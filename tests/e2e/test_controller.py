@@ -336,6 +336,23 @@ def test_a_service_is_taken_down_with_every_process_it_had(stage: Stage, first: 
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
 
 
+def test_what_users_ask_for_while_the_controller_is_dead_is_done_when_it_is_back(stage: Stage) -> None:
+    first = stage.start()
+    stage.healthy(1)
+    kill_group(first)
+    asked = stage.up()
+    stage.recover()
+    stage.healthy(2)
+    assert stage.serving(2)["port"] == asked.port
+
+
+def test_asked_to_end_a_controller_leaves_its_replicas_running(stage: Stage, first: subprocess.Popen[bytes]) -> None:
+    routes = stage.serving(2)["routes"]
+    first.terminate()
+    assert first.wait(PATIENCE_SECONDS) == Exit.STOPPED
+    assert all(predict(url).startswith("de") for url in routes)
+
+
 def test_wrong_settings_end_the_start_naming_the_variable(stage: Stage) -> None:
     assert stage.start(STALE_SECONDS="9").wait(PATIENCE_SECONDS) == Exit.BAD_SETTINGS
     assert "STALE_SECONDS" in stage.log.read_text()

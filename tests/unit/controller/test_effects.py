@@ -1,0 +1,157 @@
+"""Launcher calls: one effect per operation, whatever is lost on the way, and none without a lease."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from paramedic.launchers.interface import Launch, LauncherError
+from paramedic.state.fencing import FencedError
+from paramedic.state.operations import OperationKind
+from paramedic.state.receipt import Receipt
+from paramedic.state.replicas import ReplicaStatus
+from paramedic_controller.actions import Launched, LaunchFailed, Stopped
+from paramedic_controller.effects import RETRY_AFTER_SECONDS, Actor, Effects, Unknown
+from paramedic_controller.model import ServiceState
+from tests.fakes.clock import FakeClock
+from tests.fakes.controller_world import InlineExecutor
+from tests.fakes.launcher import FakeLauncher
+from tests.unit.controller.states import operation, replica, state
+
+ACTOR = Actor("main", epoch=2, stop_grace_seconds=0.0, log_dir=Path("/var/log"))
+LAUNCH = operation("o", OperationKind.LAUNCH, 1)
+STOP = operation("s", OperationKind.STOP, 1)
+LAUNCHING = state(replica(1, ReplicaStatus.LAUNCHING), operations=(LAUNCH,))
+STOPPING = state(replica(1, ReplicaStatus.STOPPING), operations=(STOP,))
+
+
+def always() -> bool:
+    return True
+
+
+def make(launcher: FakeLauncher, clock: FakeClock | None = None) -> Effects:
+    return Effects(launcher, ACTOR, executor=InlineExecutor(), clock=clock or FakeClock(), on_done=lambda: None)
+
+
+def outcome(launcher: FakeLauncher, service: ServiceState, lease: Callable[[], bool] = always) -> object:
+    effects = make(launcher)
+    effects.start(service, service.operations[0], lease)
+    (found,) = effects.finished(service)
+    return found
+
+
+def test_a_launch_carries_the_operation_as_its_key_and_tells_the_replica_who_it_is() -> None:
+    launcher = FakeLauncher()
+    found = outcome(launcher, LAUNCHING)
+    assert isinstance(found, Launched)
+    request = launcher.started["o"].request
+    assert (request.workload, request.scope, request.epoch) == ("replica:u/1", "controller:main", 2)
+    assert request.command == ("/bin/sh", "-c", "serve")
+    assert request.environment == {
+        "PARAMEDIC_REPLICA_HOST": "127.0.0.1",
+        "PARAMEDIC_REPLICA_PORT": "4001",
+        "PARAMEDIC_REPLICA_ID": "1",
+        "PARAMEDIC_SERVICE": "echo",
+    }
+
+
+def test_the_same_launch_again_gives_the_first_receipt() -> None:
+    launcher = FakeLauncher()
+    assert outcome(launcher, LAUNCHING) == outcome(launcher, LAUNCHING)
+    assert len(launcher.started) == 1
+
+
+def test_a_launch_whose_process_has_ended_since_is_closed_as_failed() -> None:
+    launcher = FakeLauncher()
+    outcome(launcher, LAUNCHING)
+    launcher.started["o"].alive = False
+    found = outcome(launcher, LAUNCHING)
+    assert isinstance(found, LaunchFailed)
+    assert "was used" in found.detail
+
+
+def test_a_refused_launch_that_started_nothing_has_failed() -> None:
+    launcher = FakeLauncher(refuses="no such directory")
+    assert outcome(launcher, LAUNCHING) == LaunchFailed("o", "no such directory")
+
+
+def test_a_launch_that_reports_an_error_after_it_started_something_was_made() -> None:
+    class Forgetful(FakeLauncher):
+        def launch(self, request: Launch) -> Receipt:
+            super().launch(request)
+            raise LauncherError("disk full")
+
+    assert isinstance(outcome(Forgetful(), LAUNCHING), Launched)
+
+
+def test_a_launch_that_cannot_be_looked_for_stays_open_and_rests() -> None:
+    class Blind(FakeLauncher):
+        def find(self, workload: str, key: str) -> Receipt | None:
+            raise LauncherError("file is locked")
+
+    clock = FakeClock()
+    effects = make(Blind(refuses="disk full"), clock)
+    effects.start(LAUNCHING, LAUNCH, always)
+    (found,) = effects.finished(LAUNCHING)
+    assert isinstance(found, Unknown)
+    assert effects.busy() == {"o"}
+    clock.advance(RETRY_AFTER_SECONDS)
+    assert effects.busy() == frozenset()
+
+
+def test_a_stop_ends_exactly_what_the_receipt_names() -> None:
+    launcher = FakeLauncher()
+    launched = outcome(launcher, LAUNCHING)
+    assert isinstance(launched, Launched)
+    service = state(replace(replica(1, ReplicaStatus.STOPPING), receipt=launched.receipt), operations=(STOP,))
+    assert outcome(launcher, service) == Stopped("s", "ended")
+    assert launcher.living() == []
+
+
+def test_a_stop_nobody_can_confirm_stays_open() -> None:
+    assert isinstance(outcome(FakeLauncher(unconfirmed=True), _with_scope(STOPPING)), Unknown)
+
+
+def test_a_stop_of_a_replica_that_was_never_started_is_done() -> None:
+    bare = replica(1, ReplicaStatus.LAUNCHING)
+    assert outcome(FakeLauncher(), state(bare, operations=(STOP,))) == Stopped("s", "nothing was started")
+
+
+def test_without_a_lease_nothing_is_called() -> None:
+    launcher = FakeLauncher()
+    assert isinstance(outcome(launcher, LAUNCHING, lambda: False), Unknown)
+    assert launcher.started == {}
+
+
+def test_a_host_that_has_seen_a_higher_epoch_ends_the_process() -> None:
+    launcher = FakeLauncher(scopes={"controller:main": 3})
+    with pytest.raises(FencedError, match="refused epoch 2"):
+        outcome(launcher, LAUNCHING)
+
+
+def test_a_slow_call_delays_nobody_and_wakes_the_loop_when_it_ends() -> None:
+    release, done = Event(), Event()
+
+    class Slow(FakeLauncher):
+        def launch(self, request: Launch) -> Receipt:
+            release.wait(10)
+            return super().launch(request)
+
+    with ThreadPoolExecutor(1) as executor:
+        effects = Effects(Slow(), ACTOR, executor=executor, clock=FakeClock(), on_done=done.set)
+        effects.start(LAUNCHING, LAUNCH, always)
+        assert effects.finished(LAUNCHING) == []
+        assert effects.busy() == {"o"}
+        release.set()
+        assert done.wait(10)
+        assert isinstance(effects.finished(LAUNCHING)[0], Launched)
+
+
+def _with_scope(service: ServiceState) -> ServiceState:
+    (only,) = service.replicas
+    assert only.receipt is not None
+    receipt = only.receipt.model_copy(update={"identity": {"scope": "controller:main"}})
+    return replace(service, replicas=(replace(only, receipt=receipt),))
