@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 UV := .tools/uv/bin/uv
 READY := .venv/.ready .tools/emulator/.ready .tools/sam/.ready
-CHECKED := $(wildcard layers/paramedic/paramedic controller cli functions demo benchmarks tests)
+CHECKED := $(wildcard layers/paramedic/paramedic controller gateway cli functions demo benchmarks tests)
 # sam runs the layer's Makefile, which needs uv; sam wants the functions' Python on PATH.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/uv/bin:$(CURDIR)/.tools/sam/bin:$(PATH)
 export UV_PYTHON_DOWNLOADS := never
