@@ -16,6 +16,7 @@ from tests.fakes.recovery_world import RecoveryWorld
 
 pytestmark = pytest.mark.crash
 
+SEND = "_make_api_call"
 WRITES = ("TransactWriteItems", "UpdateItem", "PutItem", "DeleteItem")
 HOST_ACTIONS = ("launch", "stop", "fence")
 ACTIONS = 8
@@ -84,7 +85,7 @@ def world(table_prefix: str) -> RecoveryWorld:
 def run_dying(world: RecoveryWorld, dying: Dying, monkeypatch: pytest.MonkeyPatch, diagnosis: str) -> bool:
     """Run one recovery that dies where told; True when it got to the end instead."""
     failure = world.found_bad(diagnosis)
-    real = BaseClient._make_api_call
+    real: Callable[[BaseClient, str, dict[str, Any]], Any] = getattr(BaseClient, SEND)
 
     def counted(client: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
         call = lambda: real(client, operation, arguments)  # noqa: E731
@@ -96,7 +97,7 @@ def run_dying(world: RecoveryWorld, dying: Dying, monkeypatch: pytest.MonkeyPatc
 
     world.clock.on_sleep = others_go_on
     with monkeypatch.context() as patched:
-        patched.setattr(BaseClient, "_make_api_call", counted)
+        patched.setattr(BaseClient, SEND, counted)
         try:
             recoverer.on_failure(failure, surroundings(world, dying))
         except Died:
