@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -88,7 +89,7 @@ def run_dying(world: RecoveryWorld, dying: Dying, monkeypatch: pytest.MonkeyPatc
     real: Callable[[BaseClient, str, dict[str, Any]], Any] = getattr(BaseClient, SEND)
 
     def counted(client: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
-        call = lambda: real(client, operation, arguments)  # noqa: E731
+        call = partial(real, client, operation, arguments)
         return dying.act(call) if operation in WRITES else call()
 
     def others_go_on() -> None:
