@@ -39,9 +39,9 @@ class MainLoop:
         return self._stopping.is_set()
 
     def stop(self) -> None:
-        """End after the pass under way; safe to call from a signal handler."""
+        """End within one pass; safe to call from a signal handler."""
+        # Not through `wake`: the interrupted thread may hold that event's lock.
         self._stopping.set()
-        self.wake.set()
 
     def run(self) -> None:
         """Run until `stop`.
