@@ -143,13 +143,16 @@ def _scaling(state: ServiceState, lost: set[int], around: Circumstances, mint: M
         reason = f"{len(living)} of {state.scaler.target} replicas"
         for replica_id in range(first, first + min(missing, MAX_OPENED_PER_PASS)):
             yield OpenLaunch(replica_id, mint.operation_id(), mint.replica_url(), reason)
-    for replica in _surplus(state, living)[: min(max(0, -missing), MAX_OPENED_PER_PASS)]:
+    for replica in islice(_surplus(state, living), MAX_OPENED_PER_PASS):
         reason = f"{len(living)} replicas where {state.scaler.target} are wanted"
         yield OpenStop(replica.replica_id, mint.operation_id(), reason, failed=False)
 
 
 def _surplus(state: ServiceState, living: list[ReplicaRecord]) -> list[ReplicaRecord]:
-    """Whom to end first: what serves nobody, then the newest."""
+    """Whom to end: what serves nobody, then the newest; launches under way are waited for, to end them first."""
+    target = state.scaler.target if state.scaler is not None else 0
     settled = {each.replica_id for each in _settled(state)}
     candidates = [each for each in living if each.replica_id in settled]
-    return sorted(candidates, key=lambda each: (each.status is ReplicaStatus.READY, -each.replica_id))
+    under_way = len(living) - len(candidates)
+    first_to_go = sorted(candidates, key=lambda each: (each.status is ReplicaStatus.READY, -each.replica_id))
+    return first_to_go[: max(0, len(living) - under_way - target)]

@@ -16,13 +16,16 @@ import boto3
 import httpx
 import pytest
 
-from paramedic.clock import SystemClock
+from paramedic.clock import SystemClock, to_iso
 from paramedic.launchers.process import procfs
 from paramedic.launchers.process.host import initialise_host_dir
 from paramedic.services.spec import read_spec
 from paramedic.services.verbs import UpResult, down, up
 from paramedic.state import tables
 from paramedic.state.controllers import ENDPOINT, EPOCH, ControllerEndpoint, ControllerEpoch
+from paramedic.state.operations import Operation, OperationKind, open_item
+from paramedic.state.replicas import Replica, ReplicaStatus
+from paramedic.state.services import ObservedService, observed_item
 from paramedic.state.traffic_report import TrafficReporter
 from paramedic_controller.exits import Exit
 from tests.fakes.epochs import grant_next_epoch
@@ -219,6 +222,56 @@ def test_a_replica_that_died_meanwhile_is_replaced_under_a_new_id(stage: Stage, 
     after = eventually(replaced, "the replacement")
     assert identities(after)[0] == identities(before)[0]
     assert [each["replica_id"] for each in after["replicas"]] == [1, 3]
+
+
+def test_a_launch_that_was_intended_but_not_made_is_made_by_the_successor(
+    stage: Stage, first: subprocess.Popen[bytes]
+) -> None:
+    before = stage.serving(2)
+    kill_group(first)
+    first.wait()
+    leave_an_open_launch(before["uid"], replica_id=3)
+    stage.recover()
+    health = stage.healthy(2)
+    assert health["recovered"]["unfinished_operations"] == ["launch echo-model replica 3 (1 of 2 replicas)"]
+    assert "Unfinished operations: 1 (launch echo-model replica 3 (1 of 2 replicas))" in stage.log_lines()
+    # Made first, as its predecessor may have made it; then one too many, so that the newest goes.
+    after = eventually(lambda: undisturbed(stage, before), "the third replica to come and go")
+    assert after["next_replica_id"] == 4
+    done = Operation.read_all(before["uid"], Operation.item.startswith("done#"))
+    outcomes = {(int(row.replica_id), row.kind): row.outcome for row in done}
+    assert outcomes[(3, "launch")] == "launched"
+    assert outcomes[(3, "stop")].startswith("stopped")
+
+
+def leave_an_open_launch(uid: str, replica_id: int) -> None:
+    """What a controller that dies between writing an intent and acting on it leaves."""
+    now = to_iso(CLOCK.now())
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    operation = Operation(
+        uid,
+        open_item("interrupted"),
+        kind=OperationKind.LAUNCH,
+        replica_id=replica_id,
+        version=1,
+        reason="1 of 2 replicas",
+        opened_by_epoch=1,
+        opened_at=now,
+    )
+    status = ReplicaStatus.LAUNCHING
+    Replica(uid, replica_id, version=1, url=url, status=status, operation="interrupted", launched_at=now).save()
+    operation.save()
+    observed = ObservedService("main", observed_item("echo-model"))
+    observed.update(actions=[ObservedService.next_replica_id.set(replica_id + 1)])
+
+
+def undisturbed(stage: Stage, before: dict[str, Any]) -> dict[str, Any] | None:
+    status = stage.get("/status")
+    service = status["services"][0] if status else None
+    if service is None or service["open_operations"] or identities(service) != identities(before):
+        return None
+    return dict(service)
 
 
 def test_the_autoscaler_goes_on_from_where_its_predecessor_stopped(

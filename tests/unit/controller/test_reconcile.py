@@ -95,6 +95,15 @@ def test_what_serves_nobody_is_ended_before_what_serves() -> None:
     assert stopped_ids(planned(three, around({1: SILENT, 2: FINE, 3: FINE}))) == [1]
 
 
+def test_a_launch_under_way_is_one_of_those_to_end_and_is_waited_for() -> None:
+    launch = operation("o", OperationKind.LAUNCH, 3)
+    service = state(replica(1), replica(2), replica(3, LAUNCHING), operations=(launch,))
+    circumstances = around({1: FINE, 2: FINE}, busy=frozenset({"o"}))
+    assert planned(service, circumstances) == ()
+    fewer = state(replica(1), replica(2), replica(3, LAUNCHING), target=1, operations=(launch,))
+    assert stopped_ids(planned(fewer, circumstances)) == [2]
+
+
 def test_a_dead_replica_is_ended_for_good_and_replaced_under_a_new_id() -> None:
     actions = planned(TWO_READY, around({1: GONE, 2: FINE}))
     assert (stopped_ids(actions), launched_ids(actions)) == ([1], [3])
