@@ -28,7 +28,7 @@ demo: $(READY)
 	@.venv/bin/python -m demo $(ARGS)
 
 test: $(READY)
-	@.venv/bin/python -m pytest $(ARGS)
+	@.venv/bin/python -m pytest --numprocesses 3 --dist loadgroup $(ARGS)
 
 lint: $(READY)
 	@ruff check $(CHECKED)

@@ -11,6 +11,14 @@ from paramedic_cli.local.stack import LocalStack, start
 from paramedic_cli.local.template_tables import create_tables
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep whatever needs sam on one worker: building and deploying twice at once gains nothing."""
+    for item in items:
+        needs_sam = "deployed_stack" in getattr(item, "fixturenames", ()) or item.path.parent.name == "template"
+        if needs_sam:
+            item.add_marker(pytest.mark.xdist_group("sam"))
+
+
 @pytest.fixture(scope="session")
 def dynamodb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """An embedded AWS without a stack, shared by the whole run; it dies with it, however the run ends."""
