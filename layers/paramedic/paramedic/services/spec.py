@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from paramedic.errors import InvalidInputError
+from paramedic.state.load_balancers import Authorization, RequestHandling, StickyCookie
 
 MAX_SPEC_BYTES = 64 * 1024
 """A spec is one attribute of one row; DynamoDB bills and bounds rows by their size."""
@@ -22,10 +23,14 @@ class InvalidSpecError(InvalidInputError):
 
 
 class LoadBalancingPolicy(StrEnum):
-    """How a gateway chooses among the ready replicas."""
+    """How a gateway chooses among the ready replicas.
+
+    `weighted_least_load` gives a replica of weight 2 twice the load of one of weight 1.
+    """
 
     LEAST_LOAD = "least_load"
     ROUND_ROBIN = "round_robin"
+    WEIGHTED_LEAST_LOAD = "weighted_least_load"
 
 
 class _Part(BaseModel):
@@ -83,6 +88,7 @@ class ServiceSection(_Part):
     readiness_probe: Annotated[ReadinessProbe, BeforeValidator(_probe_from_path)]
     replica_policy: ReplicaPolicy
     load_balancing_policy: LoadBalancingPolicy = LoadBalancingPolicy.LEAST_LOAD
+    requests: RequestHandling = RequestHandling()
     ports: int | None = Field(default=None, ge=1, le=65535)
     gateway: str = Field(default="default", pattern=NAME_PATTERN)
 
@@ -134,7 +140,7 @@ def parse_spec(document: object) -> ServiceSpec:
     if not isinstance(document, Mapping):
         raise InvalidSpecError("(document)", document, "must be a mapping with name, service and run")
     try:
-        return ServiceSpec.model_validate(_with_text_values(document))
+        return ServiceSpec.model_validate(_with_text_values(document), extra="forbid")
     except ValidationError as error:
         raise _readable(error) from error
 
@@ -212,6 +218,9 @@ _KNOWN_FIELDS: Mapping[tuple[str, ...], type[BaseModel]] = {
     ("service",): ServiceSection,
     ("service", "readiness_probe"): ReadinessProbe,
     ("service", "replica_policy"): ReplicaPolicy,
+    ("service", "requests"): RequestHandling,
+    ("service", "requests", "sticky"): StickyCookie,
+    ("service", "requests", "authorization"): Authorization,
 }
 
 

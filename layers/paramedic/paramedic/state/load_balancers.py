@@ -1,31 +1,104 @@
 """Table `load_balancers`: what a gateway serves for each service, and one index item per gateway."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pynamodb.attributes import MapAttribute, NumberAttribute, UnicodeAttribute
 
-from paramedic.state.tables import JsonAttribute, Row, TableMeta
+from paramedic.state.tables import JsonAttribute, OptionalJsonAttribute, Row, TableMeta
 
 TABLE = "load_balancers"
 
 INDEX = "#index"
 
+HEADER_NAME_PATTERN = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$"
+HOST_NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$"
 
-class Route(BaseModel):
-    """One replica behind the load balancer."""
+
+class _Part(BaseModel):
+    """Later releases may add to it; specs are checked for unknown names where users write them."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Route(_Part):
+    """One replica behind the load balancer; `weight` is its share where the policy weighs replicas."""
 
     replica_id: int
     url: str
-    weight: int = 1
+    weight: int = Field(default=1, ge=1, le=128)
+    version: int = 1
 
 
-class Routes(BaseModel):
-    """The replicas in order of id."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
+class Routes(_Part):
+    """The replicas in order of id. `draining` ones get no new request and finish those they have."""
 
     replicas: tuple[Route, ...] = ()
+    draining: tuple[Route, ...] = ()
+
+
+class HeaderMatch(_Part):
+    """Requests that carry this header with exactly this value."""
+
+    name: str = Field(pattern=HEADER_NAME_PATTERN)
+    value: str
+
+
+class VersionRule(_Part):
+    """Sends requests below a path, or with a header, or with both, to the replicas of one version alone."""
+
+    version: int = Field(ge=1)
+    path_prefix: str | None = Field(default=None, pattern=r"^(/[^/?#\s]+)+$")
+    header: HeaderMatch | None = None
+
+    @model_validator(mode="after")
+    def _match_something(self) -> Self:
+        if self.path_prefix is None and self.header is None:
+            raise ValueError(f"version {self.version} needs a path_prefix or a header to be told apart by")
+        return self
+
+
+class StickyCookie(_Part):
+    """Clients come back to the replica that served them first while it is there.
+
+    `seconds` is how long clients keep the cookie; 0 means until their browser closes.
+    """
+
+    cookie: str = Field(pattern=HEADER_NAME_PATTERN)
+    seconds: int = Field(default=0, ge=0)
+
+
+class Authorization(_Part):
+    """Asks `url` about every request first; what it answers with 2xx passes, any other answer is the client's.
+
+    It is asked with GET and the request's headers, and told X-Forwarded-Method, -Proto, -Host and -Uri. Of a 2xx
+    answer the headers `response_headers` are handed on to the replica.
+    """
+
+    url: str = Field(pattern=r"^http://\S+$")
+    response_headers: tuple[Annotated[str, Field(pattern=HEADER_NAME_PATTERN)], ...] = ()
+    timeout_seconds: float = Field(default=5.0, gt=0)
+
+
+class RequestHandling(_Part):
+    """What a gateway does with a service's requests on their way to its replicas. Times in seconds.
+
+    `hosts` are names besides `<service>.<domain>`. A request may take for ever while `timeout_seconds` is absent, but
+    may not be silent in both directions for longer than `idle_timeout_seconds`. With `max_body_bytes`, requests with
+    a body must tell its length. `tls` makes the service's own port speak TLS only. `drain_seconds` is how long a
+    leaving replica may take to finish.
+    """
+
+    hosts: tuple[Annotated[str, Field(pattern=HOST_NAME_PATTERN)], ...] = ()
+    max_body_bytes: int | None = Field(default=None, ge=0)
+    timeout_seconds: float | None = Field(default=None, gt=0)
+    idle_timeout_seconds: float = Field(default=3600, gt=0)
+    sticky: StickyCookie | None = None
+    authorization: Authorization | None = None
+    tls: bool = False
+    replica_protocol: Literal["http1", "http2"] = "http1"
+    versions: tuple[VersionRule, ...] = ()
+    drain_seconds: float = Field(default=600, ge=0)
 
 
 class LoadBalancer(Row):
@@ -41,6 +114,7 @@ class LoadBalancer(Row):
     port = NumberAttribute()
     policy = UnicodeAttribute()
     routes = JsonAttribute(Routes)
+    requests = OptionalJsonAttribute(RequestHandling)
     revision = NumberAttribute()
 
 

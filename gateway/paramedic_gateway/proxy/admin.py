@@ -1,0 +1,81 @@
+"""Envoy's admin surface, on a unix socket that only this user may open."""
+
+import http.client
+import json
+import re
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+from paramedic.errors import ParamedicError
+
+PATIENCE_SECONDS = 5.0
+
+_TEXT = re.compile(r'^(\S+): "(.*)"$', re.MULTILINE)
+
+
+class AdminUnreachableError(ParamedicError):
+    """Envoy did not answer on its admin socket: it is starting, ending, or stuck."""
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("envoy", timeout=PATIENCE_SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(PATIENCE_SECONDS)
+        self.sock.connect(str(self._path))
+
+
+class EnvoyAdmin:
+    """Questions to one Envoy. Every method raises AdminUnreachableError when it does not answer."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def is_ready(self) -> bool:
+        """Whether it has its configuration and listens."""
+        return self._ask("GET", "/ready").startswith(b"LIVE")
+
+    def versions(self) -> Mapping[str, str]:
+        """The version of everything it follows, by the name of its statistic, as last taken over."""
+        text = self._ask("GET", "/stats?type=TextReadouts&filter=version_text").decode()
+        return dict(_TEXT.findall(text))
+
+    def active_requests(self) -> Mapping[tuple[str, str], int]:
+        """How many requests each replica has, by cluster and ADDRESS:PORT."""
+        answer = json.loads(self._ask("GET", "/clusters?format=json"))
+        return {
+            (cluster["name"], _address(host)): _gauge(host, "rq_active")
+            for cluster in answer.get("cluster_statuses", [])
+            for host in cluster.get("host_statuses", [])
+        }
+
+    def reopen_logs(self) -> None:
+        """Have it go on in new files where its log files were moved away."""
+        self._ask("POST", "/reopen_logs")
+
+    def drain(self) -> None:
+        """Take no more connections, and ask clients to leave the ones they have."""
+        self._ask("POST", "/drain_listeners?graceful&skip_exit")
+
+    def _ask(self, method: str, path: str) -> bytes:
+        connection = _UnixConnection(self._path)
+        try:
+            connection.request(method, path)
+            return connection.getresponse().read()
+        except (OSError, http.client.HTTPException) as error:
+            raise AdminUnreachableError(f"Envoy does not answer {path} on {self._path}: {error!r}") from error
+        finally:
+            connection.close()
+
+
+def _address(host: Mapping[str, Mapping[str, Mapping[str, object]]]) -> str:
+    address = host["address"].get("socket_address", {})
+    return f"{address.get('address')}:{address.get('port_value')}"
+
+
+def _gauge(host: Mapping[str, list[Mapping[str, str]]], name: str) -> int:
+    return next((int(each.get("value", 0)) for each in host.get("stats", []) if each["name"] == name), 0)

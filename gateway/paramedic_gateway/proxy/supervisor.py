@@ -1,0 +1,71 @@
+"""Keeps an Envoy running: the one that is there, or a new one on the same ports and files."""
+
+import threading
+from collections.abc import Callable
+
+from paramedic.clock import Clock
+from paramedic.launchers.interface import LauncherError
+from paramedic_gateway.proxy.process import EnvoyProcess
+
+LOOK_SECONDS = 0.5
+"""How soon a request to stop is heeded; an end of Envoy is seen at once."""
+
+STABLE_SECONDS = 10.0
+"""An Envoy that lived this long is started again at once; others wait longer each time."""
+
+LONGEST_WAIT_SECONDS = 10.0
+
+
+class Supervisor:
+    """Starts, adopts and restarts one replica's Envoy."""
+
+    def __init__(
+        self, envoy: EnvoyProcess, *, before_start: Callable[[], None], clock: Clock, warn: Callable[[str], None]
+    ) -> None:
+        self._envoy = envoy
+        self._before_start = before_start
+        self._clock = clock
+        self._warn = warn
+        self._stopping = threading.Event()
+        self._quick_ends = 0
+        self.starts = 0
+
+    def ensure_running(self) -> None:
+        """Adopt a running Envoy, or start one.
+
+        Raises:
+            LauncherError: it cannot be started.
+        """
+        if not self._envoy.is_running() and not self._envoy.adopt():
+            self._start()
+
+    def run(self) -> None:
+        """Restart it whenever it ends, until `stop`."""
+        while not self._stopping.is_set():
+            since = self._clock.monotonic()
+            while not self._envoy.wait_end(LOOK_SECONDS):
+                if self._stopping.is_set():
+                    return
+            self._envoy.bury()
+            if not self._stopping.is_set():
+                self._restart(self._clock.monotonic() - since)
+
+    def stop(self) -> None:
+        """Watch no longer; Envoy runs on."""
+        self._stopping.set()
+
+    def _restart(self, lived: float) -> None:
+        self._quick_ends = 0 if lived >= STABLE_SECONDS else self._quick_ends + 1
+        # The first restart is immediate; only an Envoy that ends again and again is waited with.
+        wait = 0.0 if self._quick_ends <= 1 else min(LONGEST_WAIT_SECONDS, 0.25 * 2**self._quick_ends)
+        self._warn(f"Envoy has ended after {lived:.1f} s; its successor starts in {wait:g} s on the same ports")
+        if not self._stopping.wait(wait):
+            try:
+                self._start()
+            except LauncherError as error:
+                self._warn(f"Envoy cannot be started, trying again: {error}")
+
+    def _start(self) -> None:
+        self._before_start()
+        self._envoy.start()
+        self.starts += 1

@@ -1,0 +1,1 @@
+"""Envoy configuration as pure functions of what is to be served."""

@@ -1,0 +1,142 @@
+"""Brings what is served in line with the services: renders what changed, and sees that Envoy takes it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from paramedic.clock import Clock
+from paramedic_gateway.proxy.admin import AdminUnreachableError, EnvoyAdmin
+from paramedic_gateway.render.clusters import endpoints_file
+from paramedic_gateway.render.files import RenderedFiles
+from paramedic_gateway.render.frame import Frame, Resource, discovery, version_of
+from paramedic_gateway.render.tree import CLUSTERS_FILE, LISTENERS_FILE, ServiceParts, service_parts, tree
+from paramedic_gateway.routes.model import ServiceRoutes
+
+LINGER_SECONDS = 5.0
+"""A cluster outlives the routes to it, for Envoy takes files over one after the other."""
+
+TAKEN_OVER_SECONDS = 2.0
+"""How long to wait for new clusters before routes may lead to them, and how long a change may take at all."""
+
+POLL_SECONDS = 0.01
+
+_VERSION_OF = {LISTENERS_FILE: "listener_manager.lds.version_text", CLUSTERS_FILE: "cluster_manager.cds.version_text"}
+
+
+@dataclass(frozen=True)
+class _Retired:
+    cluster: Resource
+    until: float
+
+
+class Applier:
+    """Keeps the rendered files those of the services last given. Not safe for several threads."""
+
+    def __init__(self, files: RenderedFiles, admin: EnvoyAdmin, clock: Clock, warn: Callable[[str], None]) -> None:
+        self._files = files
+        self._admin = admin
+        self._clock = clock
+        self._warn = warn
+        self._parts: dict[str, ServiceParts] = {}
+        self._clusters: dict[str, Resource] = {}
+        self._retired: dict[str, _Retired] = {}
+        self._awaited: dict[str, str] = {}
+        self._awaited_until = 0.0
+        self._applied: tuple[Mapping[str, ServiceRoutes], Frame] | None = None
+        self.problems: tuple[str, ...] = ()
+        self.refused: tuple[str, ...] = ()
+
+    def apply(self, services: Mapping[str, ServiceRoutes], frame: Frame) -> None:
+        """Serve `services`; with nothing new to do it does nothing.
+
+        Raises:
+            RenderFailedError: the disk does not take the files; Envoy keeps what it has, and the next call tries again.
+        """
+        now = self._clock.monotonic()
+        if self._applied == (services, frame) and not any(each.until <= now for each in self._retired.values()):
+            return
+        parts = self._rendered(services, frame)
+        wanted = tree(parts, frame)
+        clusters = {str(each["name"]): each for each in wanted.clusters}
+        self._retire(clusters, now)
+        files = {**wanted.files, CLUSTERS_FILE: discovery([*clusters.values(), *self._lingering()])}
+        changed = self._files.changed(files)
+        self._files.stage(files, changed)
+        for name in changed:
+            self._files.put_in_place(files, name)
+            if name == CLUSTERS_FILE:
+                self._await_clusters(version_of(files[name]))
+        self._files.remove_all_but({**files, **{endpoints_file(name): "" for name in self._retired}})
+        self._expect(files, changed)
+        self._applied = (dict(services), frame)
+        self._say(wanted.problems)
+
+    def confirm(self) -> None:
+        """See whether Envoy took over what was last put in place; what it refuses is said, and offered again."""
+        if not self._awaited:
+            return
+        try:
+            versions = self._admin.versions()
+        except AdminUnreachableError:
+            # It reads all files when it starts.
+            return
+        self._awaited = {stat: each for stat, each in self._awaited.items() if versions.get(stat) != each}
+        if not self._awaited:
+            self.refused = ()
+        elif self._clock.monotonic() >= self._awaited_until:
+            self._refuse()
+
+    def _refuse(self) -> None:
+        refused = tuple(f"Envoy refuses {stat.removesuffix('.version_text')}" for stat in self._awaited)
+        for text in refused:
+            if text not in self.refused:
+                self._warn(f"{text}; its log says why")
+        self.refused = refused
+        self._awaited_until = self._clock.monotonic() + LINGER_SECONDS
+        for name, stat in _VERSION_OF.items():
+            if stat in self._awaited:
+                # Whatever stood in the way (a taken port) may be gone: the same text again is a new look.
+                self._files.touch(name)
+
+    def _rendered(self, services: Mapping[str, ServiceRoutes], frame: Frame) -> Sequence[ServiceParts]:
+        if self._applied is None or self._applied[1] != frame:
+            self._parts.clear()
+        for name in [name for name in self._parts if name not in services]:
+            del self._parts[name]
+        for name, routes in services.items():
+            known = self._parts.get(name)
+            if known is None or known.routes != routes:
+                self._parts[name] = service_parts(routes, frame)
+        return [self._parts[name] for name in sorted(self._parts)]
+
+    def _retire(self, clusters: Mapping[str, Resource], now: float) -> None:
+        for name, cluster in self._clusters.items():
+            if name not in clusters:
+                self._retired.setdefault(name, _Retired(cluster, now + LINGER_SECONDS))
+        for name in [name for name, each in self._retired.items() if each.until <= now or name in clusters]:
+            del self._retired[name]
+        self._clusters = {**clusters, **{name: each.cluster for name, each in self._retired.items()}}
+
+    def _lingering(self) -> list[Resource]:
+        return [each.cluster for each in self._retired.values()]
+
+    def _await_clusters(self, version: str) -> None:
+        deadline = self._clock.monotonic() + TAKEN_OVER_SECONDS
+        while self._clock.monotonic() < deadline:
+            try:
+                if self._admin.versions().get(_VERSION_OF[CLUSTERS_FILE]) == version:
+                    return
+            except AdminUnreachableError:
+                return
+            self._clock.sleep(POLL_SECONDS)
+
+    def _expect(self, files: Mapping[str, str], changed: Sequence[str]) -> None:
+        for name in changed:
+            if name in _VERSION_OF:
+                self._awaited[_VERSION_OF[name]] = version_of(files[name])
+                self._awaited_until = self._clock.monotonic() + TAKEN_OVER_SECONDS
+
+    def _say(self, problems: tuple[str, ...]) -> None:
+        for problem in problems:
+            if problem not in self.problems:
+                self._warn(problem)
+        self.problems = problems

@@ -1,0 +1,30 @@
+"""What Envoy starts from: its admin surface, the agent's, and where everything else is followed."""
+
+import json
+
+from paramedic_gateway.render.frame import Frame, file_source
+from paramedic_gateway.render.virtual_hosts import AGENT_CLUSTER
+
+
+def bootstrap(frame: Frame, gateway: str, replica: str) -> str:
+    """The bootstrap file; it changes only with the release and the settings."""
+    agent = {"endpoint": {"address": {"pipe": {"path": str(frame.layout.agent_socket)}}}}
+    document = {
+        "node": {"id": replica, "cluster": gateway},
+        "admin": {"address": {"pipe": {"path": str(frame.layout.admin_socket), "mode": 0o600}}},
+        "dynamic_resources": {
+            "lds_config": file_source(frame, "lds.json"),
+            "cds_config": file_source(frame, "cds.json"),
+        },
+        "static_resources": {
+            "clusters": [
+                {
+                    "name": AGENT_CLUSTER,
+                    "type": "STATIC",
+                    "connect_timeout": "1s",
+                    "load_assignment": {"cluster_name": AGENT_CLUSTER, "endpoints": [{"lb_endpoints": [agent]}]},
+                }
+            ]
+        },
+    }
+    return json.dumps(document, indent=1) + "\n"

@@ -1,0 +1,69 @@
+"""What every rendered resource depends on besides the services."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from paramedic_gateway.layout import Layout
+
+type Resource = Mapping[str, Any]
+
+TYPES = "type.googleapis.com/envoy"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One gateway replica. `host` None means where each service's row says; `tls_port` None means no certificate."""
+
+    layout: Layout
+    host: str | None
+    port: int
+    tls_port: int | None
+    domain: str
+    health_token: str | None
+    certificate: str | None = None
+
+    @property
+    def speaks_tls(self) -> bool:
+        """Whether there is a certificate to serve."""
+        return self.certificate is not None
+
+
+def typed(kind: str, **fields: Any) -> dict[str, Any]:
+    """An extension's configuration; `kind` is its message's name below envoy."""
+    return {"@type": f"{TYPES}.{kind}", **fields}
+
+
+def extension(name: str, kind: str, **fields: Any) -> dict[str, Any]:
+    """A named extension with its configuration."""
+    return {"name": name, "typed_config": typed(kind, **fields)}
+
+
+def seconds(value: float) -> str:
+    """A duration as Envoy reads it."""
+    return f"{value:.3f}".rstrip("0").rstrip(".") + "s"
+
+
+def discovery(resources: Sequence[Resource]) -> str:
+    """The text of a file that Envoy follows; its version is its content's digest."""
+    text = json.dumps(resources, separators=(",", ":"))
+    version = hashlib.blake2s(text.encode(), digest_size=8).hexdigest()
+    return f'{{"version_info":"{version}","resources":{text}}}\n'
+
+
+def version_of(text: str) -> str:
+    """The version of a file made by `discovery`."""
+    return str(json.loads(text)["version_info"])
+
+
+def file_source(frame: Frame, name: str) -> dict[str, Any]:
+    """Says that a resource is in the rendered file `name`, and is followed there."""
+    path = frame.layout.rendered / name
+    return {"path_config_source": {"path": str(path)}, "resource_api_version": "V3"}
+
+
+def socket_address(host: str, port: int) -> dict[str, Any]:
+    """A TCP address."""
+    return {"socket_address": {"address": host, "port_value": port}}

@@ -1,0 +1,125 @@
+"""Where Envoy listens, and what every listener does alike."""
+
+from typing import Any
+
+from paramedic_gateway.render.clusters import BUFFER_BYTES
+from paramedic_gateway.render.frame import Frame, Resource, extension, file_source, socket_address, typed
+from paramedic_gateway.render.virtual_hosts import AGENT_CLUSTER, AUTHORIZATION_FILTER, FORWARDED_FILTER, STICKY_FILTER
+
+LISTENER = "config.listener.v3.Listener"
+CERTIFICATE = "certificate"
+CERTIFICATE_FILE = "sds/certificate.json"
+
+RETRY_AFTER_SECONDS = 5
+
+_MANAGER = "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+
+# One line when a request's headers have come and one when all is over; the path goes without its query, which may
+# hold secrets. The reader in `counting.records` depends on every character.
+_START = "S %START_TIME(%s)% %ROUTE_NAME% %STREAM_ID% %REQ(:METHOD)% %PATH(NQ:PATH):100%\n"
+_END = "E %STREAM_ID%\n"
+
+
+def routes_file(name: str) -> str:
+    """Where a listener's routes are rendered."""
+    return f"rds/{name}.json"
+
+
+def listener(name: str, host: str, port: int, routes: str, frame: Frame) -> Resource:
+    """A listener that serves the routes named `routes` in the clear."""
+    return _listener(name, host, port, {"filters": [_manager(name, routes, frame)]})
+
+
+def tls_listener(name: str, host: str, port: int, routes: str, frame: Frame) -> Resource:
+    """Like `listener`, under the gateway's certificate."""
+    secret = {"name": CERTIFICATE, "sds_config": file_source(frame, CERTIFICATE_FILE)}
+    context = typed(
+        "extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+        common_tls_context={
+            "alpn_protocols": ["h2", "http/1.1"],
+            "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+            "tls_certificate_sds_secret_configs": [secret],
+        },
+    )
+    socket = {"name": "envoy.transport_sockets.tls", "typed_config": context}
+    return _listener(name, host, port, {"filters": [_manager(name, routes, frame)], "transport_socket": socket})
+
+
+def _listener(name: str, host: str, port: int, chain: dict[str, Any]) -> Resource:
+    return typed(
+        LISTENER,
+        name=name,
+        address=socket_address(host, port),
+        per_connection_buffer_limit_bytes=BUFFER_BYTES,
+        filter_chains=[chain],
+    )
+
+
+def _manager(name: str, routes: str, frame: Frame) -> Resource:
+    return extension(
+        "envoy.filters.network.http_connection_manager",
+        _MANAGER,
+        stat_prefix=name,
+        codec_type="AUTO",
+        rds={"route_config_name": routes, "config_source": file_source(frame, routes_file(routes))},
+        http_filters=_filters(),
+        access_log=[
+            _access_log(frame, "DownstreamStart", _START),
+            _access_log(frame, "DownstreamEnd", _END),
+        ],
+        access_log_options={"flush_access_log_on_new_request": True},
+        local_reply_config=_local_replies(),
+        use_remote_address=True,
+        normalize_path=True,
+        server_header_transformation="PASS_THROUGH",
+        upgrade_configs=[{"upgrade_type": "websocket"}],
+        http2_protocol_options={"allow_connect": True},
+        # Models think long before they answer: how long is the routes' business.
+        stream_idle_timeout="0s",
+        request_headers_timeout="30s",
+        common_http_protocol_options={"idle_timeout": "3600s"},
+    )
+
+
+def _filters() -> list[Resource]:
+    # Off unless a service's virtual host turns them on, so that no service pays for another's options.
+    optional = [
+        extension(FORWARDED_FILTER, "extensions.filters.http.header_mutation.v3.HeaderMutation"),
+        extension(AUTHORIZATION_FILTER, "extensions.filters.http.ext_authz.v3.ExtAuthz", **_authorization()),
+        extension(STICKY_FILTER, "extensions.filters.http.stateful_session.v3.StatefulSession"),
+    ]
+    router = extension(
+        "envoy.filters.http.router", "extensions.filters.http.router.v3.Router", suppress_envoy_headers=True
+    )
+    return [*({**each, "disabled": True} for each in optional), router]
+
+
+def _authorization() -> dict[str, Any]:
+    # Whom to ask is each service's own; this one stands in, because there must be one, and is never asked.
+    nobody = {"uri": "http://nobody.invalid", "cluster": AGENT_CLUSTER, "timeout": "1s"}
+    return {
+        "http_service": {"server_uri": nobody},
+        "transport_api_version": "V3",
+        "allowed_headers": {"patterns": [{"safe_regex": {"regex": ".+"}}]},
+        "status_on_error": {"code": 503},
+    }
+
+
+def _access_log(frame: Frame, kind: str, line: str) -> Resource:
+    return {
+        **extension(
+            "envoy.access_loggers.file",
+            "extensions.access_loggers.file.v3.FileAccessLog",
+            path=str(frame.layout.access_log),
+            log_format={"text_format_source": {"inline_string": line}},
+        ),
+        "filter": {"log_type_filter": {"types": [kind]}},
+    }
+
+
+def _local_replies() -> Resource:
+    # Without a replica clients are asked to come back: their asking is what starts one.
+    header = {"header": {"key": "retry-after", "value": str(RETRY_AFTER_SECONDS)}}
+    unavailable = {"response_flag_filter": {"flags": ["UH", "NC"]}}
+    text = "no replica of this service is ready\n"
+    return {"mappers": [{"filter": unavailable, "headers_to_add": [header], "body": {"inline_string": text}}]}

@@ -1,0 +1,177 @@
+"""Which requests go where: a service's virtual host, for its own port and for the shared ones."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from paramedic.state.load_balancers import Authorization, RequestHandling, StickyCookie, VersionRule
+from paramedic_gateway.render.clusters import authorization_cluster, cluster_name
+from paramedic_gateway.render.frame import Frame, Resource, seconds, typed
+from paramedic_gateway.routes.model import ServiceRoutes
+
+HEALTH_PATH = "/.paramedic/health"
+TOKEN_HEADER = "x-paramedic-token"  # noqa: S105 - the header's name, not its value
+AGENT_CLUSTER = "paramedic!agent"
+
+UNCOUNTED = "-"
+"""Route name of requests that are no service's; all others are named by their service's uid."""
+
+STICKY_FILTER = "paramedic.sticky"
+AUTHORIZATION_FILTER = "paramedic.authorization"
+FORWARDED_FILTER = "paramedic.forwarded"
+
+# Nothing of these was acted upon by a replica, so any request may be sent again. A GET may be even after it was sent.
+_ALWAYS_SAFE = "connect-failure,refused-stream,reset-before-request"
+_SAFE_WHEN_IDEMPOTENT = f"{_ALWAYS_SAFE},reset"
+_IDEMPOTENT = {
+    "name": ":method",
+    "string_match": {"safe_regex": {"regex": "GET|HEAD|OPTIONS|TRACE"}},
+}
+_WITH_BODY = {"name": ":method", "string_match": {"safe_regex": {"regex": "POST|PUT|PATCH"}}}
+
+_HIGHEST_LENGTH = 2**63 - 1
+
+
+def virtual_host(routes: ServiceRoutes, domains: list[str], frame: Frame) -> Resource:
+    """The service under the names `domains`."""
+    handling = routes.requests
+    return {
+        "name": routes.service,
+        "domains": domains,
+        "routes": [*health_routes(frame), *_refusals(routes), *_forwarding(routes)],
+        "typed_per_filter_config": {
+            **_sticky(handling.sticky),
+            **_authorized(routes.service, handling.authorization),
+        },
+    }
+
+
+def health_routes(frame: Frame) -> Iterator[Resource]:
+    """The reserved path; whoever does not know the token is not told that it exists."""
+    if frame.health_token is None:
+        return
+    token = {"name": TOKEN_HEADER, "string_match": {"exact": frame.health_token}}
+    yield {
+        "name": UNCOUNTED,
+        "match": {"path": HEALTH_PATH, "headers": [token]},
+        "route": {"cluster": AGENT_CLUSTER, "timeout": "5s"},
+        "typed_per_filter_config": {
+            STICKY_FILTER: _filter_off(),
+            AUTHORIZATION_FILTER: _filter_off(),
+            FORWARDED_FILTER: _filter_off(),
+        },
+    }
+
+
+def _filter_off() -> Resource:
+    return typed("config.route.v3.FilterConfig", disabled=True)
+
+
+def _refusals(routes: ServiceRoutes) -> Iterator[Resource]:
+    limit = routes.requests.max_body_bytes
+    if limit is None:
+        return
+    too_long = {"name": "content-length", "range_match": {"start": limit + 1, "end": _HIGHEST_LENGTH}}
+    yield _refusal(routes.uid, [too_long], 413, f"the request's body may have {limit} bytes")
+    no_length = {"name": "content-length", "present_match": True, "invert_match": True}
+    chunked = {"name": "transfer-encoding", "present_match": True}
+    untold: list[list[Resource]] = [[_WITH_BODY, no_length], [chunked]]
+    for headers in untold:
+        yield _refusal(routes.uid, headers, 411, "requests to this service must tell their body's length")
+
+
+def _refusal(uid: str, headers: list[Resource], status: int, text: str) -> Resource:
+    return {
+        "name": uid,
+        "match": {"prefix": "/", "headers": headers},
+        "direct_response": {"status": status, "body": {"inline_string": text + "\n"}},
+    }
+
+
+def _forwarding(routes: ServiceRoutes) -> Iterator[Resource]:
+    for rule in routes.requests.versions:
+        yield from _both_methods(routes, _match(rule), cluster_name(routes.service, rule.version))
+    yield from _both_methods(routes, {"prefix": "/", "headers": []}, cluster_name(routes.service))
+
+
+def _match(rule: VersionRule) -> dict[str, Any]:
+    path = {"prefix": "/"} if rule.path_prefix is None else {"path_separated_prefix": rule.path_prefix}
+    header = rule.header
+    headers = [] if header is None else [{"name": header.name, "string_match": {"exact": header.value}}]
+    return {**path, "headers": headers}
+
+
+def _both_methods(routes: ServiceRoutes, match: Mapping[str, Any], cluster: str) -> Iterator[Resource]:
+    idempotent = {**match, "headers": [*match["headers"], _IDEMPOTENT]}
+    for each, retry_on in ((idempotent, _SAFE_WHEN_IDEMPOTENT), (match, _ALWAYS_SAFE)):
+        yield {"name": routes.uid, "match": each, "route": _action(routes.requests, cluster, retry_on)}
+
+
+def _action(handling: RequestHandling, cluster: str, retry_on: str) -> Resource:
+    return {
+        "cluster": cluster,
+        "timeout": seconds(handling.timeout_seconds or 0),
+        "idle_timeout": seconds(handling.idle_timeout_seconds),
+        "retry_policy": {
+            "retry_on": retry_on,
+            "num_retries": 3,
+            "retry_host_predicate": [
+                {
+                    "name": "envoy.retry_host_predicates.previous_hosts",
+                    "typed_config": typed("extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"),
+                }
+            ],
+            "host_selection_retry_max_attempts": 10,
+            "retry_back_off": {"base_interval": "0.005s", "max_interval": "0.050s"},
+        },
+    }
+
+
+def _sticky(sticky: StickyCookie | None) -> dict[str, Resource]:
+    if sticky is None:
+        return {}
+    state = typed(
+        "extensions.http.stateful_session.cookie.v3.CookieBasedSessionState",
+        cookie={"name": sticky.cookie, "path": "/", "ttl": seconds(sticky.seconds)},
+    )
+    kind = "extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute"
+    session = {"session_state": {"name": "envoy.http.stateful_session.cookie", "typed_config": state}}
+    return {STICKY_FILTER: typed(kind, stateful_session=session)}
+
+
+def _authorized(service: str, authorization: Authorization | None) -> dict[str, Resource]:
+    if authorization is None:
+        return {}
+    told = {"method": "%REQ(:METHOD)%", "host": "%REQ(:AUTHORITY)%", "uri": "%REQ(:PATH)%"}
+    mutations = [
+        {
+            "append": {
+                "header": {"key": f"x-forwarded-{name}", "value": value},
+                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+            }
+        }
+        for name, value in told.items()
+    ]
+    forwarded = typed(
+        "extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute",
+        mutations={"request_mutations": mutations},
+    )
+    ask = typed(
+        "extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute",
+        check_settings={"http_service": _authorization_service(service, authorization)},
+    )
+    return {FORWARDED_FILTER: forwarded, AUTHORIZATION_FILTER: ask}
+
+
+def _authorization_service(service: str, authorization: Authorization) -> Resource:
+    url = urlsplit(authorization.url)
+    handed_on = [{"exact": name.lower()} for name in authorization.response_headers]
+    return {
+        "server_uri": {
+            "uri": authorization.url,
+            "cluster": authorization_cluster(service),
+            "timeout": seconds(authorization.timeout_seconds),
+        },
+        "path_override": (url.path or "/") + (f"?{url.query}" if url.query else ""),
+        "authorization_response": {"allowed_upstream_headers": {"patterns": handed_on}},
+    }

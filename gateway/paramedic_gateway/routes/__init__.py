@@ -1,0 +1,1 @@
+"""What this gateway serves: checked rows, kept on disk, following DynamoDB."""

@@ -1,0 +1,152 @@
+"""Follows DynamoDB: one item per look, and the rows of those services only whose revision moved."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from paramedic.clock import Clock
+from paramedic.state.load_balancers import INDEX, LoadBalancer, LoadBalancerIndex
+from paramedic.state.tables import InvalidRowError
+from paramedic_gateway.routes.model import ServiceRoutes, from_row
+from paramedic_gateway.routes.store import RouteStore
+
+REFUSED_RETRY_SECONDS = 10.0
+
+REREAD_SECONDS = 5.0
+"""How often one service is read whatever its revision: a service that was made anew may have the old one's."""
+
+
+class Rows(Protocol):
+    """Where rows come from. Reads are strongly consistent; each raises StateUnreachableError."""
+
+    def revisions(self, gateway: str) -> Mapping[str, int] | None:
+        """Service → revision; None while the gateway has no index, which says nothing about its services."""
+
+    def row(self, gateway: str, service: str) -> LoadBalancer | None:
+        """One service's row; None when there is none. Raises InvalidRowError."""
+
+
+class StoredRows:
+    """DynamoDB's."""
+
+    def revisions(self, gateway: str) -> Mapping[str, int] | None:
+        """Service → revision."""
+        index = LoadBalancerIndex.read(gateway, INDEX)
+        if index is None:
+            return None
+        return {name: index.revisions[name] for name in index.revisions}
+
+    def row(self, gateway: str, service: str) -> LoadBalancer | None:
+        """One service's row."""
+        return LoadBalancer.read(gateway, service)
+
+
+@dataclass(frozen=True)
+class _Refused:
+    revision: int | None
+    problem: str
+    retry_at: float
+
+
+@dataclass
+class RouteFollower:
+    """What is to be served, as last seen and kept on disk.
+
+    A row that cannot be understood, or that is older than what was applied, changes nothing for its service and
+    nothing for the others.
+    """
+
+    gateway: str
+    rows: Rows
+    store: RouteStore
+    clock: Clock
+    warn: Callable[[str], None]
+    services: dict[str, ServiceRoutes] = field(default_factory=dict)
+    _refused: dict[str, _Refused] = field(default_factory=dict)
+    _reread_at: float = 0.0
+    _rereads: Iterator[str] = field(default_factory=lambda: iter(()))
+
+    def restore(self) -> None:
+        """Take up what an earlier agent kept.
+
+        Raises:
+            HostFileError: the folder cannot be made.
+        """
+        self.services = self.store.load()
+
+    @property
+    def problems(self) -> list[str]:
+        """Rows that could not be taken over, in the words people should read."""
+        return [each.problem for each in self._refused.values()]
+
+    def look(self) -> None:
+        """Take over what changed.
+
+        Raises:
+            StateUnreachableError: DynamoDB did not answer.
+            HostFileError: a change cannot be kept on disk, so it is not taken over; the next look tries again.
+        """
+        revisions = self.rows.revisions(self.gateway)
+        if revisions is None:
+            return
+        for service in self._to_read(revisions):
+            self._take_over(service, revisions.get(service))
+
+    def _to_read(self, revisions: Mapping[str, int]) -> list[str]:
+        now = self.clock.monotonic()
+        changed = [name for name, revision in revisions.items() if self._is_news(name, revision, now)]
+        # Whoever is no longer listed is believed gone only once its row is gone too.
+        missing = [name for name in self.services if name not in revisions]
+        due = [] if now < self._reread_at else [self._next_reread(revisions)]
+        if due:
+            self._reread_at = now + REREAD_SECONDS
+        return list(dict.fromkeys([*changed, *missing, *(name for name in due if name is not None)]))
+
+    def _is_news(self, service: str, revision: int, now: float) -> bool:
+        refused = self._refused.get(service)
+        if refused is not None:
+            return refused.revision != revision or now >= refused.retry_at
+        known = self.services.get(service)
+        return known is None or known.revision != revision
+
+    def _next_reread(self, revisions: Mapping[str, int]) -> str | None:
+        service = next(self._rereads, None)
+        if service is None:
+            self._rereads = iter(sorted(revisions))
+            service = next(self._rereads, None)
+        return service
+
+    def _take_over(self, service: str, revision: int | None) -> None:
+        try:
+            row = self.rows.row(self.gateway, service)
+            routes = None if row is None else from_row(row)
+        except InvalidRowError as error:
+            self._keep_last_good(service, revision, str(error))
+            return
+        if routes is None:
+            self._refused.pop(service, None)
+            if revision is None:
+                self._forget(service)
+            return
+        known = self.services.get(service)
+        if known is not None and known.uid == routes.uid and routes.revision < known.revision:
+            self._keep_last_good(service, revision, f"its revision {routes.revision} is older")
+            return
+        self._refused.pop(service, None)
+        if routes != known:
+            self.store.keep(routes)
+            self.services[service] = routes
+
+    def _keep_last_good(self, service: str, revision: int | None, error: str) -> None:
+        known = self.services.get(service)
+        kept = "it is not served" if known is None else f"revision {known.revision} stays in place"
+        problem = f"the row of service {service} cannot be applied, {kept}: {error}"
+        before = self._refused.get(service)
+        if before is None or before.problem != problem:
+            self.warn(problem)
+        retry_at = self.clock.monotonic() + REFUSED_RETRY_SECONDS
+        self._refused[service] = _Refused(revision, problem, retry_at)
+
+    def _forget(self, service: str) -> None:
+        self.services.pop(service, None)
+        self.store.forget(service)

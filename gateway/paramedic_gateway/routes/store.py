@@ -1,0 +1,48 @@
+"""The last good row of every service, on this replica's disk: what it serves when DynamoDB does not answer."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from paramedic.launchers.process.files import HostFileError, ensure_folder, read_model, write_model
+from paramedic_gateway.routes.model import ServiceRoutes
+
+
+class RouteStore:
+    """One file per service."""
+
+    def __init__(self, folder: Path, warn: Callable[[str], None]) -> None:
+        self._folder = folder
+        self._warn = warn
+
+    def load(self) -> dict[str, ServiceRoutes]:
+        """Everything kept. A file that cannot be understood is left out: DynamoDB has its row.
+
+        Raises:
+            HostFileError: the folder cannot be made.
+        """
+        ensure_folder(self._folder)
+        kept: dict[str, ServiceRoutes] = {}
+        for path in sorted(self._folder.glob("*.json")):
+            try:
+                routes = read_model(path, ServiceRoutes)
+            except HostFileError as error:
+                self._warn(f"what was served for {path.stem} is not known until DynamoDB answers: {error}")
+                continue
+            if routes is not None:
+                kept[routes.service] = routes
+        return kept
+
+    def keep(self, routes: ServiceRoutes) -> None:
+        """Put a service's routes in the place of its former ones.
+
+        Raises:
+            HostFileError: they cannot be written; the former ones stay.
+        """
+        write_model(self._path(routes.service), routes)
+
+    def forget(self, service: str) -> None:
+        """A service that is gone must not come back after a restart."""
+        self._path(service).unlink(missing_ok=True)
+
+    def _path(self, service: str) -> Path:
+        return self._folder / f"{service}.json"

@@ -1,0 +1,106 @@
+"""The gateway replica's settings, all from environment variables, checked once at the start."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from paramedic.errors import InvalidInputError
+from paramedic.services.spec import NAME_PATTERN
+from paramedic.state.load_balancers import HOST_NAME_PATTERN
+
+LONGEST_SOCKET_PATH = 107
+"""What the kernel takes as the name of a unix socket."""
+
+
+class InvalidSettingError(InvalidInputError):
+    """An environment variable is missing, malformed or contradicts another."""
+
+
+class Settings(BaseModel):
+    """Times in seconds. `replica` names this replica of `gateway` for good, over all its lives.
+
+    `directory` is this replica's alone and outlives it. `host` is where it listens; without one, where each service's
+    row says. `port` and `tls_port` are shared by all services, told apart by `<service>.<domain>`. `health_token` is
+    what health checks carry. The certificate comes from two files or from one secret.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    table_prefix: str = Field(alias="TABLE_PREFIX", min_length=1)
+    gateway: str = Field(default="default", alias="PARAMEDIC_GATEWAY", pattern=NAME_PATTERN)
+    replica: str = Field(alias="PARAMEDIC_GATEWAY_REPLICA", pattern=NAME_PATTERN)
+    directory: Path = Field(alias="PARAMEDIC_GATEWAY_DIR")
+    host: str | None = Field(default=None, alias="PARAMEDIC_GATEWAY_HOST")
+    port: int = Field(default=8080, ge=1, le=65535, alias="PARAMEDIC_GATEWAY_PORT")
+    tls_port: int = Field(default=8443, ge=1, le=65535, alias="PARAMEDIC_GATEWAY_TLS_PORT")
+    domain: str = Field(default="localhost", alias="PARAMEDIC_GATEWAY_DOMAIN", pattern=HOST_NAME_PATTERN)
+    health_token: SecretStr | None = Field(default=None, alias="PARAMEDIC_GATEWAY_TOKEN")
+    health_token_file: Path | None = Field(default=None, alias="PARAMEDIC_GATEWAY_TOKEN_FILE")
+    certificate_file: Path | None = Field(default=None, alias="PARAMEDIC_GATEWAY_CERTIFICATE_FILE")
+    key_file: Path | None = Field(default=None, alias="PARAMEDIC_GATEWAY_KEY_FILE")
+    certificate_secret: str | None = Field(default=None, alias="PARAMEDIC_GATEWAY_CERTIFICATE_SECRET")
+    workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, alias="PARAMEDIC_GATEWAY_WORKERS")
+    poll_seconds: float = Field(default=1.0, gt=0, alias="PARAMEDIC_GATEWAY_POLL_SECONDS")
+    report_seconds: float = Field(default=3.0, gt=0, le=10, alias="PARAMEDIC_GATEWAY_REPORT_SECONDS")
+    rotate_bytes: int = Field(default=256 * 1024 * 1024, ge=4096, alias="PARAMEDIC_GATEWAY_ROTATE_BYTES")
+    drain_seconds: float = Field(default=30.0, ge=0, alias="PARAMEDIC_GATEWAY_DRAIN_SECONDS")
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if (self.certificate_file is None) != (self.key_file is None):
+            raise ValueError("PARAMEDIC_GATEWAY_CERTIFICATE_FILE and PARAMEDIC_GATEWAY_KEY_FILE go together")
+        if self.certificate_file is not None and self.certificate_secret is not None:
+            raise ValueError("PARAMEDIC_GATEWAY_CERTIFICATE_FILE excludes PARAMEDIC_GATEWAY_CERTIFICATE_SECRET")
+        if self.health_token is not None and self.health_token_file is not None:
+            raise ValueError("give PARAMEDIC_GATEWAY_TOKEN or PARAMEDIC_GATEWAY_TOKEN_FILE, not both")
+        return self
+
+    @property
+    def speaks_tls(self) -> bool:
+        """Whether there is a certificate to serve."""
+        return self.certificate_file is not None or self.certificate_secret is not None
+
+    def token(self) -> str | None:
+        """What health checks must carry; None where none are answered.
+
+        Raises:
+            InvalidSettingError: the token's file cannot be read or is empty.
+        """
+        if self.health_token_file is None:
+            return None if self.health_token is None else self.health_token.get_secret_value()
+        try:
+            token = self.health_token_file.read_text().strip()
+        except OSError as error:
+            problem = f"cannot be read: {error.strerror}"
+            raise InvalidSettingError("PARAMEDIC_GATEWAY_TOKEN_FILE", str(self.health_token_file), problem) from error
+        if not token:
+            raise InvalidSettingError("PARAMEDIC_GATEWAY_TOKEN_FILE", str(self.health_token_file), "is empty")
+        return token
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """Settings from the variables named above; others are ignored, empty ones count as unset.
+
+        Raises:
+            InvalidSettingError: names the variable.
+        """
+        names = {field.alias for field in cls.model_fields.values()}
+        try:
+            settings = cls.model_validate({name: value for name, value in environ.items() if name in names and value})
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            variable = ".".join(str(part) for part in first["loc"]) or "PARAMEDIC_GATEWAY_*"
+            shown = None if "TOKEN" in variable else environ.get(variable)
+            raise InvalidSettingError(variable, shown, first["msg"].removeprefix("Value error, ")) from None
+        _require_short_sockets(settings.directory)
+        return settings
+
+
+def _require_short_sockets(directory: Path) -> None:
+    longest = len(os.fsencode(directory.absolute() / "admin.sock"))
+    if longest > LONGEST_SOCKET_PATH:
+        problem = f"its sockets' names would have {longest} bytes where {LONGEST_SOCKET_PATH} are possible"
+        raise InvalidSettingError("PARAMEDIC_GATEWAY_DIR", str(directory), problem)
