@@ -1,0 +1,79 @@
+"""Rows are read whole and understood, or refused by name."""
+
+import pytest
+
+from paramedic.clock import SystemClock
+from paramedic.state import tables
+from paramedic.state.claims import register
+from paramedic.state.controllers import EPOCH, ControllerEpoch
+from paramedic.state.services import ServiceSpecRow, spec_item
+from paramedic.state.tables import InvalidRowError, MissingPrefixError, StateUnreachableError, bind_from_environment
+from paramedic.state.targets import Target, bucket_of
+from tests.fakes.dynamodb_faults import faults, silent
+
+pytestmark = pytest.mark.integration
+
+TARGET = "controller:main"
+
+
+@pytest.fixture(autouse=True)
+def _controller(table_prefix: str) -> None:
+    tables.bind(table_prefix)
+    register("main", "127.0.0.1", 18080, "local", SystemClock())
+
+
+def test_a_missing_attribute_is_named_with_its_row() -> None:
+    ControllerEpoch("main", EPOCH).update(actions=[ControllerEpoch.epoch.remove()])
+    with pytest.raises(InvalidRowError, match=r"controllers\[main, epoch\]\.epoch: is missing"):
+        ControllerEpoch.read("main", EPOCH)
+
+
+def test_a_row_for_newer_readers_is_refused_not_guessed() -> None:
+    ControllerEpoch("main", EPOCH).update(actions=[ControllerEpoch.min_reader.set(7)])
+    with pytest.raises(InvalidRowError, match="upgrade"):
+        ControllerEpoch.read("main", EPOCH)
+
+
+def test_a_malformed_nested_value_is_named() -> None:
+    client = tables.shared_connection().client
+    key = {"bucket": {"N": str(bucket_of(TARGET))}, "target_id": {"S": TARGET}}
+    client._make_api_call(
+        "UpdateItem",
+        {
+            "TableName": Target.Meta.table_name,
+            "Key": key,
+            "UpdateExpression": "SET bad = :b",
+            "ExpressionAttributeValues": {":b": {"S": '{"verdict": "down"}'}},
+        },
+    )
+    with pytest.raises(InvalidRowError, match=r"targets\[.*BadPeriod\.diagnosis"):
+        Target.read(bucket_of(TARGET), TARGET)
+
+
+def test_attributes_of_a_later_release_survive_an_update() -> None:
+    client = tables.shared_connection().client
+    call = {
+        "TableName": ControllerEpoch.Meta.table_name,
+        "Key": {"controller_id": {"S": "main"}, "item": {"S": EPOCH}},
+    }
+    addition = {"UpdateExpression": "SET novelty = :n", "ExpressionAttributeValues": {":n": {"S": "kept"}}}
+    client._make_api_call("UpdateItem", {**call, **addition})
+    ControllerEpoch("main", EPOCH).update(actions=[ControllerEpoch.claimed_at.set("now")])
+    stored = client._make_api_call("GetItem", call)
+    assert stored["Item"]["novelty"] == {"S": "kept"}
+
+
+def test_a_partition_larger_than_one_page_is_read_whole() -> None:
+    for version in range(30):
+        ServiceSpecRow("main", spec_item("chat", version), uid="u", spec="x" * 60_000).save()
+    assert len(ServiceSpecRow.read_all("main", ServiceSpecRow.item.startswith("spec#chat#"))) == 30
+
+
+def test_silence_is_not_absence() -> None:
+    with faults("GetItem", *[silent] * 10), pytest.raises(StateUnreachableError):
+        ControllerEpoch.read("main", EPOCH)
+
+
+def test_a_process_without_a_table_prefix_says_so() -> None:
+    with pytest.raises(MissingPrefixError, match="TABLE_PREFIX"):
+        bind_from_environment({})
