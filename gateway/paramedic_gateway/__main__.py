@@ -7,11 +7,15 @@ from aws_lambda_powertools import Logger
 
 from paramedic.clock import SystemClock
 from paramedic.errors import ParamedicError
+from paramedic.launchers.process.files import HostLockHeldError, ensure_folder, locked
 from paramedic.state.tables import bind
 from paramedic_gateway.agent import Agent
-from paramedic_gateway.exits import Exit, exit_code
+from paramedic_gateway.exits import CannotStartError, Exit, exit_code
 from paramedic_gateway.layout import Layout
 from paramedic_gateway.settings import Settings
+
+LOCK_SECONDS = 2.0
+"""A predecessor that was just killed holds the lock no longer than the kernel needs to clear it away."""
 
 
 def main() -> Exit:
@@ -20,15 +24,24 @@ def main() -> Exit:
     try:
         settings = Settings.from_env(os.environ)
         log.append_keys(gateway=settings.gateway, replica=settings.replica)
-        # Envoy's files hold the health token and clients' paths.
-        os.umask(0o077)
-        bind(settings.table_prefix)
-        settings.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        Agent(settings, Layout(settings.directory.absolute()), SystemClock(), log).run()
+        return _run(settings, log)
     except ParamedicError as error:
         log.error(str(error))  # noqa: TRY400 - the message is for people, a trace would hide it
         return exit_code(error)
-    return Exit.STOPPED
+
+
+def _run(settings: Settings, log: Logger) -> Exit:
+    # Its files hold the health token and the paths of clients' requests.
+    os.umask(0o077)
+    bind(settings.table_prefix)
+    layout = Layout(settings.directory.absolute())
+    ensure_folder(layout.root)
+    clock = SystemClock()
+    try:
+        with locked(layout.lock, clock, wait_seconds=LOCK_SECONDS):
+            return Exit.STOPPED if Agent(settings, layout, clock, log).run() else Exit.UNEXPECTED
+    except HostLockHeldError as error:
+        raise CannotStartError(Exit.ALREADY_RUNNING, f"another agent serves from {layout.root}: {error}") from error
 
 
 if __name__ == "__main__":

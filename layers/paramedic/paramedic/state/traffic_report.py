@@ -2,14 +2,15 @@
 
 import struct
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from pynamodb.exceptions import PynamoDBException
 from pynamodb.expressions.update import Action
 
 from paramedic.clock import Clock
 from paramedic.state.tables import StateUnreachableError
-from paramedic.state.traffic import TrafficCounter, TrafficReport, counter_item, report_item
+from paramedic.state.traffic import Draining, TrafficCounter, TrafficReport, counter_item, report_item
 
 RING_SECONDS = 180
 """Longer than the autoscaler's window plus any delay between two of its ticks that it bridges."""
@@ -34,6 +35,67 @@ def unpack_ring(ring: bytes) -> tuple[int, ...]:
     return struct.unpack(f"<{len(ring) // 4}I", ring)
 
 
+@dataclass(frozen=True)
+class Standing:
+    """Where a gateway replica stands: its counters hold all of the seconds [`covers_from`, `covers_until`).
+
+    `draining` has the requests that each leaving replica it knows of still has, by `draining_key`.
+    """
+
+    sequence: int
+    covers_from: int
+    covers_until: int
+    unfinished_count: int
+    unfinished_examples: Sequence[str]
+    draining: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class TrafficWriter:
+    """Writes the rows of one gateway replica."""
+
+    gateway: str
+    replica: str
+
+    def write_counter(self, service_uid: str, incarnation: str, total: int, ring: Sequence[int], until: int) -> None:
+        """One service's figures of the seconds before `until`.
+
+        Raises:
+            StateUnreachableError: DynamoDB did not answer; writing again is harmless.
+        """
+        row = TrafficCounter(self.gateway, counter_item(service_uid, self.replica, incarnation))
+        actions: list[Action] = [
+            TrafficCounter.replica.set(self.replica),
+            TrafficCounter.incarnation.set(incarnation),
+            TrafficCounter.service_uid.set(service_uid),
+            TrafficCounter.total.set(total),
+            TrafficCounter.ring.set(pack_ring(ring)),
+            TrafficCounter.ring_end.set(until),
+            TrafficCounter.expires_at.set(until + ROWS_LIVE_SECONDS),
+        ]
+        _update(row, actions)
+
+    def write_report(self, incarnation: str, standing: Standing) -> None:
+        """What vouches for the counters; to be written after them.
+
+        Raises:
+            StateUnreachableError: DynamoDB did not answer.
+        """
+        row = TrafficReport(self.gateway, report_item(self.replica))
+        actions: list[Action] = [
+            TrafficReport.replica.set(self.replica),
+            TrafficReport.incarnation.set(incarnation),
+            TrafficReport.sequence.set(standing.sequence),
+            TrafficReport.covers_from.set(standing.covers_from),
+            TrafficReport.covers_until.set(standing.covers_until),
+            TrafficReport.unfinished_count.set(standing.unfinished_count),
+            TrafficReport.unfinished_examples.set(list(standing.unfinished_examples[:UNFINISHED_EXAMPLES])),
+            TrafficReport.draining.set(Draining(requests=standing.draining)),
+            TrafficReport.expires_at.set(standing.covers_until + ROWS_LIVE_SECONDS),
+        ]
+        _update(row, actions)
+
+
 class TrafficReporter:
     """Counts requests per service and second, and reports whole seconds only. Safe to use from several threads.
 
@@ -41,8 +103,7 @@ class TrafficReporter:
     """
 
     def __init__(self, gateway: str, replica: str, incarnation: str, clock: Clock) -> None:
-        self._gateway = gateway
-        self._replica = replica
+        self._writer = TrafficWriter(gateway, replica)
         self._incarnation = incarnation
         self._clock = clock
         self._lock = threading.Lock()
@@ -69,9 +130,11 @@ class TrafficReporter:
         """
         until = self._second()
         for service_uid, total, ring in self._changed(until):
-            self._write_counter(service_uid, total, ring, until)
+            self._writer.write_counter(service_uid, self._incarnation, total, ring, until)
             self._written[service_uid] = total
-        self._write_report(until, unfinished)
+        self._sequence += 1
+        standing = Standing(self._sequence, self._started, until, len(unfinished), unfinished, {})
+        self._writer.write_report(self._incarnation, standing)
 
     def _changed(self, until: int) -> list[tuple[str, int, tuple[int, ...]]]:
         with self._lock:
@@ -84,34 +147,6 @@ class TrafficReporter:
             self._dropped[service_uid] = self._dropped.get(service_uid, 0) + seconds.pop(second)
         ring = tuple(seconds.get(second, 0) for second in range(until - RING_SECONDS, until))
         return self._dropped.get(service_uid, 0) + sum(ring), ring
-
-    def _write_counter(self, service_uid: str, total: int, ring: tuple[int, ...], until: int) -> None:
-        row = TrafficCounter(self._gateway, counter_item(service_uid, self._replica, self._incarnation))
-        actions: list[Action] = [
-            TrafficCounter.replica.set(self._replica),
-            TrafficCounter.incarnation.set(self._incarnation),
-            TrafficCounter.service_uid.set(service_uid),
-            TrafficCounter.total.set(total),
-            TrafficCounter.ring.set(pack_ring(ring)),
-            TrafficCounter.ring_end.set(until),
-            TrafficCounter.expires_at.set(until + ROWS_LIVE_SECONDS),
-        ]
-        _update(row, actions)
-
-    def _write_report(self, until: int, unfinished: Sequence[str]) -> None:
-        self._sequence += 1
-        row = TrafficReport(self._gateway, report_item(self._replica))
-        actions: list[Action] = [
-            TrafficReport.replica.set(self._replica),
-            TrafficReport.incarnation.set(self._incarnation),
-            TrafficReport.sequence.set(self._sequence),
-            TrafficReport.covers_from.set(self._started),
-            TrafficReport.covers_until.set(until),
-            TrafficReport.unfinished_count.set(len(unfinished)),
-            TrafficReport.unfinished_examples.set(list(unfinished[:UNFINISHED_EXAMPLES])),
-            TrafficReport.expires_at.set(until + ROWS_LIVE_SECONDS),
-        ]
-        _update(row, actions)
 
     def _second(self) -> int:
         return int(self._clock.now().timestamp())

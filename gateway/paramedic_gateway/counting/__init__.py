@@ -1,0 +1,1 @@
+"""Exact counting: from Envoy's access log to the figures that autoscalers work with."""

@@ -1,0 +1,139 @@
+"""Reads the log, keeps the ledger, reports. Each step is safe to be killed in: the next life does it again alike."""
+
+import heapq
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Protocol
+
+from paramedic.clock import Clock, to_iso
+from paramedic.state.tables import StateUnreachableError
+from paramedic.state.traffic_report import RING_SECONDS, ROWS_LIVE_SECONDS, UNFINISHED_EXAMPLES, Standing
+from paramedic_gateway.counting.ledger import Ledger
+from paramedic_gateway.counting.log import AccessLog
+from paramedic_gateway.counting.store import LedgerStore
+from paramedic_gateway.log import Log
+
+SETTLE_SECONDS = 1.0
+"""A second is reported once its lines are in the log: Envoy writes them out several times a second."""
+
+
+class Reports(Protocol):
+    """Where figures go. Both raise StateUnreachableError."""
+
+    def write_counter(self, service_uid: str, incarnation: str, total: int, ring: tuple[int, ...], until: int) -> None:
+        """One service's figures of the seconds before `until`."""
+
+    def write_report(self, incarnation: str, standing: Standing) -> None:
+        """What vouches for the counters."""
+
+
+class Counting:
+    """Not safe for several threads; `services` says which service a uid is, for people."""
+
+    def __init__(
+        self,
+        store: LedgerStore,
+        log: AccessLog,
+        reports: Reports,
+        *,
+        clock: Clock,
+        out: Log,
+        services: Callable[[], Mapping[str, str]],
+        rotate_bytes: int,
+    ) -> None:
+        self._store = store
+        self._log = log
+        self._reports = reports
+        self._clock = clock
+        self._out = out
+        self._services = services
+        self._rotate_bytes = rotate_bytes
+        self._ledger = store.load(log.end)
+        self._trouble = ""
+
+    @property
+    def unfinished(self) -> int:
+        """Requests under way."""
+        return len(self._ledger.requests)
+
+    @property
+    def problems(self) -> list[str]:
+        """What stands in the way of counting or reporting."""
+        return [self._trouble] if self._trouble else []
+
+    def report(self, draining: Mapping[str, int]) -> None:
+        """Count, and report what is complete. `draining`: how many requests each leaving replica still has."""
+        self._report_until(int(self._clock.now().timestamp() - SETTLE_SECONDS), draining)
+
+    def close(self) -> None:
+        """Report all there is, for good: Envoy has ended, and nothing will be added to this second."""
+        self._report_until(int(self._clock.now().timestamp()) + 1, {})
+
+    def _report_until(self, until: int, draining: Mapping[str, int]) -> None:
+        try:
+            self._read_to_end()
+            self._ledger.forget_before(until - RING_SECONDS)
+            self._ledger.forget_services(self._services(), until - ROWS_LIVE_SECONDS)
+            self._ledger.sequence += 1
+            # First on disk, then reported: what DynamoDB has is never more than what is known here.
+            self._keep()
+            self._write(until, draining)
+        except OSError as error:
+            self._say(f"counting waits, nothing is lost: {error}")
+        except StateUnreachableError as error:
+            self._say(f"figures wait for DynamoDB, nothing is lost: {error}")
+        else:
+            self._say("")
+
+    def _read_to_end(self) -> None:
+        self._log.finish_rotation()
+        while True:
+            before = self._ledger.position
+            text, after = self._log.read(before)
+            if after == before:
+                break
+            tally = self._ledger.take(text, after)
+            if tally.lost:
+                self._out.warning(f"{tally.lost} requests were under way when Envoy ended")
+            if tally.malformed:
+                self._out.warning(f"{tally.malformed} lines of the access log are not whole; they are not counted")
+        if self._ledger.position.offset >= self._rotate_bytes:
+            self._log.rotate(self._ledger.position)
+
+    def _keep(self) -> None:
+        self._store.save(self._ledger)
+        self._log.drop_before(self._ledger.position)
+
+    def _write(self, until: int, draining: Mapping[str, int]) -> None:
+        ledger = self._ledger
+        for uid, count in ledger.changed(until).items():
+            total = count.total(until)
+            self._reports.write_counter(uid, ledger.incarnation, total, count.ring(until), until)
+            count.reported = total
+        standing = Standing(
+            sequence=ledger.sequence,
+            covers_from=ledger.covers_from,
+            covers_until=until,
+            unfinished_count=len(ledger.requests),
+            unfinished_examples=self._examples(ledger),
+            draining=draining,
+        )
+        self._reports.write_report(ledger.incarnation, standing)
+
+    def _examples(self, ledger: Ledger) -> list[str]:
+        # Lines begin with the second they were written in: the smallest are the oldest.
+        names = self._services()
+        return [_in_words(line, names) for line in heapq.nsmallest(UNFINISHED_EXAMPLES, ledger.requests.values())]
+
+    def _say(self, trouble: str) -> None:
+        if trouble and not self._trouble:
+            self._out.warning(trouble)
+        elif self._trouble and not trouble:
+            self._out.info("figures are counted and reported again")
+        self._trouble = trouble
+
+
+def _in_words(line: str, services: Mapping[str, str]) -> str:
+    _, second, uid, stream, request = line.split(" ", 4)
+    since = to_iso(datetime.fromtimestamp(int(second), UTC))
+    return f"{request} of {services.get(uid, uid)} since {since}, id {stream}"

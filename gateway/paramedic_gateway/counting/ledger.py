@@ -1,0 +1,88 @@
+"""What was counted so far and up to where the log was read: one value, kept in one file, so that they always agree."""
+
+from collections.abc import Container, Mapping
+
+from pydantic import BaseModel
+
+from paramedic.state.traffic_report import RING_SECONDS
+from paramedic_gateway.counting.records import Tally, read_lines
+from paramedic_gateway.render.virtual_hosts import UNCOUNTED
+
+
+class Position(BaseModel):
+    """A byte of the log; `generation` tells its files apart over rotations."""
+
+    generation: int = 0
+    offset: int = 0
+
+
+class ServiceCount(BaseModel):
+    """Requests of one service: by second while they are in the ring, and those that left it.
+
+    `last` is the newest second with a request, `reported` the total last written.
+    """
+
+    seconds: dict[int, int] = {}
+    before: int = 0
+    last: int = 0
+    reported: int = 0
+
+    def total(self, until: int) -> int:
+        """Requests of the seconds before `until`."""
+        return self.before + sum(count for second, count in self.seconds.items() if second < until)
+
+    def ring(self, until: int) -> tuple[int, ...]:
+        """Requests of each of the last seconds before `until`."""
+        return tuple(self.seconds.get(second, 0) for second in range(until - RING_SECONDS, until))
+
+    def forget_before(self, second: int) -> None:
+        """Keep only the sum of what came before."""
+        for old in [each for each in self.seconds if each < second]:
+            self.before += self.seconds.pop(old)
+
+
+class Ledger(BaseModel):
+    """One life of one replica's counters; it goes on over restarts of the agent and of Envoy.
+
+    `covers_from` is the first second of which everything is counted. `requests` are the ones under way.
+    """
+
+    incarnation: str
+    covers_from: int
+    position: Position = Position()
+    sequence: int = 0
+    services: dict[str, ServiceCount] = {}
+    requests: dict[str, str] = {}
+
+    def take(self, text: str, after: Position) -> Tally:
+        """Count the lines `text`, which end at `after`."""
+        tally = read_lines(text, self.requests)
+        for (second, uid), count in tally.counts.items():
+            self._count(second, uid, count)
+        self.position = after
+        return tally
+
+    def forget_before(self, second: int) -> None:
+        """Keep of older seconds only their sums."""
+        for count in self.services.values():
+            count.forget_before(second)
+
+    def forget_services(self, known: Container[str], before: int) -> None:
+        """Drop services that are no longer `known`, had their last request before then, and are reported in full."""
+        self.services = {
+            uid: each
+            for uid, each in self.services.items()
+            if uid in known or each.last >= before or each.total(before) != each.reported
+        }
+
+    def changed(self, until: int) -> Mapping[str, ServiceCount]:
+        """The services whose total before `until` was not written yet."""
+        return {uid: each for uid, each in self.services.items() if each.total(until) != each.reported}
+
+    def _count(self, second: str, uid: str, count: int) -> None:
+        if uid == UNCOUNTED or not second.isdigit():
+            return
+        service = self.services.setdefault(uid, ServiceCount())
+        at = int(second)
+        service.seconds[at] = service.seconds.get(at, 0) + count
+        service.last = max(service.last, at)

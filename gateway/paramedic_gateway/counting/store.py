@@ -1,0 +1,48 @@
+"""The ledger on disk: replaced whole, so that figures and position never disagree."""
+
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from paramedic.clock import Clock
+from paramedic_gateway.counting.ledger import Ledger, Position
+
+
+class LedgerStore:
+    """One file."""
+
+    def __init__(self, path: Path, clock: Clock, warn: Callable[[str], None]) -> None:
+        self._path = path
+        self._clock = clock
+        self._warn = warn
+
+    def load(self, log_end: Callable[[], Position]) -> Ledger:
+        """The ledger as last saved; without one, a new life that begins at the log's end.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        if self._path.exists():
+            try:
+                return Ledger.model_validate_json(self._path.read_bytes())
+            except ValidationError as error:
+                aside = self._path.with_suffix(".broken")
+                self._path.rename(aside)
+                problem = f"{error.error_count()} problems, the first: {error.errors(include_url=False)[0]['msg']}"
+                self._warn(f"the ledger cannot be understood ({problem}): it is now {aside}, and counting begins anew")
+        position = log_end()
+        # Where a log is there already, requests of this very second may be behind us.
+        first = int(self._clock.now().timestamp()) + (1 if position != Position() else 0)
+        return Ledger(incarnation=uuid.uuid4().hex[:16], covers_from=first, position=position)
+
+    def save(self, ledger: Ledger) -> None:
+        """Put `ledger` in the place of the former one.
+
+        Raises:
+            OSError: it cannot be written; the former one stays.
+        """
+        temporary = self._path.with_suffix(".tmp")
+        temporary.write_text(ledger.model_dump_json())
+        temporary.rename(self._path)

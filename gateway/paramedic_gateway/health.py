@@ -1,0 +1,91 @@
+"""`/health`, answered to Envoy alone, on a unix socket."""
+
+import socket
+import threading
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+CLIENT_SECONDS = 5.0
+
+STALLED_SECONDS = 15.0
+"""A pass takes as long as DynamoDB may take not to answer; one that takes this long will not end."""
+
+
+class Health(BaseModel):
+    """`status` is ok, leaving (it takes no more connections) or stalled; only stalled wants to be relaunched.
+
+    `state_age_seconds` is how long ago DynamoDB last answered; None when it never did in this agent's life.
+    """
+
+    status: str
+    gateway: str
+    replica: str
+    agent_pid: int
+    envoy_pid: int | None
+    envoy_starts: int
+    services: int
+    unfinished_requests: int
+    state_age_seconds: float | None
+    problems: list[str]
+
+    @property
+    def code(self) -> HTTPStatus:
+        """What probes look at. A DynamoDB that does not answer is no reason to relaunch a gateway that serves."""
+        return HTTPStatus.OK if self.status == "ok" else HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class _UnixServer(ThreadingHTTPServer):
+    address_family = socket.AF_UNIX
+    daemon_threads = True
+
+    def server_bind(self) -> None:
+        # The inherited one looks up the name of a TCP address.
+        self.socket.bind(self.server_address)
+        self.server_name, self.server_port = "agent", 0
+
+
+class HealthApi:
+    """Answers in threads of its own, so that a slow DynamoDB does not make it look dead."""
+
+    def __init__(self, path: Path, health: Callable[[], Health]) -> None:
+        # Left behind by an agent that was killed; the directory's lock says that it is nobody's.
+        path.unlink(missing_ok=True)
+        self._server = _UnixServer(str(path), _handler_for(health))  # type: ignore[arg-type]
+        self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Answer no more."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def _handler_for(health: Callable[[], Health]) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        timeout = CLIENT_SECONDS
+
+        def do_GET(self) -> None:
+            now = health()
+            body = now.model_dump_json().encode()
+            self.send_response(now.code)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def address_string(self) -> str:
+            return "envoy"
+
+        def log_message(self, *_: Any) -> None:
+            """Probes come every few seconds; a line for each would hide what matters."""
+
+    return Handler
