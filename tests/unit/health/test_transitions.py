@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -111,11 +112,27 @@ def test_a_tick_nobody_saw_in_between_starts_the_count_again() -> None:
     assert see(after((0, TIMEOUT, STALE)), 2, TIMEOUT, STALE).diagnosis.name is DiagnosisName.SUSPECT
 
 
-def test_what_is_hung_stays_hung_without_a_write_per_tick() -> None:
+def test_what_is_hung_stays_hung_while_every_tick_sees_it() -> None:
+    hung = after((0, TIMEOUT, STALE), (1, TIMEOUT, STALE), (2, TIMEOUT, STALE), (3, TIMEOUT, STALE))
+    step = see(hung, 4, TIMEOUT, STALE)
+    assert (step.diagnosis.name, step.announce) == (DiagnosisName.HUNG, DetailType.CONTROLLER_FAILED)
+
+
+def test_what_was_hung_before_a_gap_must_prove_hung_again() -> None:
     hung = after((0, TIMEOUT, STALE), (1, TIMEOUT, STALE), (2, TIMEOUT, STALE))
-    step = see(hung, 30, TIMEOUT, STALE)
-    assert step.diagnosis.name is DiagnosisName.HUNG
-    assert not step.changed
+    step = see(hung, 4, TIMEOUT, STALE)
+    assert (step.diagnosis.name, step.announce) == (DiagnosisName.SUSPECT, None)
+    again = see(settled(see(settled(step), 5, TIMEOUT, STALE)), 6, TIMEOUT, STALE)
+    assert again.diagnosis.name is DiagnosisName.HUNG
+
+
+@pytest.mark.parametrize("minute", [2, 3])
+def test_a_heartbeat_that_moved_between_two_ticks_starts_the_count_again(minute: int) -> None:
+    recorded = after(*((earlier, TIMEOUT, STALE) for earlier in range(minute)))
+    step = see(recorded, minute, TIMEOUT, STALE, beat=900)
+    assert step.diagnosis.name is DiagnosisName.SUSPECT
+    assert step.bad is not None
+    assert (step.bad.heartbeat_sequence, step.bad.timeouts_since) == (900, step.bad.last_tick)
 
 
 def test_what_was_hung_and_is_unknown_now_must_prove_hung_again() -> None:
@@ -139,6 +156,19 @@ def test_one_that_lived_and_died_between_two_ticks_is_recorded_with_its_last_hea
     assert step.changed
     assert step.bad is not None
     assert step.bad.heartbeat_sequence == 7
+
+
+@pytest.mark.parametrize("heartbeat", [MOVING, Heartbeat.NONE, Heartbeat.NOT_APPLICABLE])
+def test_only_a_heartbeat_that_stood_still_is_recorded(heartbeat: Heartbeat) -> None:
+    for recorded in (after((0, TIMEOUT, heartbeat)), after((0, TIMEOUT, STALE), (1, TIMEOUT, heartbeat))):
+        assert recorded is not None
+        assert recorded.heartbeat_sequence is None
+
+
+def test_a_heartbeat_that_could_not_be_read_is_not_recorded_as_standing_still() -> None:
+    recorded = after((0, TIMEOUT, STALE), (1, TIMEOUT, UNREADABLE))
+    assert recorded is not None
+    assert recorded.heartbeat_sequence is None
 
 
 def test_one_bad_period_keeps_its_beginning_through_every_diagnosis() -> None:

@@ -70,11 +70,16 @@ def _timeouts_since(recorded: BadPeriod | None, seen: Observation) -> datetime |
         return None
     if recorded is None or recorded.timeouts_since is None:
         return seen.tick
-    # Once hung, nothing is written at each tick any more, so last_tick no longer tells of gaps.
+    # A tick that nobody saw may have been answered, and a heartbeat that moved proves life: neither leaves a count.
     unbroken = seen.tick - from_iso(recorded.last_tick) <= UNBROKEN_WITHIN
-    if unbroken or recorded.diagnosis == DiagnosisName.HUNG:
+    if unbroken and recorded.heartbeat_sequence == _stale_sequence(seen):
         return from_iso(recorded.timeouts_since)
     return seen.tick
+
+
+def _stale_sequence(seen: Observation) -> int | None:
+    """Where the heartbeat was seen to stand still; one that moves stands nowhere."""
+    return seen.heartbeat.sequence if seen.heartbeat.state is Heartbeat.STALE else None
 
 
 def _unknown(recorded: BadPeriod | None, seen: Observation, diagnosis: Diagnosis) -> Transition:
@@ -85,6 +90,7 @@ def _unknown(recorded: BadPeriod | None, seen: Observation, diagnosis: Diagnosis
         "diagnosis": DiagnosisName.SUSPECT.value,
         "last_tick": to_iso(seen.tick),
         "timeouts_since": None,
+        "heartbeat_sequence": None,
         "unpublished": None,
     }
     return Transition(diagnosis, recorded.model_copy(update=counted_anew), changed=True)
@@ -94,7 +100,7 @@ def _healthy(recorded: BadPeriod | None, seen: Observation, diagnosis: Diagnosis
     if recorded is None:
         return Transition(diagnosis, None)
     if recorded.verdict == Verdict.HEALTHY and recorded.unpublished:
-        return Transition(diagnosis, recorded, announce=DetailType(recorded.unpublished))
+        return Transition(diagnosis, recorded, announce=DetailType.TARGET_RECOVERED)
     if recorded.verdict == Verdict.HEALTHY or not recorded.event_id:
         return Transition(diagnosis, None, changed=True)
     announce = DetailType.TARGET_RECOVERED
@@ -132,20 +138,24 @@ def _still_bad(
     announce: DetailType | None,
     timeouts_since: datetime | None,
 ) -> Transition:
-    if diagnosis.name is DiagnosisName.SUSPECT and timeouts_since is not None:
-        # The few ticks until it is hung are recorded, or an unseen tick in between would count as a timeout.
-        counting = {"last_tick": to_iso(seen.tick), "timeouts_since": to_iso(timeouts_since)}
-        bad = recorded.model_copy(update=counting)
-        return Transition(diagnosis, bad, changed=bad != recorded)
     # What needs a cure is announced at every tick: a lost event must not lose the recovery.
     due = diagnosis.cures or recorded.unpublished is not None
-    bad = recorded
-    if seen.heartbeat.state is Heartbeat.STALE and seen.heartbeat.sequence != recorded.heartbeat_sequence:
-        # It lived again between two ticks and stopped again; recovery compares with the sequence it stopped at.
-        bad = recorded.model_copy(
-            update={"heartbeat_sequence": seen.heartbeat.sequence, "last_tick": to_iso(seen.tick)}
-        )
+    bad = _seen_again(recorded, seen, timeouts_since)
     return Transition(diagnosis, bad, changed=bad != recorded, announce=announce if due else None)
+
+
+def _seen_again(recorded: BadPeriod, seen: Observation, timeouts_since: datetime | None) -> BadPeriod:
+    sequence = _stale_sequence(seen)
+    if timeouts_since is None and sequence == recorded.heartbeat_sequence:
+        return recorded
+    # Each tick of a run of timeouts is recorded, or one that nobody saw would count as a timeout. And one that lived
+    # between two ticks and stopped again is recorded with the sequence it stopped at: recovery compares with that.
+    anew = {
+        "heartbeat_sequence": sequence,
+        "last_tick": to_iso(seen.tick),
+        "timeouts_since": to_iso(timeouts_since) if timeouts_since else None,
+    }
+    return recorded.model_copy(update=anew)
 
 
 def _announcement(diagnosis: Diagnosis) -> DetailType | None:
@@ -162,7 +172,7 @@ def _period(
         diagnosis=diagnosis.name,
         since=since,
         last_tick=to_iso(seen.tick),
-        heartbeat_sequence=seen.heartbeat.sequence,
+        heartbeat_sequence=_stale_sequence(seen),
         outcome=seen.outcome.kind,
         detail=seen.outcome.detail[:LONGEST_DETAIL],
         event_id=event_id,

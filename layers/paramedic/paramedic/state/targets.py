@@ -51,8 +51,9 @@ def controller_id_of(target_id: str) -> str | None:
 class BadPeriod(BaseModel):
     """A target's verdict while it is not healthy. Times are scheduled tick times.
 
-    `timeouts_since` is the first tick of the unbroken run of timeouts; `unpublished` is the detail-type of an event
-    that is decided but not yet known to be on the bus.
+    `timeouts_since` is the first tick of the unbroken run of timeouts; `heartbeat_sequence` is where the heartbeat was
+    last seen to stand still, None where it was not; `unpublished` is the detail-type of an event that is decided but
+    not yet known to be on the bus.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
