@@ -6,11 +6,13 @@ import pytest
 from botocore.client import BaseClient
 
 from paramedic.errors import InvalidInputError
+from paramedic.health.checked_target import checked_target
 from paramedic.health.events import ControllerFailed, parse_controller_failed
 from paramedic.health.outcomes import OutcomeKind
+from paramedic.health.ticks import require_due
 from paramedic.state.controllers import ControllerHeartbeat
-from paramedic.state.tables import StateUnreachableError
-from paramedic.state.targets import Target, TargetKind, bucket_of
+from paramedic.state.tables import InvalidRowError, StateUnreachableError
+from paramedic.state.targets import BadPeriod, Target, TargetKind, bucket_of
 from tests.fakes.check_world import TARGET, URL_TARGET, CheckWorld, iso
 
 WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem")
@@ -77,6 +79,9 @@ def test_a_heartbeat_that_moves_means_busy(world: CheckWorld) -> None:
         world.check(minute)
     assert [(e["diagnosis"], e["cures"]) for e in world.bus.details()] == [("busy", False)]
     assert world.bus.types() == ["Target Down"]
+    bad = world.row().bad
+    assert bad is not None
+    assert bad.heartbeat_sequence is None
 
 
 def test_the_two_looks_at_a_heartbeat_are_the_stale_period_apart(world: CheckWorld) -> None:
@@ -173,6 +178,13 @@ def test_a_tick_from_the_future_is_refused(world: CheckWorld) -> None:
         world.check(60, arrives=0)
 
 
+def test_a_tick_is_due_as_far_ahead_as_clocks_differ_and_no_further(world: CheckWorld) -> None:
+    now = world.tick(0)
+    require_due(world.tick(5), now)
+    with pytest.raises(InvalidInputError, match=r"detail\.tick: is in the future"):
+        require_due(world.tick(5.1), now, "detail.tick")
+
+
 def test_a_message_overtaken_by_a_newer_tick_changes_nothing(world: CheckWorld) -> None:
     world.prober.kinds[URL_TARGET] = OutcomeKind.REFUSED
     world.check(1)
@@ -223,6 +235,45 @@ def test_a_row_that_cannot_even_be_decoded_hides_no_other(world: CheckWorld) -> 
     key = {"bucket": {"N": str(bucket_of(neighbour))}, "target_id": {"S": neighbour}}
     _put_raw(key | {"bad": {"S": "{half"}, "kind": {"S": "url"}, "url": {"S": "u"}, "mode": {"S": "auto"}})
     assert (world.check(0).checked, world.check(1).invalid_rows) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "recorded",
+    [
+        {"verdict": "poorly"},
+        {"diagnosis": "sleepy"},
+        {"unpublished": "Bogus"},
+        {"unpublished": ""},
+        {"event_id": ""},
+        {"since": "yesterday"},
+        {"last_tick": "2026-01-05T03:00:00"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("seen", [OutcomeKind.OK, OutcomeKind.REFUSED])
+def test_a_malformed_record_of_one_target_leaves_the_others_judged(
+    world: CheckWorld, recorded: dict[str, Any], seen: OutcomeKind, caplog: pytest.LogCaptureFixture
+) -> None:
+    sound = BadPeriod(
+        verdict="down", diagnosis="unreachable", since=iso(0), last_tick=iso(0), outcome="refused", event_id="event-0"
+    )
+    world.add(URL_TARGET, TargetKind.URL, bad=sound.model_copy(update=recorded))
+    world.beat()
+    world.prober.kinds = {URL_TARGET: seen, TARGET: OutcomeKind.REFUSED}
+    summary = world.check(1)
+    assert (summary.checked, summary.invalid_rows, summary.down) == (1, 1, 1)
+    assert [event["target_id"] for event in world.bus.details()] == [TARGET]
+    (field,) = recorded
+    assert f"{URL_TARGET}].bad.{field}" in caplog.text
+
+
+@pytest.mark.parametrize(("field", "value"), [("mode", "bogus"), ("timeout_seconds", 99), ("kind", "url")])
+def test_a_row_that_makes_no_sense_is_refused_by_the_name_of_its_field(
+    world: CheckWorld, field: str, value: Any
+) -> None:
+    world.add(TARGET, **{"kind": TargetKind.CONTROLLER} | {field: value})
+    with pytest.raises(InvalidRowError, match=rf"targets\[.*{TARGET}\]\.{field}: .*{value}"):
+        checked_target(world.row())
 
 
 def test_an_event_about_something_a_relaunch_does_not_cure_is_no_controller_failed() -> None:

@@ -1,15 +1,17 @@
 """A target whose row holds everything a check needs."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from pydantic import ValidationError
 
 from paramedic.clock import from_iso
+from paramedic.health.diagnosis import DiagnosisName
 from paramedic.health.outcomes import ProbeRequest
+from paramedic.health.transitions import DetailType
+from paramedic.health.verdict import Verdict
 from paramedic.state.tables import InvalidRowError
-from paramedic.state.targets import Target, TargetKind, TargetMode, controller_id_of
+from paramedic.state.targets import BadPeriod, Target, TargetKind, TargetMode, controller_id_of
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,12 @@ def checked_target(row: Target) -> CheckedTarget:
     """`row`, understood.
 
     Raises:
-        InvalidRowError: its kind, mode, url, timeout or recorded times make no sense.
+        InvalidRowError: its kind, mode, url, timeout or what is recorded of it makes no sense.
     """
-    kind = _member(row, "kind", tuple(TargetKind))
-    mode = _member(row, "mode", tuple(TargetMode))
-    _check_times(row)
+    kind = _member(row, "kind", row.kind, TargetKind)
+    mode = _member(row, "mode", row.mode, TargetMode)
+    if row.bad is not None:
+        _check_recorded(row, row.bad)
     try:
         request = ProbeRequest(target_id=row.target_id, url=row.url, timeout_seconds=row.timeout_seconds)
     except ValidationError as error:
@@ -43,25 +46,30 @@ def checked_target(row: Target) -> CheckedTarget:
     return CheckedTarget(row, kind, mode, request, controller_id)
 
 
-def _member[E: StrEnum](row: Target, field: str, members: Sequence[E]) -> E:
-    value = str(getattr(row, field))
-    for member in members:
-        if member.value == value:
-            return member
-    raise _invalid(row, field, value, f"must be one of {', '.join(members)}")
+def _member[E: StrEnum](row: Target, field: str, value: str, members: type[E]) -> E:
+    try:
+        return members(value)
+    except ValueError as error:
+        raise _invalid(row, field, value, f"must be one of {', '.join(members)}") from error
 
 
-def _check_times(row: Target) -> None:
-    if row.bad is None:
-        return
+def _check_recorded(row: Target, bad: BadPeriod) -> None:
+    _member(row, "bad.verdict", bad.verdict, Verdict)
+    diagnosis = _member(row, "bad.diagnosis", bad.diagnosis, DiagnosisName)
+    if bad.unpublished is not None:
+        _member(row, "bad.unpublished", bad.unpublished, DetailType)
+    if not bad.event_id and diagnosis is not DiagnosisName.SUSPECT:
+        raise _invalid(row, "bad.event_id", bad.event_id, "is empty, though all but a suspicion is announced")
     for field in ("since", "last_tick", "timeouts_since"):
-        text = getattr(row.bad, field)
-        if text is None:
-            continue
-        try:
+        _check_time(row, f"bad.{field}", getattr(bad, field))
+
+
+def _check_time(row: Target, field: str, text: str | None) -> None:
+    try:
+        if text is not None:
             from_iso(text)
-        except ValueError as error:
-            raise _invalid(row, f"bad.{field}", text, str(error)) from error
+    except ValueError as error:
+        raise _invalid(row, field, text, str(error)) from error
 
 
 def _invalid(row: Target, field: str, value: object, problem: str) -> InvalidRowError:

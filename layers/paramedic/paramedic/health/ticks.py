@@ -15,7 +15,7 @@ UNBROKEN_WITHIN = timedelta(seconds=90)
 """Two observations further apart than this leave room for a tick that saw something else."""
 
 AHEAD_AT_MOST = timedelta(minutes=5)
-"""A tick from further ahead is a mistake; recorded, it would make every true tick after it look late."""
+"""Clocks differ by less; a tick from further ahead is a mistake."""
 
 
 def _parsed(value: object) -> datetime:
@@ -39,12 +39,23 @@ type IsoTime = Annotated[str, AfterValidator(_checked)]
 """A time kept as ISO 8601 text with an offset."""
 
 
+def require_due(tick: datetime, now: datetime, field: str = "tick") -> None:
+    """Refuse a tick from the future: recorded, it would make every true tick after it look late.
+
+    Every tick passes here before anything is decided or stored by it.
+
+    Raises:
+        InvalidInputError: `tick` is further ahead of `now` than clocks differ; names `field`.
+    """
+    if tick - now > AHEAD_AT_MOST:
+        raise InvalidInputError(field, to_iso(tick), f"is in the future of {to_iso(now)}; send the scheduled time")
+
+
 def is_late(tick: datetime, now: datetime) -> bool:
     """Whether `tick` is too old to act on.
 
     Raises:
         InvalidInputError: it lies in the future.
     """
-    if tick - now > AHEAD_AT_MOST:
-        raise InvalidInputError("tick", to_iso(tick), f"is in the future of {to_iso(now)}; send the scheduled time")
+    require_due(tick, now)
     return now - tick > LATE_AFTER
