@@ -7,8 +7,8 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from paramedic.errors import InvalidInputError
-from paramedic.state.fencing import SELF_FENCE_LEASE_SECONDS
 from paramedic.state.heartbeat import HEARTBEAT_SECONDS
+from paramedic.state.lease import SELF_FENCE_LEASE_SECONDS
 from paramedic.state.transactions import RETRY_SECONDS
 
 

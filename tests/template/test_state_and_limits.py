@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from paramedic.state.lease import SELF_FENCE_LEASE_SECONDS
 from paramedic_cli.local.template_tables import table_definitions
 from tests.template.conftest import Template
 
@@ -66,6 +67,13 @@ def test_an_account_with_ten_executions_can_run_everything_at_once(template: Tem
     recovering = template.default(recoveries["ScalingConfig"]["MaximumConcurrency"])
     dispatch_and_sweep = len(template.of_type("AWS::Scheduler::Schedule"))
     assert at_once + probes + recovering + dispatch_and_sweep <= NEW_ACCOUNT_CONCURRENCY
+
+
+def test_a_stale_period_covers_the_self_fence_lease_and_fits_into_every_invocation(template: Template) -> None:
+    stale = template.data["Parameters"]["StaleSeconds"]
+    assert stale["MinValue"] == SELF_FENCE_LEASE_SECONDS
+    for name in ("HealthCheckFunction", "RecoveryFunction"):
+        assert stale["MaxValue"] <= template.functions()[name]["Timeout"] / 2
 
 
 def test_nothing_is_traced_by_default(template: Template) -> None:

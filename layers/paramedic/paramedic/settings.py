@@ -7,6 +7,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from paramedic.errors import InvalidInputError
+from paramedic.state.lease import SELF_FENCE_LEASE_SECONDS
 
 
 class InvalidSettingError(InvalidInputError):
@@ -43,10 +44,14 @@ class HealthDispatchSettings(EnvironmentSettings):
 
 
 class HealthCheckSettings(EnvironmentSettings):
-    """`stale_seconds`: how long a heartbeat must stand still; `hung_after_seconds`: how long timeouts must last."""
+    """`stale_seconds`: how long a heartbeat must stand still; `hung_after_seconds`: how long timeouts must last.
+
+    A heartbeat is never called stale while its controller may still act on its last write, and a stale period fits
+    into one invocation.
+    """
 
     table_prefix: str = Field(min_length=1)
     probe_function_name: str = Field(min_length=1)
     event_bus_name: str = Field(min_length=1)
-    stale_seconds: float = Field(default=10.0, gt=0, le=30)
+    stale_seconds: float = Field(default=10.0, ge=SELF_FENCE_LEASE_SECONDS, le=30)
     hung_after_seconds: float = Field(default=120.0, gt=0)

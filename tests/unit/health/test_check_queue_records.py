@@ -49,8 +49,8 @@ def test_the_example_events_are_understood() -> None:
 
 
 def test_settings_come_from_their_variables() -> None:
-    settings = HealthCheckSettings.from_env(ENVIRONMENT | {"STALE_SECONDS": "2.5", "PATH": "/bin"})
-    assert (settings.stale_seconds, settings.hung_after_seconds, settings.event_bus_name) == (2.5, 120.0, "bus")
+    settings = HealthCheckSettings.from_env(ENVIRONMENT | {"STALE_SECONDS": "12.5", "PATH": "/bin"})
+    assert (settings.stale_seconds, settings.hung_after_seconds, settings.event_bus_name) == (12.5, 120.0, "bus")
 
 
 def test_a_missing_variable_is_named() -> None:
@@ -61,6 +61,12 @@ def test_a_missing_variable_is_named() -> None:
 def test_a_malformed_variable_is_named_with_its_value() -> None:
     with pytest.raises(InvalidSettingError, match=r"STALE_SECONDS: .*'soon'"):
         HealthCheckSettings.from_env(ENVIRONMENT | {"STALE_SECONDS": "soon"})
+
+
+@pytest.mark.parametrize("seconds", ["9.9", "30.1", "nan"])
+def test_a_stale_period_covers_the_self_fence_lease_and_fits_into_one_invocation(seconds: str) -> None:
+    with pytest.raises(InvalidSettingError, match="STALE_SECONDS"):
+        HealthCheckSettings.from_env(ENVIRONMENT | {"STALE_SECONDS": seconds})
 
 
 def _example(name: str) -> dict[str, Any]:

@@ -10,11 +10,9 @@ from itertools import batched
 from paramedic.clock import Clock
 from paramedic.errors import ParamedicError
 from paramedic.state.controllers import EPOCH, ControllerEpoch
+from paramedic.state.lease import SELF_FENCE_LEASE_SECONDS
 from paramedic.state.services import ServiceFence, fence_item
 from paramedic.state.transactions import MAX_CHANGES, Change, Check, ConditionFailedError, Update, transact
-
-SELF_FENCE_LEASE_SECONDS = 10.0
-"""A launcher call needs a fenced write younger than this."""
 
 
 class FencedError(ParamedicError):
