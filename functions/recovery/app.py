@@ -6,11 +6,12 @@ from functools import cache
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger
+from botocore.exceptions import BotoCoreError, ClientError
 
-from paramedic.errors import ParamedicError
 from paramedic.health.addresses import AddressGuard
 from paramedic.launchers.profiles import parse_profiles
+from paramedic.observability import make_logger
+from paramedic.queue_records import handle_records
 from paramedic.recovery import recoverer
 from paramedic.recovery.messages import ManualRecover, Reply, Sweep
 from paramedic.recovery.queue import received_failure
@@ -20,30 +21,25 @@ from paramedic.recovery.wiring import make_surroundings
 from paramedic.state import tables
 from paramedic.validation import validated
 
-logger = Logger()
+logger = make_logger()
+
+SUBJECT_LENGTH = 100
+"""What SNS takes."""
 
 
 def handler(event: Mapping[str, Any], context: Any) -> Mapping[str, Any]:
     """Answers partial failures to the queue, a list of replies to the schedule, one reply to a person."""
     settings = _settings()
     if "Records" in event:
-        return _from_queue(event["Records"], settings)
+        return handle_records(event, lambda body: _on_failure(body, settings))
     if event.get("action") == "sweep":
         validated(Sweep, event)
         return {"replies": [_told(reply) for reply in recoverer.sweep(_surroundings(settings))]}
     return _by_hand(validated(ManualRecover, event), settings, context)
 
 
-def _from_queue(records: list[Mapping[str, Any]], settings: RecoverySettings) -> Mapping[str, Any]:
-    failures = []
-    for record in records:
-        try:
-            _told(recoverer.on_failure(received_failure(record["body"]), _surroundings(settings)))
-        except ParamedicError:
-            # Delivered again up to the queue's limit, then kept in its dead-letter queue.
-            logger.exception("event not handled", extra={"message_id": record["messageId"]})
-            failures.append({"itemIdentifier": record["messageId"]})
-    return {"batchItemFailures": failures}
+def _on_failure(body: str, settings: RecoverySettings) -> None:
+    _told(recoverer.on_failure(received_failure(body), _surroundings(settings)))
 
 
 def _by_hand(request: ManualRecover, settings: RecoverySettings, context: Any) -> Mapping[str, Any]:
@@ -80,9 +76,15 @@ def _surroundings(settings: RecoverySettings) -> Surroundings:
     )
 
 
-def _page(subject: str, text: str) -> None:
+def _page(subject: str, text: str) -> bool:
     message = json.dumps({"subject": subject, "text": text})
-    _sns().publish(TopicArn=_settings().alert_topic_arn, Subject=subject[:100], Message=message)
+    try:
+        _sns().publish(TopicArn=_settings().alert_topic_arn, Subject=subject[:SUBJECT_LENGTH], Message=message)
+    except (BotoCoreError, ClientError):
+        # Recovering comes first; the record goes on owing the page.
+        logger.exception("page not sent: %s", subject)
+        return False
+    return True
 
 
 @cache

@@ -13,15 +13,15 @@ from paramedic.recovery import recoverer
 from paramedic.recovery.records import STEP_SECONDS
 from paramedic.recovery.surroundings import LaunchPlan, Surroundings
 from paramedic.state.recoveries import Step, open_recoveries
-from tests.fakes.recovery_world import RecoveryWorld
+from tests.fakes.recovery_world import TARGET, RecoveryWorld
 
 pytestmark = pytest.mark.crash
 
 SEND = "_make_api_call"
 WRITES = ("TransactWriteItems", "UpdateItem", "PutItem", "DeleteItem")
 HOST_ACTIONS = ("launch", "stop", "fence")
-ACTIONS = 8
-"""Writes and host actions of an uneventful recovery; a test below keeps the number honest."""
+ACTIONS = 12
+"""Writes, host actions and pages of an uneventful recovery; a test below keeps the number honest."""
 
 
 class Died(BaseException):
@@ -75,7 +75,11 @@ class DyingHost:
 def surroundings(world: RecoveryWorld, dying: Dying) -> Surroundings:
     around = world.around()
     plan = around.profile("local")
-    return replace(around, profile=lambda name: LaunchPlan(DyingHost(world, dying), plan.request, plan.verify_seconds))
+    return replace(
+        around,
+        profile=lambda name: LaunchPlan(DyingHost(world, dying), plan.request, plan.verify_seconds),
+        page=lambda subject, text: dying.act(lambda: world.page(subject, text)),
+    )
 
 
 @pytest.fixture
@@ -124,6 +128,8 @@ def assert_recovered_once(world: RecoveryWorld) -> None:
     assert world.epoch().claimed_by == world.newest().receipt.key
     assert [line for line in world.host.log if line.startswith("launch")] == [f"launch {newest} beside []"]
     assert open_recoveries() == []
+    for page in (f"Recovering {TARGET}", f"Recovered {TARGET}"):
+        assert world.pages.count(page) in (1, 2)
     record = world.recovery(newest)
     assert record.step == Step.DONE
     assert [entry.step for entry in record.story.entries if entry.step != "verify"] == ["gate", "launch", "done"]
@@ -132,7 +138,7 @@ def assert_recovered_once(world: RecoveryWorld) -> None:
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("diagnosis", ["dead", "hung"])
 @pytest.mark.parametrize("at", range(1, ACTIONS + 1))
-def test_a_recovery_crashed_at_each_write_is_completed_by_the_sweeper(
+def test_a_recovery_crashed_at_each_write_action_and_page_is_completed_by_the_sweeper(
     world: RecoveryWorld, monkeypatch: pytest.MonkeyPatch, at: int, diagnosis: str, after: bool
 ) -> None:
     world.first.alive = diagnosis != "dead"
@@ -143,7 +149,7 @@ def test_a_recovery_crashed_at_each_write_is_completed_by_the_sweeper(
 
 
 @pytest.mark.parametrize("diagnosis", ["dead", "hung"])
-def test_the_crashes_above_cover_every_write_and_host_action_of_a_recovery(
+def test_the_crashes_above_cover_everything_that_leaves_a_trace_of_a_recovery(
     world: RecoveryWorld, monkeypatch: pytest.MonkeyPatch, diagnosis: str
 ) -> None:
     world.first.alive = diagnosis != "dead"

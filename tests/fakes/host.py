@@ -1,6 +1,6 @@
 """A host whose processes are controllers made of state writes alone: fast, deterministic, killable."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from paramedic.clock import Clock
@@ -44,6 +44,7 @@ class FakeHost:
         self.log: list[str] = []
         self.unstoppable = False
         self.broken_command = False
+        self.after_stop: Callable[[], None] = lambda: None
 
     def launch(self, request: Launch) -> Receipt:
         if request.epoch < self.fences.get(request.scope, 0):
@@ -84,6 +85,7 @@ class FakeHost:
         if self.processes[receipt.key].alive:
             self.log.append(f"kill {receipt.epoch}")
         self.processes[receipt.key].alive = False
+        self.after_stop()
         return StopResult(outcome=StopOutcome.STOPPED, detail=f"{receipt.key} is gone")
 
     def fence(self, scope: str, epoch: int) -> None:

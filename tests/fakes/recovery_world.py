@@ -29,6 +29,7 @@ class RecoveryWorld:
         self.host = FakeHost(self.clock)
         self.clock.on_sleep = self.host.go_on
         self.pages: list[str] = []
+        self.pages_fail = False
         self._ids = count(1)
         register(CONTROLLER, "127.0.0.1", 18080, "local", self.clock)
         environment = {"PARAMEDIC_CONTROLLER_ID": CONTROLLER}
@@ -45,7 +46,7 @@ class RecoveryWorld:
             invocation=f"invocation-{number}",
             probe=self.host.probe,
             profile=lambda name: LaunchPlan(self.host, _request, verify_seconds=60.0),
-            page=lambda subject, text: self.pages.append(subject),
+            page=self.page,
             stale_seconds=10.0,
             poll_seconds=0.5,
         )
@@ -65,6 +66,12 @@ class RecoveryWorld:
         )
         Target(bucket_of(TARGET), TARGET).update(actions=[Target.bad.set(bad)])
         return failure(self.clock.now(), diagnosis)
+
+    def page(self, subject: str, text: str) -> bool:
+        """What people were told; nothing reaches them while `pages_fail`."""
+        if not self.pages_fail:
+            self.pages.append(subject)
+        return not self.pages_fail
 
     def target(self) -> Target:
         """The target's row."""

@@ -7,7 +7,7 @@ from paramedic.state import tables
 from paramedic.state.claims import register
 from paramedic.state.controllers import EPOCH, ControllerEpoch
 from paramedic.state.services import ServiceSpecRow, spec_item
-from paramedic.state.tables import InvalidRowError, MissingPrefixError, StateUnreachableError, bind_from_environment
+from paramedic.state.tables import InvalidRowError, StateUnreachableError
 from paramedic.state.targets import Target, bucket_of
 from tests.fakes.dynamodb_faults import faults, silent
 
@@ -72,8 +72,3 @@ def test_a_partition_larger_than_one_page_is_read_whole() -> None:
 def test_silence_is_not_absence() -> None:
     with faults("GetItem", *[silent] * 10), pytest.raises(StateUnreachableError):
         ControllerEpoch.read("main", EPOCH)
-
-
-def test_a_process_without_a_table_prefix_says_so() -> None:
-    with pytest.raises(MissingPrefixError, match="TABLE_PREFIX"):
-        bind_from_environment({})

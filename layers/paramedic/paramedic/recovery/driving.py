@@ -6,7 +6,7 @@ the next invocation goes on.
 
 from paramedic.errors import ParamedicError
 from paramedic.health.outcomes import OutcomeKind, ProbeRequest
-from paramedic.launchers.interface import Launcher, RunState, StopOutcome, StopResult
+from paramedic.launchers.interface import Launcher, LauncherError, RunState, StopOutcome, StopResult
 from paramedic.recovery import records
 from paramedic.recovery.gate import Switch
 from paramedic.recovery.opening import read_switch
@@ -14,41 +14,64 @@ from paramedic.recovery.predecessors import launch_key
 from paramedic.recovery.surroundings import Surroundings
 from paramedic.state.controllers import ENDPOINT as ENDPOINT_ITEM
 from paramedic.state.controllers import EPOCH, HEARTBEAT, ControllerEndpoint, ControllerEpoch, ControllerHeartbeat
-from paramedic.state.recoveries import Predecessor, Recovery, Step
-from paramedic.state.targets import controller_id_of
-
-HELD = "held: the switch does not say run; release it to go on"
+from paramedic.state.recoveries import Page, Predecessor, Recovery, Step
+from paramedic.state.targets import Target, TargetMode, bucket_of, controller_id_of
 
 
 def drive(recovery: Recovery, around: Surroundings) -> Recovery:
-    """Take the steps that can be taken now and return the record as it stands.
+    """Take the steps that can be taken now, tell people what they are owed, and return the record as it stands.
 
     Raises:
         LostStepError: another invocation holds or moved it.
+        InvalidRowError: the record, or a row it depends on, cannot be understood.
         StateUnreachableError: DynamoDB did not answer; the next sweep goes on.
     """
-    recovery = records.take(recovery, around)
+    if records.is_open(recovery):
+        recovery = _take_steps(records.take(recovery, around), around)
+    return records.pay_page(recovery, around)
+
+
+def _take_steps(recovery: Recovery, around: Surroundings) -> Recovery:
     steps = {Step.STOP: _stop, Step.LAUNCH: _launch, Step.VERIFY: _verify}
     while records.is_open(recovery):
-        before = recovery.step
-        recovery = steps[Step(before)](recovery, around)
-        if recovery.step == before:
+        before = records.step_of(recovery)
+        recovery = records.pay_page(steps[before](recovery, around), around)
+        if records.step_of(recovery) is before:
             return records.leave(recovery, around)
     return recovery
 
 
 def _stop(recovery: Recovery, around: Surroundings) -> Recovery:
-    if read_switch() is not Switch.RUN:
-        return _page_once(recovery, HELD, around)
+    held = _held() or _called_off(recovery)
+    if held is not None:
+        return records.wait_for(recovery, "held", held, around)
     try:
         results = _stop_all(recovery, around.profile(recovery.profile).launcher)
-    except ParamedicError as error:
-        return _page_once(recovery, f"unconfirmed: {error}", around)
+    except LauncherError as error:
+        return records.wait_for(recovery, "unconfirmed", f"unconfirmed: {error}", around)
     unconfirmed = [result.detail for result in results if result.outcome is StopOutcome.UNCONFIRMED]
     if unconfirmed:
-        return _page_once(recovery, f"unconfirmed: {'; '.join(unconfirmed)}", around)
+        return records.wait_for(recovery, "unconfirmed", f"unconfirmed: {'; '.join(unconfirmed)}", around)
     seen = "; ".join(result.detail for result in results) or "there was no predecessor"
     return records.advance(recovery, Step.LAUNCH, f"stopped: {seen}", around)
+
+
+def _held() -> str | None:
+    switch = read_switch()
+    return None if switch is Switch.RUN else f"the global switch is {switch.value}; release it to go on"
+
+
+def _called_off(recovery: Recovery) -> str | None:
+    """Before anything was stopped, what a person said about the target since still counts."""
+    if recovery.story.manual:
+        return None
+    target = Target.read(bucket_of(str(recovery.target_id)), recovery.target_id)
+    if target is None:
+        return "the target is not registered any more; register it again, or recover by hand"
+    if target.paused:
+        return "the target is paused; resume it to go on"
+    mode = target.word("mode", TargetMode)
+    return None if mode is TargetMode.AUTO else f"the target's mode is {mode}; set it to auto to go on"
 
 
 def _stop_all(recovery: Recovery, launcher: Launcher) -> list[StopResult]:
@@ -62,16 +85,19 @@ def _stop_all(recovery: Recovery, launcher: Launcher) -> list[StopResult]:
 
 
 def _stop_unrecorded(predecessor: Predecessor, recovery: Recovery, launcher: Launcher) -> StopResult:
-    key = predecessor.launch_key
-    receipt = None if key is None else launcher.find(recovery.target_id, key)
+    if predecessor.launch_key is None:
+        detail = f"epoch {predecessor.epoch} was claimed by a process of which nothing is recorded"
+        return StopResult(outcome=StopOutcome.UNCONFIRMED, detail=f"{detail}; only a look at its host confirms its end")
+    receipt = launcher.find(recovery.target_id, predecessor.launch_key)
     if receipt is None:
         return StopResult(outcome=StopOutcome.STOPPED, detail=f"epoch {predecessor.epoch} started nothing")
     return launcher.stop(receipt, epoch=int(recovery.epoch), grace_seconds=0)
 
 
 def _launch(recovery: Recovery, around: Surroundings) -> Recovery:
-    if read_switch() is not Switch.RUN:
-        return _page_once(recovery, HELD, around)
+    held = _held()
+    if held is not None:
+        return records.wait_for(recovery, "held", f"its predecessor is stopped, and {held}", around)
     key = launch_key(str(recovery.target_id), int(recovery.epoch))
     try:
         plan = around.profile(recovery.profile)
@@ -90,9 +116,8 @@ def _verify(recovery: Recovery, around: Surroundings) -> Recovery:
         if restored is not None:
             story = recovery.story.model_copy(update={"restored": restored})
             text = f"healthy under epoch {recovery.epoch}: {restored}"
-            closed = records.close(recovery, Step.DONE, text, around, story)
-            around.page(f"Recovered {recovery.target_id}", text)
-            return closed
+            page = Page(subject=f"Recovered {recovery.target_id}", text=text)
+            return records.close(recovery, Step.DONE, text, page, around, story)
         hopeless = _hopeless(recovery, around)
         if hopeless is not None:
             return _fail(recovery, hopeless, around)
@@ -134,14 +159,5 @@ def _hopeless(recovery: Recovery, around: Surroundings) -> str | None:
 
 
 def _fail(recovery: Recovery, text: str, around: Surroundings) -> Recovery:
-    closed = records.close(recovery, Step.FAILED, text, around)
-    around.page(f"Recovery of {recovery.target_id} failed", f"epoch {recovery.epoch}: {text}")
-    return closed
-
-
-def _page_once(recovery: Recovery, about: str, around: Surroundings) -> Recovery:
-    if recovery.paged == about:
-        return recovery
-    # Told first, remembered second: a crash in between tells twice, which beats not at all.
-    around.page(f"Recovery of {recovery.target_id} waits", f"epoch {recovery.epoch}: {about}")
-    return records.remember_page(recovery, about, around)
+    page = Page(subject=f"Recovery of {recovery.target_id} failed", text=f"epoch {recovery.epoch}: {text}")
+    return records.close(recovery, Step.FAILED, text, page, around, recovery.story)

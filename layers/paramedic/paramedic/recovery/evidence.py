@@ -5,15 +5,20 @@ none), and for timeouts a second signal from the host. No single signal relaunch
 """
 
 from paramedic.errors import ParamedicError
+from paramedic.health.diagnosis import DiagnosisName
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest
 from paramedic.launchers.interface import Description, RunState
 from paramedic.recovery.gate import Evidence, Finding
 from paramedic.recovery.surroundings import Surroundings
 from paramedic.state.controllers import EPOCH, HEARTBEAT, ControllerEpoch, ControllerHeartbeat
 from paramedic.state.targets import Target, controller_id_of
+from paramedic.validation import validated
 
-HUNG = "hung"
+HUNG = DiagnosisName.HUNG
 """The check's word for a target whose unbroken timeouts have lasted `hung_after`."""
+
+STALE_DIAGNOSES = (DiagnosisName.DEAD, DiagnosisName.HUNG, DiagnosisName.SUSPECT)
+"""The check only comes to these when the heartbeat stood still over two looks."""
 
 CPU_WATCH_SECONDS = 2.0
 """Two looks this far apart tell a busy process from one that makes no progress."""
@@ -37,19 +42,29 @@ def gather(target: Target, manual: bool, around: Surroundings) -> Evidence:
 
 
 def probe_request(target: Target) -> ProbeRequest:
-    """One short look at the target."""
-    seconds = float(target.timeout_seconds)
-    return ProbeRequest(target_id=target.target_id, url=target.url, timeout_seconds=seconds, attempts=1)
+    """One short look at the target.
+
+    Raises:
+        InvalidInputError: the target's row asks for an impossible probe.
+    """
+    wanted = {"target_id": target.target_id, "url": target.url, "timeout_seconds": target.timeout_seconds}
+    return validated(ProbeRequest, {**wanted, "attempts": 1}, root=f"target[{target.target_id}]")
 
 
 def _heartbeat_moves(controller_id: str, target: Target, around: Surroundings) -> bool:
-    stored = target.bad.heartbeat_sequence if target.bad is not None else None
     now = _sequence(controller_id)
-    if stored is not None and stored == now:
+    if now is not None and now == _seen_standing_still(target):
         return False
     # Nothing stored, or it is from before the last recovery: only two looks can tell.
     around.clock.sleep(around.stale_seconds)
     return _sequence(controller_id) != now
+
+
+def _seen_standing_still(target: Target) -> int | None:
+    """The sequence that the check saw twice, a stale period apart, if it did."""
+    if target.bad is None or target.bad.diagnosis not in STALE_DIAGNOSES:
+        return None
+    return target.bad.heartbeat_sequence
 
 
 def _sequence(controller_id: str) -> int | None:

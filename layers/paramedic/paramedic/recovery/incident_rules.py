@@ -55,11 +55,11 @@ def current_incident(stored: IncidentState | None, now: datetime, new_id: str) -
 
 
 def _is_over(stored: IncidentState, now: datetime) -> bool:
-    if stored.last_attempt_at is not None and len(ATTEMPT_DELAYS) <= stored.attempts:
-        return now >= stored.last_attempt_at + BLOCK
     success, attempt = stored.last_success_at, stored.last_attempt_at
-    succeeded_last = success is not None and (attempt is None or success >= attempt)
-    return success is not None and succeeded_last and now - success > SAME_INCIDENT
+    if success is not None and (attempt is None or success >= attempt) and now - success > SAME_INCIDENT:
+        return True
+    spent = stored.attempts >= len(ATTEMPT_DELAYS)
+    return spent and attempt is not None and now >= attempt + BLOCK
 
 
 def may_attempt(incident: IncidentState, now: datetime) -> Allowed | NotYet | Blocked:

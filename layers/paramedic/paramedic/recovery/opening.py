@@ -1,15 +1,17 @@
 """Opening a recovery: re-read, gate, and the epoch transaction that counts the attempt."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from paramedic.clock import from_iso, to_iso
+from pynamodb.expressions.condition import Condition
+
+from paramedic.clock import to_iso
 from paramedic.recovery.gate import Evidence, GateInput, Refusal, Switch, refusal
 from paramedic.recovery.incident_rules import (
     IncidentState,
     after_automatic_attempt,
     after_manual_attempt,
-    current_incident,
 )
 from paramedic.recovery.predecessors import predecessors_of
 from paramedic.recovery.records import STEP_SECONDS
@@ -17,10 +19,10 @@ from paramedic.recovery.surroundings import Surroundings
 from paramedic.state.claims import open_epoch
 from paramedic.state.controllers import EPOCH, ControllerEpoch
 from paramedic.state.incidents import CURRENT_ITEM, GLOBAL_TARGET, SWITCH_ITEM, GlobalSwitch, Incident, SwitchState
-from paramedic.state.recoveries import OPEN, Entry, Recovery, Step, Story
+from paramedic.state.recoveries import OPEN, Entry, Page, Recovery, Step, Story
 from paramedic.state.tables import InvalidRowError, StateUnreachableError
 from paramedic.state.targets import Target, TargetMode, controller_id_of
-from paramedic.state.transactions import Change, Update, transact
+from paramedic.state.transactions import Change, ConditionFailedError, Update, transact
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Case:
     current: ControllerEpoch
     previous: Recovery | None
     evidence: Evidence
+    stored_incident: IncidentState | None
     incident: IncidentState
     opener: Opener
 
@@ -63,7 +66,7 @@ def refuse(case: Case) -> Refusal | None:
         now=case.opener.now,
         manual=case.opener.manual,
         switch=read_switch(),
-        mode=TargetMode(case.target.mode),
+        mode=case.target.word("mode", TargetMode),
         paused=bool(case.target.paused),
         profile=case.target.profile,
         evidence=case.evidence,
@@ -84,38 +87,53 @@ def open_recovery(case: Case, around: Surroundings) -> int:
     return int(successor.epoch)
 
 
-def incident_of(target: Target, opener: Opener, around: Surroundings) -> IncidentState:
-    """The incident that a failure seen now belongs to."""
-    return current_incident(stored_incident(str(target.target_id)), opener.now, around.new_id())
+def read_incident(target_id: str) -> IncidentState | None:
+    """The target's current incident as stored.
 
-
-def stored_incident(target_id: str) -> IncidentState | None:
-    """The target's current incident as stored."""
+    Raises:
+        InvalidRowError: it cannot be understood.
+        StateUnreachableError: DynamoDB did not answer.
+    """
     row = Incident.read(target_id, CURRENT_ITEM)
     if row is None:
         return None
     return IncidentState(
         incident_id=row.incident_id,
         attempts=int(row.attempts),
-        last_attempt_at=from_iso(row.last_attempt_at) if row.last_attempt_at else None,
-        last_success_at=from_iso(row.last_success_at) if row.last_success_at else None,
+        last_attempt_at=row.moment("last_attempt_at") if row.last_attempt_at else None,
+        last_success_at=row.moment("last_success_at") if row.last_success_at else None,
     )
 
 
-def remember_refusal(case: Case, refused: Refusal, around: Surroundings) -> bool:
-    """Keep the reason with the incident, written only when it changed; True when it did."""
-    target_id = case.target.target_id
-    row = Incident.read(target_id, CURRENT_ITEM)
-    if row is not None and row.last_refusal == refused.reason.value:
+def refusal_is_news(case: Case, refused: Refusal) -> bool:
+    """Whether this bad period has not been refused for this reason before; a person's own request never is news."""
+    if case.opener.manual or case.target.bad is None:
         return False
+    row = Incident.read(case.target.target_id, CURRENT_ITEM)
+    seen = None if row is None else (row.last_refusal, row.last_refusal_period)
+    return seen != (refused.reason.value, case.target.bad.since)
+
+
+def remember_refusal(case: Case, refused: Refusal, around: Surroundings) -> None:
+    """Keep the reason with the incident, unless a recovery was opened meanwhile: that one wins."""
+    target_id = case.target.target_id
     actions = (
         Incident.incident_id.set(case.incident.incident_id),
         Incident.attempts.set(case.incident.attempts),
         Incident.last_refusal.set(refused.reason.value),
         Incident.last_refusal_text.set(refused.sentence()),
+        Incident.last_refusal_period.set(case.target.bad.since if case.target.bad is not None else ""),
     )
-    transact([Update(Incident(target_id, CURRENT_ITEM), actions)], around.clock)
-    return True
+    with suppress(ConditionFailedError):
+        transact([Update(Incident(target_id, CURRENT_ITEM), actions, _incident_as_read(case))], around.clock)
+
+
+def _incident_as_read(case: Case) -> Condition:
+    stored = case.stored_incident
+    if stored is None:
+        return Incident.incident_id.does_not_exist()
+    as_read: Condition = (Incident.incident_id == stored.incident_id) & (Incident.attempts == stored.attempts)
+    return as_read
 
 
 def _attempt(case: Case) -> Change:
@@ -127,6 +145,7 @@ def _attempt(case: Case) -> Change:
         Incident.last_attempt_at.set(to_iso(case.opener.now)),
         Incident.last_refusal.remove(),
         Incident.last_refusal_text.remove(),
+        Incident.last_refusal_period.remove(),
     )
     return Update(Incident(case.target.target_id, CURRENT_ITEM), actions)
 
@@ -155,7 +174,9 @@ def _record(case: Case, around: Surroundings) -> Recovery:
         version=0,
         owner=around.invocation,
         deadline=int(now.timestamp()) + STEP_SECONDS,
+        moved_at=to_iso(now),
         story=story,
+        owed_page=Page(subject=f"Recovering {case.target.target_id}", text=opened),
         open_marker=OPEN,
     )
 

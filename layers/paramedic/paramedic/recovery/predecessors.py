@@ -12,7 +12,8 @@ def launch_key(target_id: str, epoch: int) -> str:
 def predecessors_of(current: ControllerEpoch, previous: Recovery | None) -> tuple[Predecessor, ...]:
     """Everything that may still act, given the epoch item and the recovery that opened it, as read.
 
-    A claimant could only claim once its own predecessors were confirmed gone, so it stands alone. An unclaimed epoch
+    A claimant could only claim once its own predecessors were confirmed gone, so it stands alone; without a receipt it
+    stays a predecessor that nothing confirms the end of. An unclaimed epoch
     leaves whatever its recovery launched, or, when it never got past stopping, whatever that one had still to stop.
     """
     epoch = int(current.epoch)

@@ -1,14 +1,16 @@
 """Moving a recovery's record: every change is a compare-and-set on its version, by the step's owner."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
+from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from paramedic.clock import from_iso, to_iso
+from paramedic.clock import to_iso
 from paramedic.errors import ParamedicError
 from paramedic.recovery.surroundings import Surroundings
 from paramedic.state.incidents import CURRENT_ITEM, Incident
-from paramedic.state.recoveries import OPEN_STEPS, Entry, Recovery, Step, Story
+from paramedic.state.recoveries import OPEN_STEPS, Entry, Page, Recovery, Step, Story
 from paramedic.state.transactions import Change, ConditionFailedError, Update, transact
 
 STEP_SECONDS = 60
@@ -24,11 +26,26 @@ def read_recovery(target_id: str, epoch: int) -> Recovery:
 
     Raises:
         LostStepError: it is not there.
+        InvalidRowError: it cannot be understood.
     """
     row = Recovery.read(target_id, epoch)
     if row is None:
         raise LostStepError(f"{target_id}: there is no recovery of epoch {epoch}")
     return row
+
+
+def step_of(recovery: Recovery) -> Step:
+    """The step the record stands at.
+
+    Raises:
+        InvalidRowError: the row holds an unknown word.
+    """
+    return recovery.word("step", Step)
+
+
+def is_open(recovery: Recovery) -> bool:
+    """Whether the recovery has still something to do besides telling people."""
+    return step_of(recovery) in OPEN_STEPS
 
 
 def take(recovery: Recovery, around: Surroundings) -> Recovery:
@@ -41,17 +58,7 @@ def take(recovery: Recovery, around: Surroundings) -> Recovery:
     mine = recovery.owner == around.invocation
     if recovery.owner and not mine and now.timestamp() < (recovery.deadline or 0):
         raise LostStepError(f"{recovery.target_id}: epoch {recovery.epoch} is being worked on at step {recovery.step}")
-    return _change(recovery, around, recovery.story, _owning(around))
-
-
-def advance(recovery: Recovery, step: Step, text: str, around: Surroundings, story: Story | None = None) -> Recovery:
-    """Record `text` and move to an open `step`, keeping ownership.
-
-    Raises:
-        LostStepError: another invocation moved the record.
-    """
-    actions = (*_owning(around), Recovery.step.set(step), Recovery.step_at.set(to_iso(around.clock.now())))
-    return _change(recovery, around, _told(story or recovery.story, step, text, around), actions)
+    return _change(recovery, around, _owning(around), _still_open())
 
 
 def leave(recovery: Recovery, around: Surroundings) -> Recovery:
@@ -60,51 +67,95 @@ def leave(recovery: Recovery, around: Surroundings) -> Recovery:
     Raises:
         LostStepError: another invocation moved the record.
     """
-    return _change(recovery, around, recovery.story, (Recovery.owner.remove(), Recovery.deadline.remove()))
+    return _change(recovery, around, (Recovery.owner.remove(), Recovery.deadline.remove()), _still_open())
 
 
-def remember_page(recovery: Recovery, about: str, around: Surroundings) -> Recovery:
-    """Record that people were told about `about`.
+def advance(recovery: Recovery, step: Step, text: str, around: Surroundings, story: Story | None = None) -> Recovery:
+    """Record `text` and move to an open `step`, keeping ownership.
 
     Raises:
         LostStepError: another invocation moved the record.
     """
-    story = _told(recovery.story, Step(recovery.step), about, around)
-    return _change(recovery, around, story, (Recovery.paged.set(about),))
+    actions = (
+        *_owning(around),
+        Recovery.step.set(step),
+        Recovery.step_at.set(to_iso(around.clock.now())),
+        Recovery.waits_for.remove(),
+        Recovery.story.set(_told(story or recovery.story, step, text, around)),
+    )
+    return _change(recovery, around, actions, _still_open())
 
 
-def close(recovery: Recovery, step: Step, text: str, around: Surroundings, story: Story | None = None) -> Recovery:
-    """Record the outcome; a success is noted in the incident by the same write.
+def wait_for(recovery: Recovery, reason: str, text: str, around: Surroundings) -> Recovery:
+    """Record once per step and `reason` why the step cannot be done now, and owe people a page about it.
+
+    Raises:
+        LostStepError: another invocation moved the record.
+    """
+    if recovery.waits_for == reason:
+        return recovery
+    page = Page(subject=f"Recovery of {recovery.target_id} waits", text=f"epoch {recovery.epoch}: {text}")
+    actions = (
+        Recovery.waits_for.set(reason),
+        Recovery.owed_page.set(page),
+        Recovery.story.set(_told(recovery.story, step_of(recovery), f"waits: {text}", around)),
+    )
+    return _change(recovery, around, actions, _still_open())
+
+
+def close(recovery: Recovery, step: Step, text: str, page: Page, around: Surroundings, story: Story) -> Recovery:
+    """Record the outcome and owe people `page`; a success is noted in the incident by the same write.
+
+    The sweeper keeps finding the record until the page is paid.
 
     Raises:
         LostStepError: another invocation moved the record.
     """
     now = to_iso(around.clock.now())
-    actions: tuple[Action, ...] = (
+    actions = (
         Recovery.step.set(step),
         Recovery.step_at.set(now),
         Recovery.closed_at.set(now),
-        Recovery.open_marker.remove(),
+        Recovery.owed_page.set(page),
         Recovery.owner.remove(),
         Recovery.deadline.remove(),
+        Recovery.waits_for.remove(),
+        Recovery.story.set(_told(story, step, text, around)),
     )
     success = [_success(recovery, now)] if step is Step.DONE else []
-    return _change(recovery, around, _told(story or recovery.story, step, text, around), actions, success)
+    return _change(recovery, around, actions, _still_open(), success)
 
 
-def is_open(recovery: Recovery) -> bool:
-    """Whether the recovery has still something to do."""
-    return recovery.step in OPEN_STEPS
+def pay_page(recovery: Recovery, around: Surroundings) -> Recovery:
+    """Tell people what the record owes them, if anything; told first and noted second, so twice rather than never.
+
+    Raises:
+        LostStepError: another invocation moved the record.
+    """
+    page = recovery.owed_page
+    if page is None or not around.page(page.subject, page.text):
+        return recovery
+    actions: tuple[Action, ...] = (Recovery.owed_page.remove(),)
+    if not is_open(recovery):
+        actions = (*actions, Recovery.open_marker.remove())
+    return _change(recovery, around, actions, Recovery.target_id.exists())
 
 
 def seconds_in_step(recovery: Recovery, around: Surroundings) -> float:
-    """Wall-clock seconds since the current step began."""
-    return (around.clock.now() - from_iso(recovery.step_at)).total_seconds()
+    """Wall-clock seconds since the current step began.
+
+    Raises:
+        InvalidRowError: the row holds no time.
+    """
+    return (around.clock.now() - recovery.moment("step_at")).total_seconds()
+
+
+def _still_open() -> Condition:
+    return Recovery.step.is_in(*OPEN_STEPS)
 
 
 def _success(recovery: Recovery, now: str) -> Change:
-    row = Incident(recovery.target_id, CURRENT_ITEM)
-    return Update(row, (Incident.last_success_at.set(now),), Incident.incident_id == recovery.incident)
+    return Update(Incident(recovery.target_id, CURRENT_ITEM), (Incident.last_success_at.set(now),))
 
 
 def _owning(around: Surroundings) -> tuple[Action, ...]:
@@ -120,19 +171,21 @@ def _told(story: Story, step: Step, text: str, around: Surroundings) -> Story:
 def _change(
     recovery: Recovery,
     around: Surroundings,
-    story: Story,
-    actions: tuple[Action, ...],
-    extra: list[Change] | None = None,
+    actions: Sequence[Action],
+    condition: Condition,
+    extra: Sequence[Change] = (),
 ) -> Recovery:
     # Version and invocation together make a lost reply recognisable: only this call would have written both.
     version = int(recovery.version) + 1
-    moved = Update(
-        Recovery(recovery.target_id, recovery.epoch),
-        (*actions, Recovery.story.set(story), Recovery.version.set(version), Recovery.moved_by.set(around.invocation)),
-        (Recovery.version == recovery.version) & Recovery.step.is_in(*OPEN_STEPS),
+    moved = (
+        Recovery.version.set(version),
+        Recovery.moved_by.set(around.invocation),
+        Recovery.moved_at.set(to_iso(around.clock.now())),
     )
+    row = Recovery(recovery.target_id, recovery.epoch)
+    change = Update(row, (*actions, *moved), (Recovery.version == recovery.version) & condition)
     try:
-        transact([moved, *(extra or [])], around.clock)
+        transact([change, *extra], around.clock)
     except ConditionFailedError as error:
         stored = read_recovery(str(recovery.target_id), int(recovery.epoch))
         if stored.version != version or stored.moved_by != around.invocation:

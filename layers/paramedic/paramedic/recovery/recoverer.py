@@ -1,20 +1,23 @@
 """The one path every trigger takes: re-read → gate → step → record."""
 
 from paramedic.clock import from_iso
-from paramedic.errors import InvalidInputError
+from paramedic.errors import InvalidInputError, ParamedicError
 from paramedic.health.events import ControllerFailed
+from paramedic.health.ticks import is_late
 from paramedic.health.verdict import Verdict
 from paramedic.recovery import records
 from paramedic.recovery.driving import drive
 from paramedic.recovery.evidence import gather
 from paramedic.recovery.gate import Reason, Refusal
+from paramedic.recovery.incident_rules import current_incident
 from paramedic.recovery.messages import ManualRecover, Reply, Status
 from paramedic.recovery.opening import (
     Case,
     Opener,
-    incident_of,
     open_recovery,
     read_epoch,
+    read_incident,
+    refusal_is_news,
     refuse,
     remember_refusal,
 )
@@ -22,7 +25,6 @@ from paramedic.recovery.surroundings import Surroundings
 from paramedic.state.claims import EpochMovedError
 from paramedic.state.controllers import ControllerEpoch
 from paramedic.state.recoveries import Recovery, Step, open_recoveries
-from paramedic.state.tables import InvalidRowError, StateUnreachableError
 from paramedic.state.targets import Target, bucket_of
 
 _STATUS = {
@@ -30,6 +32,13 @@ _STATUS = {
     Step.FAILED: Status.FAILED,
     Step.SUPERSEDED: Status.SUPERSEDED,
 }
+
+
+SWEEP_SECONDS = 60.0
+"""No further recovery is begun after this; what is left comes first in the next sweep."""
+
+PAGED = (Reason.BLOCKED, Reason.SWITCH, Reason.NO_PROFILE, Reason.ASK)
+"""Refusals that leave a dead controller to people."""
 
 
 class UnknownTargetError(InvalidInputError):
@@ -40,8 +49,11 @@ def on_failure(event: ControllerFailed, around: Surroundings) -> Reply:
     """A check found a controller bad. The finding is only a hint: everything is read again.
 
     Raises:
+        InvalidInputError: the event's tick lies in the future.
         StateUnreachableError: DynamoDB did not answer; the queue delivers the event again.
     """
+    now = from_iso(event.tick)
+    is_late(now, around.clock.now())
     target = _read_target(event.target_id)
     if target is None:
         return _refused(event.target_id, "it is not registered any more")
@@ -50,7 +62,7 @@ def on_failure(event: ControllerFailed, around: Surroundings) -> Reply:
     opener = Opener(
         actor="health_check",
         reason=event.sentence,
-        now=from_iso(event.tick),
+        now=now,
         manual=False,
         detected_at=event.decided_at,
     )
@@ -72,20 +84,37 @@ def by_hand(request: ManualRecover, around: Surroundings) -> Reply:
 
 
 def sweep(around: Surroundings) -> list[Reply]:
-    """Take every unfinished recovery further, whoever began it.
+    """Take every unfinished recovery further, whoever began it, the one left alone longest first.
 
     Raises:
         StateUnreachableError: DynamoDB did not answer; the next sweep goes on.
     """
-    return [_sweep_one(target_id, epoch, around) for target_id, epoch in open_recoveries()]
+    replies = []
+    until = around.clock.monotonic() + SWEEP_SECONDS
+    found = [_looked_up(target_id, epoch) for target_id, epoch in open_recoveries()]
+    unread = [reply for reply in found if isinstance(reply, Reply)]
+    waiting = [recovery for recovery in found if isinstance(recovery, Recovery)]
+    for recovery in sorted(waiting, key=lambda row: row.moved_at or ""):
+        if around.clock.monotonic() >= until:
+            break
+        replies.append(_sweep_one(recovery, around))
+    return [*unread, *replies]
 
 
-def _sweep_one(target_id: str, epoch: int, around: Surroundings) -> Reply:
+def _looked_up(target_id: str, epoch: int) -> Recovery | Reply:
     try:
-        return _resume(records.read_recovery(target_id, epoch), around)
-    except (InvalidRowError, StateUnreachableError) as error:
-        # One record that cannot be read must not keep the others from being finished.
+        return records.read_recovery(target_id, epoch)
+    except ParamedicError as error:
         return Reply(status=Status.FAILED, message=str(error), target=target_id, epoch=epoch)
+
+
+def _sweep_one(recovery: Recovery, around: Surroundings) -> Reply:
+    try:
+        return _resume(recovery, around)
+    except ParamedicError as error:
+        # One recovery that cannot be taken further must not keep the others from being finished.
+        target_id, epoch = str(recovery.target_id), int(recovery.epoch)
+        return Reply(status=Status.FAILED, message=f"{target_id}: {error}", target=target_id, epoch=epoch)
 
 
 def _recover(target: Target, opener: Opener, around: Surroundings) -> Reply:
@@ -101,9 +130,16 @@ def _recover(target: Target, opener: Opener, around: Surroundings) -> Reply:
 def _open(
     target: Target, current: ControllerEpoch, previous: Recovery | None, opener: Opener, around: Surroundings
 ) -> Reply:
-    evidence = gather(target, opener.manual, around)
-    incident = incident_of(target, opener, around)
-    case = Case(target, current, previous, evidence, incident, opener)
+    stored = read_incident(str(target.target_id))
+    case = Case(
+        target=target,
+        current=current,
+        previous=previous,
+        evidence=gather(target, opener.manual, around),
+        stored_incident=stored,
+        incident=current_incident(stored, opener.now, around.new_id()),
+        opener=opener,
+    )
     refused = refuse(case)
     if refused is not None:
         return _remember(case, refused, around)
@@ -111,13 +147,10 @@ def _open(
         epoch = open_recovery(case, around)
     except EpochMovedError as error:
         return Reply(status=Status.RECOVERING, message=f"someone else was first: {error}", target=target.target_id)
-    around.page(f"Recovering {target.target_id}", f"epoch {epoch}, asked for by {opener.actor}: {evidence.text}")
     return _resume(records.read_recovery(str(target.target_id), epoch), around)
 
 
 def _resume(recovery: Recovery, around: Surroundings) -> Reply:
-    if not records.is_open(recovery):
-        return _reply(recovery)
     try:
         return _reply(drive(recovery, around))
     except records.LostStepError as error:
@@ -125,9 +158,13 @@ def _resume(recovery: Recovery, around: Surroundings) -> Reply:
 
 
 def _remember(case: Case, refused: Refusal, around: Surroundings) -> Reply:
-    news = remember_refusal(case, refused, around) if refused.reason is not Reason.NOT_DOWN else False
-    if news and refused.reason in (Reason.BLOCKED, Reason.SWITCH, Reason.NO_PROFILE, Reason.ASK):
-        around.page(f"{case.target.target_id} is down and not being recovered", refused.sentence())
+    if refused.reason is not Reason.NOT_DOWN and refusal_is_news(case, refused):
+        # Told first and noted second: twice rather than never.
+        paged = refused.reason not in PAGED or around.page(
+            f"{case.target.target_id} is down and not being recovered", refused.sentence()
+        )
+        if paged:
+            remember_refusal(case, refused, around)
     return _refused(str(case.target.target_id), refused.sentence())
 
 
@@ -142,7 +179,7 @@ def _refused(target_id: str, why: str) -> Reply:
 def _reply(recovery: Recovery) -> Reply:
     last = recovery.story.entries[-1].text if recovery.story.entries else "just opened"
     return Reply(
-        status=_STATUS.get(Step(recovery.step), Status.RECOVERING),
+        status=_STATUS.get(records.step_of(recovery), Status.RECOVERING),
         message=f"{recovery.target_id} epoch {recovery.epoch}, {recovery.step}: {last}",
         target=recovery.target_id,
         epoch=int(recovery.epoch),

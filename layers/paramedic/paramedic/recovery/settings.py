@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from paramedic.settings import EnvironmentSettings
+from paramedic.state.lease import SELF_FENCE_LEASE_SECONDS
 
 
 class RecoverySettings(EnvironmentSettings):
@@ -12,5 +13,5 @@ class RecoverySettings(EnvironmentSettings):
     alert_topic_arn: str = Field(min_length=1)
     launcher_profiles: str = "{}"
     allowed_cidrs: str = ""
-    stale_seconds: float = Field(default=10.0, gt=0, le=30)
+    stale_seconds: float = Field(default=SELF_FENCE_LEASE_SECONDS, ge=SELF_FENCE_LEASE_SECONDS, le=30)
     idempotency_table: str = Field(min_length=1)

@@ -19,8 +19,9 @@ class LaunchPlan:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """`profile` raises LauncherError or ParamedicError when it cannot be used here; `page` tells people once.
+    """`profile` raises LauncherError or ParamedicError when it cannot be used here.
 
+    `page` tells people and returns whether that was taken; it never raises.
     `invocation` names this run: it owns the steps it works on.
     """
 
@@ -29,7 +30,7 @@ class Surroundings:
     invocation: str
     probe: Callable[[ProbeRequest], ProbeOutcome]
     profile: Callable[[str], LaunchPlan]
-    page: Callable[[str, str], None]
+    page: Callable[[str, str], bool]
     stale_seconds: float
     verify_seconds_per_invocation: float = 20.0
     poll_seconds: float = 0.1

@@ -20,7 +20,7 @@ def make_surroundings(
     *,
     guard: AddressGuard,
     profiles: Mapping[str, LauncherProfile],
-    page: Callable[[str, str], None],
+    page: Callable[[str, str], bool],
     stale_seconds: float,
 ) -> Surroundings:
     """Surroundings for one invocation, which owns the steps it works on under a fresh name."""

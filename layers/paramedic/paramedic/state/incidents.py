@@ -22,7 +22,8 @@ class SwitchState(StrEnum):
 class Incident(Row):
     """A target's current bad period (item `current`); closed ones are kept under the time they opened.
 
-    `attempts` counts automatic ones only. Times are tick times as text.
+    `attempts` counts automatic ones only. Times are tick times as text. `last_refusal_period` is when the bad period
+    began that was last refused.
     """
 
     class Meta(TableMeta):
@@ -34,10 +35,9 @@ class Incident(Row):
     attempts = NumberAttribute()
     last_attempt_at = UnicodeAttribute(null=True)
     last_success_at = UnicodeAttribute(null=True)
-    blocked_until = UnicodeAttribute(null=True)
     last_refusal = UnicodeAttribute(null=True)
     last_refusal_text = UnicodeAttribute(null=True)
-    paged_for = UnicodeAttribute(null=True)
+    last_refusal_period = UnicodeAttribute(null=True)
 
 
 class GlobalSwitch(Row):

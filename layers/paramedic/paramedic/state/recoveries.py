@@ -8,7 +8,7 @@ from pynamodb.exceptions import PynamoDBException
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from paramedic.state.receipt import Receipt
-from paramedic.state.tables import JsonAttribute, Row, StateUnreachableError, TableMeta
+from paramedic.state.tables import JsonAttribute, OptionalJsonAttribute, Row, StateUnreachableError, TableMeta
 
 TABLE = "recoveries"
 
@@ -67,8 +67,20 @@ class Story(BaseModel):
     restored: str = ""
 
 
+class Page(BaseModel):
+    """A message that people are owed."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    subject: str
+    text: str
+
+
 class OpenRecoveries(GlobalSecondaryIndex["Recovery"]):  # type: ignore[no-untyped-call]
-    """Sparse: only open recoveries. Eventually consistent, hence only a hint for the sweeper."""
+    """Sparse: open recoveries, and closed ones that still owe a page.
+
+    Eventually consistent, hence only a hint for the sweeper.
+    """
 
     class Meta:
         index_name = "open"
@@ -81,7 +93,8 @@ class OpenRecoveries(GlobalSecondaryIndex["Recovery"]):  # type: ignore[no-untyp
 class Recovery(Row):
     """`owner` works on the current step until `deadline` (epoch seconds); `version` makes every change a CAS.
 
-    `moved_by` is the invocation that wrote this version; `paged` is what people were last told about it.
+    `moved_by` is the invocation that wrote this version; `waits_for` why the current step cannot be done now;
+    `owed_page` what people have yet to be told.
     """
 
     class Meta(TableMeta):
@@ -98,9 +111,11 @@ class Recovery(Row):
     step_at = UnicodeAttribute()
     version = NumberAttribute()
     moved_by = UnicodeAttribute(null=True)
+    moved_at = UnicodeAttribute(null=True)
     owner = UnicodeAttribute(null=True)
     deadline = NumberAttribute(null=True)
-    paged = UnicodeAttribute(null=True)
+    waits_for = UnicodeAttribute(null=True)
+    owed_page = OptionalJsonAttribute(Page)
     closed_at = UnicodeAttribute(null=True)
     story = JsonAttribute(Story)
     open_marker = UnicodeAttribute(null=True)
