@@ -4,9 +4,10 @@ Reads are strongly consistent and fully paginated. A row that cannot be understo
 the key and the field; it never turns into a default.
 """
 
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
+from datetime import datetime
+from enum import StrEnum
 from functools import cache
 from typing import Any, Self, cast
 
@@ -19,6 +20,7 @@ from pynamodb.exceptions import AttributeDeserializationError, PynamoDBException
 from pynamodb.expressions.condition import Condition
 from pynamodb.models import Model
 
+from paramedic.clock import from_iso
 from paramedic.errors import InvalidInputError, ParamedicError
 
 SCHEMA = 1
@@ -103,12 +105,21 @@ class Row(Model):
             StateUnreachableError: DynamoDB did not answer.
         """
         try:
-            rows: Iterable[Self] = cls.query(hash_key, condition, consistent_read=True)
-            return [cls.checked(row) for row in rows]
-        except (AttributeDeserializationError, ValidationError) as error:
-            raise _invalid(cls, str(hash_key), error) from error
+            # Page by page: the raw item still has its range key when no row can be built from it.
+            pages = cls.query(hash_key, condition, consistent_read=True).page_iter
+            return [cls._understood(hash_key, item) for page in pages for item in page["Items"]]
         except PynamoDBException as error:
             raise StateUnreachableError(f"querying {cls.Meta.table_name}[{hash_key}]: {error}") from error
+
+    @classmethod
+    def _understood(cls, hash_key: object, item: Mapping[str, Mapping[str, Any]]) -> Self:
+        try:
+            row = cls.from_raw_data(dict(item))
+        except (AttributeDeserializationError, ValidationError) as error:
+            names = [a.attr_name for a in cls.get_attributes().values() if a.is_range_key]
+            range_keys = [str(value) for name in names for value in item[name].values()]
+            raise _invalid(cls, ", ".join([str(hash_key), *range_keys]), error) from error
+        return cls.checked(row)
 
     @classmethod
     def checked(cls, row: Self) -> Self:
@@ -124,6 +135,33 @@ class Row(Model):
             if not attribute.null and getattr(row, name) is None:
                 raise InvalidRowError(cls.Meta.table_name, row.key_text(), name, None, "is missing")
         return row
+
+    def moment(self, field: str) -> datetime:
+        """The time kept as text in `field`.
+
+        Raises:
+            InvalidRowError: it is no time.
+        """
+        text = getattr(self, field)
+        try:
+            return from_iso(text)
+        except (TypeError, ValueError) as error:
+            raise self._refused(field, text, "is not an ISO 8601 time with an offset") from error
+
+    def word[W: StrEnum](self, field: str, words: type[W]) -> W:
+        """The one of `words` in `field`.
+
+        Raises:
+            InvalidRowError: it is none of them.
+        """
+        text = getattr(self, field)
+        try:
+            return words(text)
+        except ValueError as error:
+            raise self._refused(field, text, f"must be one of {', '.join(words)}") from error
+
+    def _refused(self, field: str, value: object, problem: str) -> InvalidRowError:
+        return InvalidRowError(type(self).Meta.table_name, self.key_text(), field, value, problem)
 
     @classmethod
     def hash_key_attribute(cls) -> Attribute[Any]:
@@ -142,7 +180,10 @@ def _invalid(model: type[Row], key: str, error: AttributeDeserializationError | 
         first = error.errors(include_url=False)[0]
         field = ".".join([error.title, *(str(part) for part in first["loc"])])
         return InvalidRowError(model.Meta.table_name, key, field, first.get("input"), first["msg"])
-    return InvalidRowError(model.Meta.table_name, key, "attribute", str(error), "has the wrong type")
+    # Only the message says which attribute it is: "Cannot deserialize 'epoch' attribute from type: N".
+    _, field, rest = str(error).split("'")
+    expected = rest.rpartition(" ")[2]
+    return InvalidRowError(model.Meta.table_name, key, field, "another type", f"must be of DynamoDB's type {expected}")
 
 
 class JsonAttribute[T: BaseModel](Attribute[T]):
@@ -222,23 +263,6 @@ def bind(table_prefix: str) -> None:
     for table, models in all_models().items():
         for model in models:
             model.Meta.table_name = f"{table_prefix}{table}"
-
-
-class MissingPrefixError(InvalidInputError):
-    """The process was not told which stack's tables to use."""
-
-
-def bind_from_environment(environ: Mapping[str, str] = os.environ) -> str:
-    """Bind to the stack named by TABLE_PREFIX and return the prefix.
-
-    Raises:
-        MissingPrefixError: the variable is not set.
-    """
-    prefix = environ.get("TABLE_PREFIX", "")
-    if not prefix:
-        raise MissingPrefixError("TABLE_PREFIX", prefix, "is not set; it is the stack's name followed by '-'")
-    bind(prefix)
-    return prefix
 
 
 class TableMeta:
