@@ -50,6 +50,31 @@ def test_a_malformed_nested_value_is_named() -> None:
         Target.read(bucket_of(TARGET), TARGET)
 
 
+def test_a_wrong_attribute_type_is_named_with_its_row() -> None:
+    _store_epoch_as_text()
+    refused = r"controllers\[main, epoch\]\.epoch: must be of DynamoDB's type N"
+    with pytest.raises(InvalidRowError, match=refused):
+        ControllerEpoch.read("main", EPOCH)
+
+
+def test_a_malformed_row_of_a_partition_is_named_with_both_its_keys() -> None:
+    _store_epoch_as_text()
+    with pytest.raises(InvalidRowError, match=r"controllers\[main, epoch\]\.epoch: "):
+        ControllerEpoch.read_all("main", ControllerEpoch.item == EPOCH)
+
+
+def _store_epoch_as_text() -> None:
+    tables.shared_connection().client._make_api_call(
+        "UpdateItem",
+        {
+            "TableName": ControllerEpoch.Meta.table_name,
+            "Key": {"controller_id": {"S": "main"}, "item": {"S": EPOCH}},
+            "UpdateExpression": "SET epoch = :e",
+            "ExpressionAttributeValues": {":e": {"S": "one"}},
+        },
+    )
+
+
 def test_attributes_of_a_later_release_survive_an_update() -> None:
     client = tables.shared_connection().client
     call = {
