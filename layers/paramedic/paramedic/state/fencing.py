@@ -20,7 +20,19 @@ class FencedError(ParamedicError):
 
 
 class FenceMissingError(ParamedicError):
-    """A service has no fence item; fences are never deleted, so its rows were tampered with."""
+    """Services have no fence item; fences are never deleted, so their rows were tampered with.
+
+    Attributes:
+        services: their names.
+    """
+
+    def __init__(self, controller_id: str, services: Sequence[str]) -> None:
+        self.services = tuple(services)
+        items = ", ".join(fence_item(service) for service in services)
+        super().__init__(
+            f"controller {controller_id} has no item {items}: nothing may be written without it; restore it from a "
+            "backup, or put it with owner_epoch 0 and seq 0"
+        )
 
 
 def epoch_is_mine(controller_id: str, epoch: int, process_id: str) -> Check:
@@ -47,26 +59,23 @@ class FencedWriter:
 
         Raises:
             FencedError: the epoch was passed, or a fence already carries a higher one.
+            FenceMissingError: some have no fence; all others are sealed.
             StateUnreachableError: DynamoDB did not answer; sealing again is harmless.
         """
+        missing: list[str] = []
         for group in batched(services, MAX_CHANGES - 1, strict=False):
-            started = self._clock.monotonic()
-            mine = epoch_is_mine(self.controller_id, self.epoch, self.process_id)
-            seals = [self._seal(service) for service in group]
-            try:
-                transact([mine, *seals], self._clock)
-            except ConditionFailedError as error:
-                raise FencedError(
-                    f"controller {self.controller_id} epoch {self.epoch} was passed while sealing {', '.join(group)}"
-                ) from error
-            self._written_at.update(dict.fromkeys(group, started))
+            missing += self._seal_group(list(group))
+        if missing:
+            raise FenceMissingError(self.controller_id, missing)
 
     def commit(self, service: str, changes: Sequence[Change]) -> None:
         """Apply `changes` together with the service's fence.
 
         Raises:
             FencedError: a newer epoch owns the service.
+            FenceMissingError: the service has no fence; nothing was written.
             ConditionFailedError: one of `changes`' own conditions did not hold; nothing was written.
+            TransactionRefusedError: DynamoDB does not accept one of `changes`; nothing was written.
             StateUnreachableError: no answer; re-read the service's rows before deciding anything.
         """
         token = self._new_id()
@@ -88,10 +97,32 @@ class FencedWriter:
         written = self._written_at.get(service)
         return written is not None and self._clock.monotonic() - written < SELF_FENCE_LEASE_SECONDS
 
+    def _seal_group(self, services: Sequence[str]) -> list[str]:
+        """Seal what fits one transaction; the names of those without a fence."""
+        missing: list[str] = []
+        while not self._try_to_seal(left := [each for each in services if each not in missing]):
+            found = [each for each in left if ServiceFence.read(self.controller_id, fence_item(each)) is None]
+            if not found:
+                raise FencedError(
+                    f"controller {self.controller_id} epoch {self.epoch} was passed while sealing {', '.join(left)}"
+                )
+            missing += found
+        return missing
+
+    def _try_to_seal(self, services: Sequence[str]) -> bool:
+        started = self._clock.monotonic()
+        mine = epoch_is_mine(self.controller_id, self.epoch, self.process_id)
+        try:
+            transact([mine, *map(self._seal, services)], self._clock)
+        except ConditionFailedError:
+            return False
+        self._written_at.update(dict.fromkeys(services, started))
+        return True
+
     def _was_applied(self, service: str, token: str) -> bool:
         row = ServiceFence.read(self.controller_id, fence_item(service))
         if row is None:
-            raise FenceMissingError(f"service {service} of controller {self.controller_id} has no fence item")
+            raise FenceMissingError(self.controller_id, [service])
         if row.owner_epoch != self.epoch:
             raise FencedError(
                 f"service {service} is fenced by epoch {row.owner_epoch}; this process holds epoch {self.epoch}"

@@ -1,7 +1,7 @@
 """Transactions over rows, with bounded retries that never mistake trouble for refusal.
 
-`TransactionConflict`, throttling and a silent DynamoDB are retried within a budget; only a failed condition is a
-refusal.
+`TransactionConflict`, throttling and a silent DynamoDB are retried within a budget. A failed condition, and a write
+that DynamoDB will never accept, are errors of their own.
 """
 
 from collections.abc import Sequence
@@ -13,17 +13,13 @@ from pynamodb.exceptions import PynamoDBException, TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from paramedic.clock import Clock
 from paramedic.errors import ParamedicError
-from paramedic.state.tables import Row, StateUnreachableError, shared_connection
+from paramedic.state.tables import RETRY_SECONDS, Row, StateUnreachableError, patiently, shared_connection
 
 MAX_CHANGES = 100
 """DynamoDB's limit on items in one transaction."""
-
-RETRY_SECONDS = 3.0
-"""A call is not tried again once this has passed: heartbeat + 2 x this stays below the self-fence lease."""
 
 _TRANSIENT_CODES = frozenset(
     {
@@ -36,6 +32,20 @@ _TRANSIENT_CODES = frozenset(
     }
 )
 _TRANSIENT_REASONS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+
+_REFUSALS = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "IdempotentParameterMismatchException",
+        "ItemCollectionSizeLimitExceeded",
+        "ItemCollectionSizeLimitExceededException",
+        "ResourceNotFoundException",
+        "ValidationError",
+        "ValidationException",
+    }
+)
+"""Codes, of a whole call or of one of its rows, that the same call meets every time."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +104,18 @@ class ConditionFailedError(ParamedicError):
         super().__init__(f"condition of change {', '.join(map(str, failed))} did not hold: {text}")
 
 
+class TransactionRefusedError(ParamedicError):
+    """DynamoDB answered that it does not accept this write, and nothing was written: repeating it changes nothing.
+
+    Attributes:
+        code: DynamoDB's own word for it.
+    """
+
+    def __init__(self, code: str, rows: str, why: str) -> None:
+        self.code = code
+        super().__init__(f"DynamoDB refuses to write {rows} ({code}): {why}")
+
+
 class TooManyChangesError(ParamedicError):
     """More changes than fit one transaction; the caller must split them."""
 
@@ -113,20 +135,13 @@ def transact(changes: Sequence[Change], clock: Clock, *, token: str | None = Non
     Raises:
         ConditionFailedError: a condition did not hold.
         TooManyChangesError: more than 100 changes.
+        TransactionRefusedError: DynamoDB does not accept one of the changes, or the caller may not make them.
         StateUnreachableError: no final answer within the retry budget; re-read before deciding anything.
     """
     if len(changes) > MAX_CHANGES:
         raise TooManyChangesError(f"{len(changes)} changes do not fit one transaction of {MAX_CHANGES}")
-    attempt = _Attempt(changes, token)
-    retrying = Retrying(
-        retry=retry_if_exception_type(_TransientError),
-        stop=stop_after_delay(RETRY_SECONDS),
-        wait=wait_random_exponential(multiplier=0.05, max=0.5),
-        sleep=clock.sleep,
-        reraise=True,
-    )
     try:
-        retrying(attempt)
+        patiently(_Attempt(changes, token), _TransientError, clock.sleep)
     except _TransientError as error:
         raise StateUnreachableError(f"transaction got no final answer in {RETRY_SECONDS} s: {error}") from error
 
@@ -151,14 +166,30 @@ class _Attempt:
 
     def _classified(self, error: TransactWriteError) -> Exception:
         codes = [reason.code if reason else "None" for reason in error.cancellation_reasons]
-        failed = tuple(self._order[i] for i, code in enumerate(codes) if code == "ConditionalCheckFailed")
+        failed = self._where(codes, frozenset({"ConditionalCheckFailed"}))
         if failed:
             return ConditionFailedError(failed, self._describe(failed))
         if any(code in _TRANSIENT_REASONS for code in codes):
             return _TransientError(error)
         if isinstance(error.cause, BotoCoreError) or error.cause_response_code in _TRANSIENT_CODES:
             return _TransientError(error)
-        return StateUnreachableError(f"transaction refused: {error}")
+        return self._refusal(error, codes) or StateUnreachableError(f"transaction refused: {error}")
+
+    def _refusal(self, error: TransactWriteError, codes: Sequence[str]) -> TransactionRefusedError | None:
+        """What DynamoDB will never accept: one row, where it says which, or the call as a whole."""
+        rows = self._where(codes, _REFUSALS)
+        if rows:
+            code = next(code for code in codes if code in _REFUSALS)
+            return TransactionRefusedError(code, self._describe(rows), str(error.cause_response_message))
+        code = error.cause_response_code or ""
+        if code not in _REFUSALS:
+            return None
+        every = self._describe(tuple(range(len(self._changes))))
+        return TransactionRefusedError(code, every, str(error.cause_response_message))
+
+    def _where(self, codes: Sequence[str], wanted: frozenset[str]) -> tuple[int, ...]:
+        """Indexes, into the changes given, of those that ended with one of the codes `wanted`."""
+        return tuple(self._order[i] for i, code in enumerate(codes) if code in wanted)
 
     def _describe(self, failed: tuple[int, ...]) -> str:
         return "; ".join(_name(self._changes[i]) for i in failed)
