@@ -35,7 +35,8 @@ def completed(state: ServiceState, *, host: str, interval: int, now_second: int)
     observed = state.observed or Observed(desired.revision, desired.version, ServiceStatus.REPLICA_INIT, "", 1)
     policy = ScalingPolicy.of(state.spec.service.replica_policy, interval)
     scaler = state.scaler or initial_state(policy, desired.version, now_second)
-    balancer = state.balancer or Balancer(host, state.spec.service.load_balancing_policy, (), 1)
+    service = state.spec.service
+    balancer = state.balancer or Balancer(host, service.load_balancing_policy, (), 1, requests=service.requests)
     return _derived(replace(state, observed=observed, scaler=scaler, balancer=balancer))
 
 
@@ -132,10 +133,7 @@ def _derived(state: ServiceState) -> ServiceState:
     ready = sorted(
         (each for each in state.replicas if each.status is ReplicaStatus.READY), key=lambda each: each.replica_id
     )
-    routes = tuple(Route(replica_id=each.replica_id, url=each.url) for each in ready)
-    balancer = state.balancer
-    if routes != balancer.routes:
-        balancer = replace(balancer, routes=routes, revision=balancer.revision + 1)
+    balancer = _balanced(state, state.balancer)
     status = service_status(state.desired.going_down, [each.status for each in state.replicas])
     all_ready = bool(state.replicas) and len(ready) == len(state.replicas)
     observed = replace(
@@ -146,3 +144,23 @@ def _derived(state: ServiceState) -> ServiceState:
         message="" if all_ready else state.observed.message,
     )
     return replace(state, balancer=balancer, observed=observed)
+
+
+def _balanced(state: ServiceState, balancer: Balancer) -> Balancer:
+    service = state.spec.service
+    # Whoever was never routed to has no requests to finish.
+    routed = {each.replica_id for each in (*balancer.routes, *balancer.draining)}
+    leaving = [route for route in _routes(state, ReplicaStatus.STOPPING) if route.replica_id in routed]
+    wanted = replace(
+        balancer,
+        policy=service.load_balancing_policy,
+        routes=_routes(state, ReplicaStatus.READY),
+        draining=tuple(leaving),
+        requests=service.requests,
+    )
+    return balancer if wanted == balancer else replace(wanted, revision=balancer.revision + 1)
+
+
+def _routes(state: ServiceState, status: ReplicaStatus) -> tuple[Route, ...]:
+    chosen = sorted((each for each in state.replicas if each.status is status), key=lambda each: each.replica_id)
+    return tuple(Route(replica_id=each.replica_id, url=each.url, version=each.version) for each in chosen)

@@ -1,21 +1,32 @@
 """All services of one controller: who is supervised, who is quarantined, and when to look at desired state."""
 
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from paramedic.errors import InvalidInputError
+from paramedic.errors import ParamedicError
 from paramedic.state.controllers import HINT, ControllerHint
+from paramedic.state.fencing import FencedError, FenceMissingError
+from paramedic.state.tables import StateUnreachableError
 from paramedic_controller.model import Desired, ServiceState
 from paramedic_controller.restore import desired_services, read_desired
+from paramedic_controller.silence import Silence
 from paramedic_controller.supervise import ServiceSupervisor, Tools
 
 QUARANTINE_RETRY_SECONDS = 30.0
-"""How often a service that could not be understood is looked at again."""
+"""How often a service that could not be looked after is tried again."""
+
+MAX_SILENT = 2
+"""So many services in one round without an answer, and DynamoDB is taken to be silent for all of them."""
 
 
 @dataclass
 class Fleet:
-    """Supervisors by service name. One service that cannot be understood is left alone, the others go on."""
+    """Supervisors by service name, those first who waited longest for an answer of DynamoDB's.
+
+    One service that cannot be looked after (its rows are malformed, its writes are refused) is left alone and tried
+    again later; the others go on.
+    """
 
     controller_id: str
     tools: Tools
@@ -32,23 +43,30 @@ class Fleet:
         return [supervisor.state for supervisor in self.supervisors.values()]
 
     def seal(self, services: list[str]) -> None:
-        """Make this epoch the only one that may write these services.
+        """Make this epoch the only one that may write these services; those without a fence are quarantined.
 
         Raises:
             FencedError: the epoch was passed.
             StateUnreachableError: DynamoDB did not answer; sealing again is harmless.
         """
         unsealed = [service for service in services if service not in self._sealed]
-        if unsealed:
+        if not unsealed:
+            return
+        missing: tuple[str, ...] = ()
+        try:
             self.tools.writer.seal(unsealed)
-            self._sealed.update(unsealed)
+        except FenceMissingError as error:
+            missing = error.services
+            for name in missing:
+                self._quarantine(name, str(error), str(error))
+        self._sealed.update(set(unsealed) - set(missing))
 
     def follow_desired(self) -> None:
         """Take over what users changed since the last look.
 
         Raises:
             FencedError: the epoch was passed.
-            StateUnreachableError: DynamoDB did not answer.
+            StateUnreachableError: DynamoDB did not answer, if only about some services; the others were followed.
         """
         hint = ControllerHint.read(self.controller_id, HINT)
         revision = int(hint.revision) if hint is not None else 0
@@ -64,31 +82,69 @@ class Fleet:
         for gone in self.supervisors.keys() - set(names):
             del self.supervisors[gone]
         self.quarantined = {name: why for name, why in self.quarantined.items() if name in names}
-        for name in names:
-            self.guarded(name, lambda name=name: self._follow(name))  # type: ignore[misc]
+        self._each((name for name in names if name in self._sealed), self._follow)
         self._revision = revision
 
-    def guarded(self, name: str, work: Callable[[], None]) -> None:
-        """Do `work` for one service; when its rows cannot be understood, quarantine that service."""
+    def _each(self, names: Iterable[str], work: Callable[[str], None]) -> None:
+        """Do `work` for every service, whatever becomes of it for the others.
+
+        Whoever got no answer is last in line the next time, so that trouble with a few starves nobody.
+        """
+        silence = Silence()
+        for name in names:
+            before = silence.count
+            with silence.tolerated():
+                self._guarded(name, work)
+            if silence.count > before and name in self.supervisors:
+                self.supervisors[name] = self.supervisors.pop(name)
+            if silence.count == MAX_SILENT:
+                break
+        silence.end()
+
+    def _guarded(self, name: str, work: Callable[[str], None]) -> None:
+        """Do `work` for one service; quarantine it where only that service is the matter."""
         try:
-            work()
-        except InvalidInputError as error:
-            if self.quarantined.get(name) != str(error):
-                self.log(f"service {name} is quarantined: {error}")
-            self.quarantined[name] = str(error)
-            self.supervisors.pop(name, None)
+            work(name)
+        except (FencedError, StateUnreachableError):
+            raise
+        except ParamedicError as error:
+            if isinstance(error, FenceMissingError):
+                self._sealed.discard(name)
+            self._quarantine(name, str(error), str(error))
+        except Exception as error:  # noqa: BLE001 - a bug that one service brings out must not end all the others
+            why = f"{type(error).__name__}: {error}"
+            self._quarantine(name, why, traceback.format_exc())
+
+    def _quarantine(self, name: str, why: str, report: str) -> None:
+        if self.quarantined.get(name) != why:
+            self.log(f"service {name} is quarantined: {report}")
+        self.quarantined[name] = why
+        self.supervisors.pop(name, None)
 
     def run_pass(self) -> None:
         """One pass of every supervised service.
 
         Raises:
             FencedError: the epoch was passed.
-            StateUnreachableError: DynamoDB did not answer.
+            StateUnreachableError: DynamoDB did not answer, if only for some services; the others had their pass.
         """
-        for name, supervisor in list(self.supervisors.items()):
-            self.guarded(name, supervisor.run_pass)
-            if supervisor.is_gone:
-                del self.supervisors[name]
+        try:
+            self._each(self._readable(), self._pass)
+        finally:
+            self._watch()
+
+    def _readable(self) -> list[str]:
+        """Services whose state is known: after a write without an answer it is not, until it was read again."""
+        return [name for name, supervisor in self.supervisors.items() if not supervisor.must_reread]
+
+    def _pass(self, name: str) -> None:
+        supervisor = self.supervisors[name]
+        supervisor.run_pass()
+        self.quarantined.pop(name, None)
+        if supervisor.is_gone:
+            del self.supervisors[name]
+
+    def _watch(self) -> None:
         targets = {
             key: target
             for supervisor in self.supervisors.values()
@@ -101,15 +157,14 @@ class Fleet:
 
         Raises:
             FencedError: the epoch was passed.
-            StateUnreachableError: DynamoDB did not answer; the ticks not made are lost.
+            StateUnreachableError: DynamoDB did not answer, if only for some services; the ticks not made are lost.
         """
         interval = self.tools.tick_seconds
         due = int(self.tools.clock.now().timestamp()) // interval * interval
         if due == self._ticked_at:
             return
         self._ticked_at = due
-        for name, supervisor in list(self.supervisors.items()):
-            self.guarded(name, lambda each=supervisor: self._tick(each, due))  # type: ignore[misc]
+        self._each(self._readable(), lambda name: self._tick(self.supervisors[name], due))
 
     def _tick(self, supervisor: ServiceSupervisor, now_second: int) -> None:
         before = supervisor.state.scaler
@@ -129,7 +184,6 @@ class Fleet:
             known.want(desired)
         else:
             self.supervisors[name] = self._adopt(desired)
-        self.quarantined.pop(name, None)
 
     def _adopt(self, desired: Desired) -> ServiceSupervisor:
         return ServiceSupervisor(desired, self.tools)

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from paramedic.clock import Clock
 from paramedic.state.heartbeat import HEARTBEAT_SECONDS, beat
 from paramedic.state.tables import StateUnreachableError
+from paramedic.state.transactions import TransactionRefusedError
 from paramedic_controller.board import Board
 from paramedic_controller.fleet import Fleet
+from paramedic_controller.silence import Silence
 
 
 class MainLoop:
@@ -53,7 +55,7 @@ class MainLoop:
             self.wake.clear()
             try:
                 self.run_pass()
-            except StateUnreachableError as error:
+            except (StateUnreachableError, TransactionRefusedError) as error:
                 # Says nothing about what is stored: keep everything as it is and ask again.
                 self._warn(f"this pass was not completed: {error}")
             self.wake.wait(self._pass_seconds)
@@ -63,11 +65,14 @@ class MainLoop:
 
         Raises:
             FencedError: a newer epoch owns the state.
-            StateUnreachableError: DynamoDB did not answer.
+            StateUnreachableError: DynamoDB did not answer, if only about some services.
+            TransactionRefusedError: this controller may not write its own fences.
         """
-        self._fleet.follow_desired()
-        self._fleet.run_pass()
-        self._fleet.tick_when_due()
+        silence = Silence()
+        for step in (self._fleet.follow_desired, self._fleet.run_pass, self._fleet.tick_when_due):
+            with silence.tolerated():
+                step()
+        silence.end()
         self._board.passed(self._fleet.states(), self._fleet.quarantined)
         now = self._clock.monotonic()
         if self._beat_at is None or now - self._beat_at >= HEARTBEAT_SECONDS:

@@ -1,12 +1,12 @@
 """What a controller knows of one service: exactly what is stored, as plain immutable values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from paramedic.clock import from_iso
 from paramedic.services.spec import ServiceSpec
 from paramedic.state.autoscalers import AutoscalerState
-from paramedic.state.load_balancers import Route
+from paramedic.state.load_balancers import RequestHandling, Route
 from paramedic.state.operations import OperationKind
 from paramedic.state.receipt import Receipt
 from paramedic.state.replicas import ReplicaStatus
@@ -72,12 +72,17 @@ class OpenOperation:
 
 @dataclass(frozen=True)
 class Balancer:
-    """What gateways serve for the service; `revision` grows with every change of `routes`."""
+    """What gateways serve for the service; `revision` grows with every other change.
+
+    `draining` are replicas that are to end once they have answered the requests they have.
+    """
 
     host: str
     policy: str
     routes: tuple[Route, ...]
     revision: int
+    draining: tuple[Route, ...] = ()
+    requests: RequestHandling = field(default_factory=RequestHandling)
 
 
 @dataclass(frozen=True)

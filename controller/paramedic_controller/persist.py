@@ -129,7 +129,8 @@ class Recorder:
             LoadBalancer.host.set(balancer.host),
             LoadBalancer.port.set(desired.port),
             LoadBalancer.policy.set(balancer.policy),
-            LoadBalancer.routes.set(Routes(replicas=balancer.routes)),
+            LoadBalancer.routes.set(Routes(replicas=balancer.routes, draining=balancer.draining)),
+            LoadBalancer.requests.set(balancer.requests),
             LoadBalancer.revision.set(balancer.revision),
         ]
         yield Update(LoadBalancer(desired.gateway, desired.name), tuple(actions))

@@ -12,6 +12,7 @@ from paramedic.launchers.interface import Launcher
 from paramedic.state.fencing import FencedWriter
 from paramedic.state.heartbeat import report_restored, seal_heartbeat
 from paramedic.state.tables import StateUnreachableError
+from paramedic.state.transactions import TransactionRefusedError
 from paramedic_controller.board import Board, Identity, Recovered, operation_text
 from paramedic_controller.boot import Claimed, fence_host
 from paramedic_controller.effects import Actor, Effects
@@ -143,7 +144,7 @@ class ControllerProcess:
         while not self._loop.is_stopping:
             try:
                 step()
-            except StateUnreachableError as error:
+            except (StateUnreachableError, TransactionRefusedError) as error:
                 self._log.warning(f"restoring waits for DynamoDB: {error}")
                 self._clock.sleep(RESTORE_RETRY_SECONDS)
             else:
@@ -170,6 +171,7 @@ class ControllerProcess:
             warn=self._log.warning,
             read_service=lambda desired: read_service(self._name, desired),
             read_figures=self._figures.read,
+            read_drained=self._figures.drained,
             balancer_host=settings.balancer_host,
             tick_seconds=settings.tick_seconds,
             drain_seconds=settings.drain_seconds,

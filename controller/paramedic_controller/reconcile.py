@@ -46,13 +46,17 @@ class Look:
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What the plan depends on besides the state. `busy` are operations whose launcher call is under way."""
+    """What the plan depends on besides the state. `busy` are operations whose launcher call is under way.
+
+    `drained` are the leaving replicas without requests; None where no gateway says anything about them.
+    """
 
     now: datetime
     looks: Mapping[int, Look]
     busy: frozenset[str]
     may_launch: bool
     drain_seconds: float
+    drained: frozenset[int] | None = None
 
 
 class Mint(Protocol):
@@ -67,7 +71,8 @@ class Mint(Protocol):
 
 def plan(state: ServiceState, around: Circumstances, mint: Mint) -> tuple[Action, ...]:
     """What to do now. Converged state plans nothing."""
-    drives = [Drive(each.operation_id) for each in state.operations if _is_due(each, around)]
+    patience = state.spec.service.requests.drain_seconds
+    drives = [Drive(each.operation_id) for each in state.operations if _is_due(each, around, patience)]
     if state.desired.going_down:
         return (*drives, *_ending(state, mint))
     failing = tuple(islice(_failing(state, around, mint), MAX_OPENED_PER_PASS))
@@ -76,14 +81,17 @@ def plan(state: ServiceState, around: Circumstances, mint: Mint) -> tuple[Action
     return (*drives, *failing, *marks, *_scaling(state, lost, around, mint))
 
 
-def _is_due(operation: OpenOperation, around: Circumstances) -> bool:
+def _is_due(operation: OpenOperation, around: Circumstances, patience: float) -> bool:
     if operation.operation_id in around.busy:
         return False
     if operation.kind is OperationKind.LAUNCH:
         return True
     # Gateways need a moment to drop the route before requests would fail; a dead replica has none to lose.
-    dead = around.looks.get(operation.replica_id, Look()).run is RunState.ABSENT
-    return dead or operation.age_seconds(around.now) >= around.drain_seconds
+    if around.looks.get(operation.replica_id, Look()).run is RunState.ABSENT:
+        return True
+    age = operation.age_seconds(around.now)
+    drained = around.drained is None or operation.replica_id in around.drained or age >= patience
+    return drained and age >= around.drain_seconds
 
 
 def _settled(state: ServiceState) -> Iterator[ReplicaRecord]:

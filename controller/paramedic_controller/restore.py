@@ -6,7 +6,7 @@ from pynamodb.exceptions import PynamoDBException
 
 from paramedic.services.spec import InvalidSpecError, ServiceSpec, load_spec
 from paramedic.state.autoscalers import Autoscaler
-from paramedic.state.load_balancers import LoadBalancer
+from paramedic.state.load_balancers import LoadBalancer, RequestHandling
 from paramedic.state.operations import Operation, OperationKind
 from paramedic.state.replicas import Replica, ReplicaStatus
 from paramedic.state.services import (
@@ -129,7 +129,14 @@ def _read_balancer(desired: Desired) -> Balancer | None:
     row = LoadBalancer.read(desired.gateway, desired.name)
     if row is None or row.uid != desired.uid:
         return None
-    return Balancer(row.host, row.policy, row.routes.replicas, int(row.revision))
+    return Balancer(
+        row.host,
+        row.policy,
+        row.routes.replicas,
+        int(row.revision),
+        draining=row.routes.draining,
+        requests=row.requests or RequestHandling(),
+    )
 
 
 def _replica(row: Replica) -> ReplicaRecord:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from paramedic.errors import InvalidInputError
 from paramedic.state.heartbeat import HEARTBEAT_SECONDS
 from paramedic.state.lease import SELF_FENCE_LEASE_SECONDS
-from paramedic.state.transactions import RETRY_SECONDS
+from paramedic.state.tables import LONGEST_CALL_SECONDS
 
 
 class InvalidSettingError(InvalidInputError):
@@ -45,7 +45,7 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _lease_ends_before_anyone_calls_us_stale(self) -> Self:
-        busiest = HEARTBEAT_SECONDS + 2 * RETRY_SECONDS
+        busiest = HEARTBEAT_SECONDS + 2 * LONGEST_CALL_SECONDS
         if not busiest < SELF_FENCE_LEASE_SECONDS <= self.stale_seconds:
             raise ValueError(
                 f"STALE_SECONDS {self.stale_seconds:g} must be at least the self-fence lease of "

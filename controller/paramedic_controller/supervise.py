@@ -8,6 +8,7 @@ from paramedic.autoscaling.window import Figures
 from paramedic.clock import Clock, to_iso
 from paramedic.launchers.interface import Description, Launcher, LauncherError, RunState
 from paramedic.state.fencing import FencedWriter
+from paramedic.state.operations import OperationKind
 from paramedic.state.replicas import ReplicaStatus
 from paramedic.state.tables import StateUnreachableError
 from paramedic.state.transactions import ConditionFailedError
@@ -51,6 +52,7 @@ class Tools:
     warn: Callable[[str], None]
     read_service: Callable[[Desired], ServiceState]
     read_figures: Callable[[ServiceState], Figures]
+    read_drained: Callable[[ServiceState], frozenset[int] | None]
     balancer_host: str
     tick_seconds: int
     drain_seconds: float
@@ -144,8 +146,13 @@ class ServiceSupervisor:
             busy=tools.effects.busy(),
             may_launch=self._backoff.allows(tools.clock.monotonic()),
             drain_seconds=tools.drain_seconds,
+            drained=self._drained(),
         )
         return plan(self._stored, around, tools.mint)
+
+    def _drained(self) -> frozenset[int] | None:
+        leaving = any(each.kind is OperationKind.STOP for each in self._stored.operations)
+        return self._tools.read_drained(self._stored) if leaving else None
 
     def _look(self, replica_id: int) -> Look:
         replica = self._stored.replica(replica_id)

@@ -167,6 +167,7 @@ class Life:
             warn=world.messages.append,
             read_service=lambda desired: read_service(world.controller_id, desired),
             read_figures=FigureReader(world.clock, world.messages.append).read,
+            read_drained=FigureReader(world.clock, world.messages.append).drained,
             balancer_host="127.0.0.1",
             tick_seconds=5,
             drain_seconds=0.0,

@@ -39,7 +39,8 @@ def unpack_ring(ring: bytes) -> tuple[int, ...]:
 class Standing:
     """Where a gateway replica stands: its counters hold all of the seconds [`covers_from`, `covers_until`).
 
-    `draining` has the requests that each leaving replica it knows of still has, by `draining_key`.
+    `draining` has the requests that each leaving replica it knows of still has, by `draining_key`; None when it
+    cannot tell, and nobody is to wait for it.
     """
 
     sequence: int
@@ -47,7 +48,7 @@ class Standing:
     covers_until: int
     unfinished_count: int
     unfinished_examples: Sequence[str]
-    draining: Mapping[str, int]
+    draining: Mapping[str, int] | None
 
 
 @dataclass(frozen=True)
@@ -90,9 +91,10 @@ class TrafficWriter:
             TrafficReport.covers_until.set(standing.covers_until),
             TrafficReport.unfinished_count.set(standing.unfinished_count),
             TrafficReport.unfinished_examples.set(list(standing.unfinished_examples[:UNFINISHED_EXAMPLES])),
-            TrafficReport.draining.set(Draining(requests=standing.draining)),
             TrafficReport.expires_at.set(standing.covers_until + ROWS_LIVE_SECONDS),
         ]
+        if standing.draining is not None:
+            actions.append(TrafficReport.draining.set(Draining(requests=standing.draining)))
         _update(row, actions)
 
 
@@ -133,7 +135,7 @@ class TrafficReporter:
             self._writer.write_counter(service_uid, self._incarnation, total, ring, until)
             self._written[service_uid] = total
         self._sequence += 1
-        standing = Standing(self._sequence, self._started, until, len(unfinished), unfinished, {})
+        standing = Standing(self._sequence, self._started, until, len(unfinished), unfinished, None)
         self._writer.write_report(self._incarnation, standing)
 
     def _changed(self, until: int) -> list[tuple[str, int, tuple[int, ...]]]:
