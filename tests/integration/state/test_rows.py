@@ -95,5 +95,5 @@ def test_a_partition_larger_than_one_page_is_read_whole() -> None:
 
 
 def test_silence_is_not_absence() -> None:
-    with faults("GetItem", *[silent] * 10), pytest.raises(StateUnreachableError):
+    with faults("GetItem", *[silent] * 1000), pytest.raises(StateUnreachableError):
         ControllerEpoch.read("main", EPOCH)

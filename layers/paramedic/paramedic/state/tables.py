@@ -4,7 +4,8 @@ Reads are strongly consistent and fully paginated. A row that cannot be understo
 the key and the field; it never turns into a default.
 """
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
@@ -19,6 +20,7 @@ from pynamodb.constants import STRING
 from pynamodb.exceptions import AttributeDeserializationError, PynamoDBException
 from pynamodb.expressions.condition import Condition
 from pynamodb.models import Model
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from paramedic.clock import from_iso
 from paramedic.errors import InvalidInputError, ParamedicError
@@ -29,9 +31,15 @@ SCHEMA = 1
 READS_UP_TO = 1
 """Highest `min_reader` this release understands."""
 
-CONNECT_TIMEOUT_SECONDS = 1.0
-READ_TIMEOUT_SECONDS = 2.0
-"""One DynamoDB call gives up after this; retries are `transactions`' business, so that their sum stays bounded."""
+CONNECT_TIMEOUT_SECONDS = 0.5
+READ_TIMEOUT_SECONDS = 1.0
+"""One try of a DynamoDB call gives up after this."""
+
+RETRY_SECONDS = 1.5
+"""A call is not tried again once this has passed."""
+
+LONGEST_CALL_SECONDS = RETRY_SECONDS + CONNECT_TIMEOUT_SECONDS + READ_TIMEOUT_SECONDS
+"""What a call that is retried takes at most: heartbeat + 2 x this stays below the self-fence lease."""
 
 
 class InvalidRowError(InvalidInputError):
@@ -53,9 +61,22 @@ def shared_connection() -> Connection:
     return Connection(
         connect_timeout_seconds=CONNECT_TIMEOUT_SECONDS,
         read_timeout_seconds=READ_TIMEOUT_SECONDS,
-        max_retry_attempts=1,
+        # Retries are ours, so that their sum stays bounded.
+        max_retry_attempts=0,
         max_pool_connections=32,
     )
+
+
+def patiently[T](call: Callable[[], T], transient: type[Exception], sleep: Callable[[float], None] = time.sleep) -> T:
+    """Repeat `call` while it raises `transient` and the retry budget lasts, then let that through."""
+    retrying = Retrying(
+        retry=retry_if_exception_type(transient),
+        stop=stop_after_delay(RETRY_SECONDS),
+        wait=wait_random_exponential(multiplier=0.05, max=0.5),
+        sleep=sleep,
+        reraise=True,
+    )
+    return retrying(call)
 
 
 class Row(Model):
@@ -87,14 +108,19 @@ class Row(Model):
             StateUnreachableError: DynamoDB did not answer.
         """
         try:
-            row = cls.get(hash_key, range_key, consistent_read=True)
-        except cls.DoesNotExist:
-            return None
+            row = patiently(lambda: cls._get_or_none(hash_key, range_key), PynamoDBException)
         except (AttributeDeserializationError, ValidationError) as error:
             raise _invalid(cls, f"{hash_key}, {range_key}", error) from error
         except PynamoDBException as error:
             raise StateUnreachableError(f"reading {cls.Meta.table_name}[{hash_key}, {range_key}]: {error}") from error
-        return cls.checked(row)
+        return None if row is None else cls.checked(row)
+
+    @classmethod
+    def _get_or_none(cls, hash_key: object, range_key: object | None) -> Self | None:
+        try:
+            return cls.get(hash_key, range_key, consistent_read=True)
+        except cls.DoesNotExist:
+            return None
 
     @classmethod
     def read_all(cls, hash_key: object, condition: Condition | None = None) -> list[Self]:
@@ -106,10 +132,15 @@ class Row(Model):
         """
         try:
             # Page by page: the raw item still has its range key when no row can be built from it.
-            pages = cls.query(hash_key, condition, consistent_read=True).page_iter
-            return [cls._understood(hash_key, item) for page in pages for item in page["Items"]]
+            items = patiently(lambda: cls._query_items(hash_key, condition), PynamoDBException)
+            return [cls._understood(hash_key, item) for item in items]
         except PynamoDBException as error:
             raise StateUnreachableError(f"querying {cls.Meta.table_name}[{hash_key}]: {error}") from error
+
+    @classmethod
+    def _query_items(cls, hash_key: object, condition: Condition | None) -> list[Mapping[str, Any]]:
+        pages = cls.query(hash_key, condition, consistent_read=True).page_iter
+        return [item for page in pages for item in page["Items"]]
 
     @classmethod
     def _understood(cls, hash_key: object, item: Mapping[str, Mapping[str, Any]]) -> Self:
