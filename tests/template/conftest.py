@@ -28,10 +28,10 @@ class Template:
         return {name: found for name, found in self.data["Resources"].items() if found["Type"] == kind}
 
     def functions(self) -> dict[str, dict[str, Any]]:
-        """Properties of every function, with the global ones filled in."""
+        """Properties of every function, with the global ones filled in as sam does."""
         shared = self.data["Globals"]["Function"]
         return {
-            name: {**shared, **function["Properties"]}
+            name: _merged(shared, function["Properties"])
             for name, function in self.of_type("AWS::Serverless::Function").items()
         }
 
@@ -54,6 +54,11 @@ class Template:
         """The SQS event sources of a function."""
         events = self.properties(function).get("Events", {}).values()
         return [event["Properties"] for event in events if event["Type"] == "SQS"]
+
+
+def _merged(shared: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    both = {name: _merged(shared[name], own[name]) for name in shared.keys() & own if isinstance(own[name], dict)}
+    return {**shared, **own, **both}
 
 
 def as_list(value: Any) -> list[Any]:

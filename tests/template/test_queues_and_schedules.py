@@ -1,12 +1,16 @@
 """Nothing is lost silently: queue, schedule and event settings of the template."""
 
+import json
+import time
 from typing import Any
 
 import pytest
 
-from tests.template.conftest import Template
+from paramedic_cli.local.stack import LocalStack
+from tests.template.conftest import Template, as_list
 
 FOURTEEN_DAYS = 14 * 24 * 3600
+UNDELIVERED = {"Fn::GetAtt": ["UndeliveredQueue", "Arn"]}
 
 
 def _dead_letter_queue_of(queue: dict[str, Any]) -> str | None:
@@ -93,7 +97,46 @@ def test_ticks_and_events_that_cannot_be_delivered_are_kept(template: Template) 
         targets += rule["Properties"]["Targets"]
     assert len(targets) == 3
     for target in targets:
-        assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["UndeliveredQueue", "Arn"]}}
+        assert target["DeadLetterConfig"] == {"Arn": UNDELIVERED}
+
+
+def _invoked_by_scheduler(template: Template) -> set[str]:
+    schedules = template.of_type("AWS::Scheduler::Schedule").values()
+    return {schedule["Properties"]["Target"]["Arn"]["Fn::GetAtt"][0] for schedule in schedules}
+
+
+def test_a_tick_that_grew_too_old_or_whose_function_failed_is_kept(template: Template) -> None:
+    for name in _invoked_by_scheduler(template):
+        on_failure = template.functions()[name]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
+        assert on_failure == {"Type": "SQS", "Destination": UNDELIVERED}
+
+
+def test_only_who_leaves_something_there_may_send_to_the_queue_of_the_undelivered(template: Template) -> None:
+    senders = {
+        role
+        for role in template.of_type("AWS::IAM::Role")
+        for statement in template.statements(role)
+        if "sqs:SendMessage" in as_list(statement["Action"]) and UNDELIVERED in as_list(statement["Resource"])
+    }
+    invoked = _invoked_by_scheduler(template)
+    assert senders == {"SchedulerRole"} | {template.functions()[name]["Role"]["Fn::GetAtt"][0] for name in invoked}
+
+
+@pytest.mark.e2e
+def test_a_tick_that_its_function_refuses_leaves_a_trace(deployed_stack: LocalStack) -> None:
+    outputs = deployed_stack.outputs
+    awaited = {outputs.dispatch_function_name, outputs.recovery_function_name}
+    for function in awaited:
+        payload = json.dumps({"action": "none", "tick": function}).encode()
+        deployed_stack.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=payload)
+    sqs = deployed_stack.client("sqs")
+    until = time.monotonic() + 60
+    while awaited and time.monotonic() < until:
+        received = sqs.receive_message(QueueUrl=outputs.undelivered_queue_url, WaitTimeSeconds=5)
+        for message in received.get("Messages", []):
+            awaited.discard(json.loads(message["Body"]).get("requestPayload", {}).get("tick"))
+            sqs.delete_message(QueueUrl=outputs.undelivered_queue_url, ReceiptHandle=message["ReceiptHandle"])
+    assert not awaited
 
 
 def test_the_bus_may_send_to_the_recovery_queue_only_for_its_own_rule(template: Template) -> None:
