@@ -24,9 +24,12 @@ from paramedic_cli.usage import UsageError
 FAILED, BAD_INPUT = 1, 2
 
 _SIGN_IN = "sign in again (`aws sso login`), or set AWS_PROFILE to a profile that may use the stack"
+_ATTACH = (
+    "attach the stack's OperatorPolicyArn to your role, and to `up` and `down` its DeployerPolicyArn (see its outputs)"
+)
 _REMEDIES = {
-    "AccessDenied": "attach the stack's OperatorPolicyArn (see its outputs) to your role",
-    "AccessDeniedException": "attach the stack's OperatorPolicyArn (see its outputs) to your role",
+    "AccessDenied": _ATTACH,
+    "AccessDeniedException": _ATTACH,
     "ExpiredToken": _SIGN_IN,
     "ExpiredTokenException": _SIGN_IN,
     "InvalidClientTokenId": _SIGN_IN,

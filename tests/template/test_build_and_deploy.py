@@ -119,7 +119,7 @@ def test_a_parameters_value_reaches_the_stack_as_it_was_given(value: str) -> Non
 
 @pytest.mark.e2e
 def test_a_controllers_keys_can_write_its_tables_and_delete_no_epoch(deployed_stack: LocalStack) -> None:
-    environment = deployed_stack.environment_under(deployed_stack.outputs.controller_policy_arn, "template-test")
+    environment = deployed_stack.environment_under("template-test", deployed_stack.outputs.controller_policy_arn)
     dynamodb = client("dynamodb", environment)
     table = f"{environment['TABLE_PREFIX']}controllers"
     key = {"controller_id": {"S": "template-test"}, "item": {"S": "epoch"}}

@@ -1,13 +1,29 @@
 """Who may do what: per function, table and action, and nothing by wildcard."""
 
+import uuid
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from botocore.client import BaseClient
 
+from paramedic.clock import SystemClock
+from paramedic.services import verbs
+from paramedic.services.spec import parse_spec
+from paramedic.state import tables
+from paramedic.state.claims import register
+from paramedic.state.controllers import ControllerEndpoint, ControllerEpoch, ControllerHeartbeat
+from paramedic.state.load_balancers import LoadBalancer
+from paramedic.state.services import fence_item
+from paramedic.state.tables import Row
+from paramedic_cli.local.clients import client
+from paramedic_cli.local.stack import LocalStack
 from tests.template.conftest import Template, as_list
 
 ROLES = ("HealthDispatchRole", "HealthProbeRole", "HealthCheckRole", "RecoveryRole", "SchedulerRole")
-FOR_OTHERS = ("ControllerPolicy", "OperatorPolicy")
+FOR_OTHERS = ("ControllerPolicy", "DeployerPolicy", "OperatorPolicy")
+WRITES = ("PutItem", "UpdateItem", "DeleteItem")
+SERVICE = {"name": "chat", "service": {"readiness_probe": "/", "replicas": 1}, "run": "true"}
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 
 
@@ -77,12 +93,109 @@ def test_nobody_can_delete_an_epoch_or_a_record_of_a_recovery(template: Template
     assert not deletable & {"ControllersTable", "RecoveriesTable", "IncidentsTable"}
 
 
-def test_the_operator_cannot_write_what_controllers_observed(template: Template) -> None:
-    observed = {"ReplicasTable", "AutoscalersTable", "OperationsTable", "LoadBalancersTable", "TrafficTable"}
-    for action in ("PutItem", "DeleteItem"):
-        assert not observed & _tables_where(template, "OperatorPolicy", action)
-    # `up` creates the index of a gateway that has none.
-    assert observed & _tables_where(template, "OperatorPolicy", "UpdateItem") == {"LoadBalancersTable"}
+def test_on_call_writes_what_is_watched_and_neither_epochs_nor_what_runs(template: Template) -> None:
+    written = set().union(*(_tables_where(template, "OperatorPolicy", action) for action in WRITES))
+    assert written == {"IncidentsTable", "TargetsTable"}
+
+
+def test_a_deployer_writes_desired_state_and_acts_on_nothing_else(template: Template) -> None:
+    assert _tables_where(template, "DeployerPolicy", "PutItem") == {"ServicesTable"}
+    assert not _tables_where(template, "DeployerPolicy", "DeleteItem")
+    conditional = {"ControllersTable", "LoadBalancersTable"}
+    assert _tables_where(template, "DeployerPolicy", "UpdateItem") == {"ServicesTable"} | conditional
+    assert set(_attributes_allowed(template)) == conditional
+    actions = {action for s in _allowed(template, "DeployerPolicy") for action in as_list(s["Action"])}
+    assert {action.partition(":")[0] for action in actions} == {"dynamodb"}
+
+
+def test_a_deployer_cannot_touch_an_epoch_a_heartbeat_or_a_route(template: Template) -> None:
+    allowed = _attributes_allowed(template)
+    kept_from: dict[str, tuple[type[Row], ...]] = {
+        "ControllersTable": (ControllerEpoch, ControllerHeartbeat, ControllerEndpoint),
+        "LoadBalancersTable": (LoadBalancer,),
+    }
+    for table, models in kept_from.items():
+        for attributes in (model.get_attributes().values() for model in models):
+            keys = {a.attr_name for a in attributes if a.is_hash_key or a.is_range_key}
+            assert allowed[table] & {a.attr_name for a in attributes} == keys
+
+
+@pytest.mark.integration
+def test_up_and_down_write_no_attribute_that_a_deployer_may_not(
+    template: Template, table_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables.bind(table_prefix)
+    register("main", "127.0.0.1", 18080, "local", SystemClock())
+    sent: list[dict[str, Any]] = []
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def noting(client: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
+        if operation == "TransactWriteItems":
+            sent.extend(arguments["TransactItems"])
+        return call(client, operation, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", noting)
+    _up_and_down()
+    allowed = _attributes_allowed(template)
+    for logical_id, table in {"ControllersTable": "controllers", "LoadBalancersTable": "load_balancers"}.items():
+        changes = [c for item in sent for c in item.items() if c[1].get("TableName") == f"{table_prefix}{table}"]
+        assert changes
+        for kind, change in changes:
+            assert kind == "Update"
+            assert {*change["Key"], *change["ExpressionAttributeNames"].values()} <= allowed[logical_id]
+
+
+@pytest.mark.e2e
+def test_a_deployers_keys_are_enough_for_up_and_down_and_delete_nothing(
+    deployed_stack: LocalStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs = deployed_stack.outputs
+    _use(deployed_stack.environment, monkeypatch)
+    register("deployers", "127.0.0.1", 18080, "local", SystemClock())
+    keys = deployed_stack.environment_under("deployer-test", outputs.deployer_policy_arn)
+    _use(keys, monkeypatch)
+    _up_and_down("deployers")
+    dynamodb = client("dynamodb", keys)
+    fence = {"controller_id": {"S": "deployers"}, "item": {"S": fence_item("chat")}}
+    with pytest.raises(dynamodb.exceptions.ClientError, match="AccessDenied"):
+        dynamodb.delete_item(TableName=f"{outputs.table_prefix}services", Key=fence)
+    with pytest.raises(dynamodb.exceptions.ClientError, match="AccessDenied"):
+        dynamodb.put_item(TableName=f"{outputs.table_prefix}controllers", Item=fence)
+    with pytest.raises(dynamodb.exceptions.ClientError, match="AccessDenied"):
+        client("lambda", keys).invoke(FunctionName=outputs.recovery_function_name, Payload=b"{}")
+
+
+@pytest.mark.e2e
+def test_on_calls_keys_write_neither_services_nor_controllers(deployed_stack: LocalStack) -> None:
+    outputs = deployed_stack.outputs
+    dynamodb = client("dynamodb", deployed_stack.environment_under("on-call-test", outputs.operator_policy_arn))
+    key = {"controller_id": {"S": "main"}, "item": {"S": "desired#chat"}}
+    for table in ("controllers", "services"):
+        with pytest.raises(dynamodb.exceptions.ClientError, match="AccessDenied"):
+            dynamodb.put_item(TableName=f"{outputs.table_prefix}{table}", Item=key)
+
+
+def _attributes_allowed(template: Template) -> dict[str, set[str]]:
+    """By table, the attributes that a deployer's conditional updates are limited to."""
+    return {
+        statement["Resource"]["Fn::GetAtt"][0]: set(
+            statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"]
+        )
+        for statement in _allowed(template, "DeployerPolicy")
+        if "Condition" in statement
+    }
+
+
+def _use(environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    tables.bind(environment["TABLE_PREFIX"])
+
+
+def _up_and_down(controller_id: str = "main") -> None:
+    spec = parse_spec(SERVICE)
+    verbs.up(controller_id, spec, "tester", clock=SystemClock(), new_id=lambda: uuid.uuid4().hex)
+    verbs.down(controller_id, spec.name, "tester", clock=SystemClock())
 
 
 def test_only_their_own_service_can_assume_the_roles(template: Template) -> None:

@@ -19,13 +19,17 @@ def stack_parameters(layout: HostLayout) -> Mapping[str, str]:
 
 
 def grant_access(stack: local.LocalStack, layout: HostLayout) -> None:
-    """Give controllers and this command users of their own, each with its policy of the template and no more."""
+    """Give controllers and this command users of their own, each with its policies of the template and no more."""
     unique = uuid.uuid4().hex[:8]
-    keys = stack.environment_under(stack.outputs.controller_policy_arn, f"controller-{unique}")
+    granted = stack.outputs
+    keys = stack.environment_under(f"controller-{unique}", granted.controller_policy_arn)
     layout.write_environments(
         stack.stack_name,
         controller={**keys, **_controller_settings(stack.emulator.host, layout)},
-        operator=stack.environment_under(stack.outputs.operator_policy_arn, f"operator-{unique}"),
+        # Whoever runs the stack on this machine is on call for it and decides what runs.
+        operator=stack.environment_under(
+            f"operator-{unique}", granted.operator_policy_arn, granted.deployer_policy_arn
+        ),
     )
 
 

@@ -44,6 +44,7 @@ class StackOutputs(BaseModel):
     undelivered_queue_url: str
     alert_topic_arn: str
     controller_policy_arn: str
+    deployer_policy_arn: str
     operator_policy_arn: str
 
 

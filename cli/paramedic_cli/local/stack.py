@@ -45,11 +45,12 @@ class LocalStack(BaseModel):
         """A boto3 client of this stack, with every right."""
         return client(service, self.emulator.environment)
 
-    def environment_under(self, policy_arn: str, user: str) -> dict[str, str]:
-        """Like `environment`, but with keys of a new IAM user that may do what the policy allows and no more."""
+    def environment_under(self, user: str, *policy_arns: str) -> dict[str, str]:
+        """Like `environment`, but with keys of a new IAM user that may do what the policies allow and no more."""
         iam = self.client("iam")
         iam.create_user(UserName=user)
-        iam.attach_user_policy(UserName=user, PolicyArn=policy_arn)
+        for arn in policy_arns:
+            iam.attach_user_policy(UserName=user, PolicyArn=arn)
         key = iam.create_access_key(UserName=user)["AccessKey"]
         keys = client_environment(self.endpoint, key["AccessKeyId"], key["SecretAccessKey"])
         return {**keys, "TABLE_PREFIX": self.outputs.table_prefix}

@@ -17,6 +17,7 @@ def refused(code: str) -> ClientError:
     ("error", "remedy"),
     [
         (refused("AccessDeniedException"), "OperatorPolicyArn"),
+        (refused("AccessDenied"), "DeployerPolicyArn"),
         (refused("ExpiredTokenException"), "sign in again"),
         (refused("ResourceNotFoundException"), "--stack"),
         (NoCredentialsError(), "AWS_PROFILE"),
