@@ -16,6 +16,7 @@ from paramedic.state.controllers import ControllerEndpoint, ControllerEpoch, Con
 from paramedic.state.load_balancers import LoadBalancer
 from paramedic.state.services import fence_item
 from paramedic.state.tables import Row
+from paramedic_cli.fleet import controller_ids
 from paramedic_cli.local.clients import client
 from paramedic_cli.local.stack import LocalStack
 from tests.template.conftest import Template, as_list
@@ -154,6 +155,7 @@ def test_a_deployers_keys_are_enough_for_up_and_down_and_delete_nothing(
     register("deployers", "127.0.0.1", 18080, "local", SystemClock())
     keys = deployed_stack.environment_under("deployer-test", outputs.deployer_policy_arn)
     _use(keys, monkeypatch)
+    assert "deployers" in controller_ids()
     _up_and_down("deployers")
     dynamodb = client("dynamodb", keys)
     fence = {"controller_id": {"S": "deployers"}, "item": {"S": fence_item("chat")}}

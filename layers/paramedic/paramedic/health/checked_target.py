@@ -31,8 +31,8 @@ def checked_target(row: Target) -> CheckedTarget:
     Raises:
         InvalidRowError: its kind, mode, url, timeout or what is recorded of it makes no sense.
     """
-    kind = _member(row, "kind", row.kind, TargetKind)
-    mode = _member(row, "mode", row.mode, TargetMode)
+    kind = row.word("kind", TargetKind)
+    mode = row.word("mode", TargetMode)
     if row.bad is not None:
         _check_recorded(row, row.bad)
     try:
@@ -46,22 +46,20 @@ def checked_target(row: Target) -> CheckedTarget:
     return CheckedTarget(row, kind, mode, request, controller_id)
 
 
-def _member[E: StrEnum](row: Target, field: str, value: str, members: type[E]) -> E:
-    try:
-        return members(value)
-    except ValueError as error:
-        raise _invalid(row, field, value, f"must be one of {', '.join(members)}") from error
-
-
 def _check_recorded(row: Target, bad: BadPeriod) -> None:
-    _member(row, "bad.verdict", bad.verdict, Verdict)
-    diagnosis = _member(row, "bad.diagnosis", bad.diagnosis, DiagnosisName)
+    _check_word(row, "bad.verdict", bad.verdict, Verdict)
+    _check_word(row, "bad.diagnosis", bad.diagnosis, DiagnosisName)
     if bad.unpublished is not None:
-        _member(row, "bad.unpublished", bad.unpublished, DetailType)
-    if not bad.event_id and diagnosis is not DiagnosisName.SUSPECT:
+        _check_word(row, "bad.unpublished", bad.unpublished, DetailType)
+    if not bad.event_id and bad.diagnosis != DiagnosisName.SUSPECT:
         raise _invalid(row, "bad.event_id", bad.event_id, "is empty, though all but a suspicion is announced")
     for field in ("since", "last_tick", "timeouts_since"):
         _check_time(row, f"bad.{field}", getattr(bad, field))
+
+
+def _check_word(row: Target, field: str, text: str, words: type[StrEnum]) -> None:
+    if text not in tuple(words):
+        raise _invalid(row, field, text, f"must be one of {', '.join(words)}")
 
 
 def _check_time(row: Target, field: str, text: str | None) -> None:
