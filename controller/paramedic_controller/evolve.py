@@ -30,13 +30,19 @@ class Moment:
 
 
 def completed(state: ServiceState, *, host: str, interval: int, now_second: int) -> ServiceState:
-    """`state` with the parts that a service's first write creates; `host` is where gateways listen."""
+    """`state` with the parts that a service's first write creates; `host` is where gateways listen.
+
+    A service that goes down before it was ever served creates nothing.
+    """
     desired = state.desired
+    if desired.going_down and state.balancer is None:
+        return state
     observed = state.observed or Observed(desired.revision, desired.version, ServiceStatus.REPLICA_INIT, "", 1)
     policy = ScalingPolicy.of(state.spec.service.replica_policy, interval)
     scaler = state.scaler or initial_state(policy, desired.version, now_second)
     service = state.spec.service
-    balancer = state.balancer or Balancer(host, service.load_balancing_policy, (), 1, requests=service.requests)
+    first = Balancer(host, service.load_balancing_policy, (), state.route_floor + 1, requests=service.requests)
+    balancer = state.balancer or first
     return _derived(replace(state, observed=observed, scaler=scaler, balancer=balancer))
 
 

@@ -87,7 +87,10 @@ class Balancer:
 
 @dataclass(frozen=True)
 class ServiceState:
-    """One service. `observed`, `scaler` and `balancer` are absent until the controller's first write."""
+    """One service. `observed`, `scaler` and `balancer` are absent until the controller's first write.
+
+    `route_floor` is the highest revision its gateway may have seen under its name while there was no `balancer`.
+    """
 
     desired: Desired
     spec: ServiceSpec
@@ -96,6 +99,7 @@ class ServiceState:
     observed: Observed | None = None
     scaler: AutoscalerState | None = None
     balancer: Balancer | None = None
+    route_floor: int = 0
 
     def replica(self, replica_id: int) -> ReplicaRecord | None:
         """The replica with this id."""

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from pynamodb.attributes import Attribute
+from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
@@ -14,16 +16,18 @@ from paramedic.state.operations import DONE_ROWS_LIVE_SECONDS, Operation, done_i
 from paramedic.state.replicas import Replica
 from paramedic.state.services import (
     DesiredService,
+    NameReservation,
     ObservedService,
     PortReservation,
     ServiceSpecRow,
     desired_item,
     gateway_partition,
+    name_item,
     observed_item,
     port_item,
     spec_item,
 )
-from paramedic.state.transactions import Change, Delete, Put, Update
+from paramedic.state.transactions import Change, Delete, Put, Update, put_new
 from paramedic_controller.model import OpenOperation, ReplicaRecord, ServiceState
 
 
@@ -47,10 +51,16 @@ class Recorder:
 
     def intents(self, state: ServiceState, operations: Sequence[OpenOperation]) -> list[Change]:
         """The rows of open operations once more, to renew the lease before acting on them."""
-        return [Put(_operation_row(state.desired.uid, each)) for each in operations]
+        uid = state.desired.uid
+        return [
+            Update(Operation(uid, open_item(each.operation_id)), tuple(_operation_actions(each))) for each in operations
+        ]
 
     def removal(self, state: ServiceState) -> list[Change]:
-        """What removes a service that has no replica left: all but its fence, unless users changed it meanwhile."""
+        """What removes a service that has no replica left: all but its fence and its name's memory.
+
+        Nothing is removed when users changed the service meanwhile.
+        """
         desired = state.desired
         name, uid = desired.name, desired.uid
         unchanged = (DesiredService.uid == uid) & (DesiredService.revision == desired.revision)
@@ -65,9 +75,18 @@ class Recorder:
             Delete(ObservedService(self.controller_id, observed_item(name))),
             *specs,
             Delete(Autoscaler(uid)),
-            Delete(LoadBalancer(desired.gateway, name)),
-            Update(LoadBalancerIndex(desired.gateway, INDEX), (_indexed(name).remove(),)),
+            *self._balancer_removal(state),
         ]
+
+    def _balancer_removal(self, state: ServiceState) -> Iterator[Change]:
+        desired, balancer = state.desired, state.balancer
+        name = NameReservation(gateway_partition(desired.gateway), name_item(desired.name))
+        free: list[Action] = [NameReservation.owner.remove(), NameReservation.uid.remove()]
+        if balancer is not None:
+            free.append(NameReservation.route_revision.set(balancer.revision))
+            yield Delete(LoadBalancer(desired.gateway, desired.name), _is_ours(LoadBalancer.uid, desired.uid))
+            yield Update(LoadBalancerIndex(desired.gateway, INDEX), (_indexed(desired.name).remove(),))
+        yield Update(name, tuple(free), _is_ours(NameReservation.uid, desired.uid))
 
     def _replica_changes(self, before: ServiceState, after: ServiceState) -> Iterator[Change]:
         uid = after.desired.uid
@@ -75,7 +94,7 @@ class Recorder:
         for replica in after.replicas:
             previous = old.pop(replica.replica_id, None)
             if previous is None:
-                yield Put(_replica_row(uid, replica))
+                yield put_new(_replica_row(uid, replica))
             elif previous != replica:
                 yield Update(Replica(uid, replica.replica_id), tuple(_replica_actions(replica)))
         for replica_id in old:
@@ -88,13 +107,14 @@ class Recorder:
         old = {each.operation_id: each for each in before.operations}
         for operation in after.operations:
             if old.pop(operation.operation_id, None) is None:
-                yield Put(_operation_row(uid, operation))
+                yield put_new(_operation_row(uid, operation))
         for operation in old.values():
             done = _operation_row(uid, operation)
             done.item = done_item(operation.operation_id)
             done.outcome = outcomes.get(operation.operation_id, "")
             done.expires_at = int(now.timestamp()) + DONE_ROWS_LIVE_SECONDS
             yield Delete(Operation(uid, open_item(operation.operation_id)))
+            # An id is closed once; a row that is there all the same is the record of just that.
             yield Put(done)
 
     def _observed_changes(self, before: ServiceState, after: ServiceState) -> Iterator[Change]:
@@ -133,9 +153,16 @@ class Recorder:
             LoadBalancer.requests.set(balancer.requests),
             LoadBalancer.revision.set(balancer.revision),
         ]
-        yield Update(LoadBalancer(desired.gateway, desired.name), tuple(actions))
+        ours = _is_ours(LoadBalancer.uid, desired.uid)
+        yield Update(LoadBalancer(desired.gateway, desired.name), tuple(actions), ours)
         revision = _indexed(desired.name).set(balancer.revision)
         yield Update(LoadBalancerIndex(desired.gateway, INDEX), (revision,))
+
+
+def _is_ours(owner: Attribute[str], uid: str) -> Condition:
+    """Two controllers may know a service of one name: a gateway serves only the one whose row it is."""
+    ours: Condition = owner.does_not_exist() | (owner == uid)
+    return ours
 
 
 def _indexed(service: str) -> Path:
@@ -160,6 +187,15 @@ def _replica_actions(replica: ReplicaRecord) -> Iterator[Action]:
     yield Replica.status.set(replica.status)
     if replica.receipt is not None:
         yield Replica.receipt.set(replica.receipt)
+
+
+def _operation_actions(operation: OpenOperation) -> Iterator[Action]:
+    yield Operation.kind.set(operation.kind)
+    yield Operation.replica_id.set(operation.replica_id)
+    yield Operation.version.set(operation.version)
+    yield Operation.reason.set(operation.reason)
+    yield Operation.opened_by_epoch.set(operation.opened_by_epoch)
+    yield Operation.opened_at.set(operation.opened_at)
 
 
 def _operation_row(uid: str, operation: OpenOperation) -> Operation:

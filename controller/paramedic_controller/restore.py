@@ -1,21 +1,24 @@
 """Reads back what is stored of a service: strongly consistent, complete, and only after its fence was sealed."""
 
-from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from pynamodb.exceptions import PynamoDBException
 
-from paramedic.services.spec import InvalidSpecError, ServiceSpec, load_spec
+from paramedic.services.spec import InvalidSpecError, ServiceSpec, load_spec, parse_spec
 from paramedic.state.autoscalers import Autoscaler
-from paramedic.state.load_balancers import LoadBalancer, RequestHandling
+from paramedic.state.load_balancers import INDEX, LoadBalancer, LoadBalancerIndex, RequestHandling
 from paramedic.state.operations import Operation, OperationKind
 from paramedic.state.replicas import Replica, ReplicaStatus
 from paramedic.state.services import (
     DOWN,
     DesiredService,
+    NameReservation,
     ObservedService,
     ServiceFence,
     ServiceSpecRow,
     desired_item,
+    gateway_partition,
+    name_item,
     observed_item,
     spec_item,
 )
@@ -89,16 +92,19 @@ def read_service(controller_id: str, desired: Desired) -> ServiceState:
         InvalidRowError: a row is malformed or missing.
         StateUnreachableError: DynamoDB did not answer.
     """
+    balancer = _read_balancer(desired)
+    ending = desired.going_down
     return ServiceState(
         desired=desired,
-        spec=_read_spec(controller_id, desired),
+        spec=_read_spec_to_end(controller_id, desired, balancer) if ending else _read_spec(controller_id, desired),
         replicas=tuple(_replica(row) for row in Replica.read_all(desired.uid)),
         operations=tuple(
             _operation(row) for row in Operation.read_all(desired.uid, Operation.item.startswith("open#"))
         ),
         observed=_read_observed(controller_id, desired),
         scaler=scaler.state if (scaler := Autoscaler.read(desired.uid)) is not None else None,
-        balancer=_read_balancer(desired),
+        balancer=balancer,
+        route_floor=_read_route_floor(desired) if balancer is None else 0,
     )
 
 
@@ -116,6 +122,32 @@ def _read_spec(controller_id: str, desired: Desired) -> ServiceSpec:
         problem = f"is no launcher of this controller (it has {', '.join(LAUNCHERS)})"
         raise InvalidRowError(table, key, "spec.launcher", spec.launcher, problem)
     return spec
+
+
+def _read_spec_to_end(controller_id: str, desired: Desired, balancer: Balancer | None) -> ServiceSpec:
+    """A service that goes down needs no spec that can be understood, only what gateways were told of it.
+
+    An open launch is still made again before it is undone, because only that tells whether it was made before; in
+    place of a command nobody knows it then runs one that ends at once.
+    """
+    try:
+        return _read_spec(controller_id, desired)
+    except InvalidRowError:
+        section = {"readiness_probe": "/", "replicas": 1, "gateway": desired.gateway}
+        spec = parse_spec({"name": desired.name, "run": "exit 1", "service": section})
+    if balancer is None:
+        return spec
+    told = {"load_balancing_policy": balancer.policy, "requests": balancer.requests}
+    return spec.model_copy(update={"service": spec.service.model_copy(update=told)})
+
+
+def _read_route_floor(desired: Desired) -> int:
+    """The highest route revision that may have been seen under the service's name."""
+    index = LoadBalancerIndex.read(desired.gateway, INDEX)
+    listed = {name: int(index.revisions[name]) for name in index.revisions} if index is not None else {}
+    name = NameReservation.read(gateway_partition(desired.gateway), name_item(desired.name))
+    ended = int(name.route_revision or 0) if name is not None else 0
+    return max(listed.get(desired.name, 0), ended)
 
 
 def _read_observed(controller_id: str, desired: Desired) -> Observed | None:
@@ -140,11 +172,13 @@ def _read_balancer(desired: Desired) -> Balancer | None:
 
 
 def _replica(row: Replica) -> ReplicaRecord:
+    row.moment("launched_at")
+    _check_url(row)
     return ReplicaRecord(
         replica_id=int(row.replica_id),
         version=int(row.version),
         url=row.url,
-        status=_known(ReplicaStatus, row.status, row, "status"),
+        status=row.word("status", ReplicaStatus),
         operation=row.operation,
         launched_at=row.launched_at,
         receipt=row.receipt,
@@ -152,9 +186,10 @@ def _replica(row: Replica) -> ReplicaRecord:
 
 
 def _operation(row: Operation) -> OpenOperation:
+    row.moment("opened_at")
     return OpenOperation(
         operation_id=row.operation_id,
-        kind=_known(OperationKind, row.kind, row, "kind"),
+        kind=row.word("kind", OperationKind),
         replica_id=int(row.replica_id),
         version=int(row.version),
         reason=row.reason,
@@ -163,9 +198,11 @@ def _operation(row: Operation) -> OpenOperation:
     )
 
 
-def _known[E](words: Callable[[str], E], word: str, row: Replica | Operation, field: str) -> E:
+def _check_url(row: Replica) -> None:
     try:
-        return words(word)
-    except ValueError as error:
-        table = type(row).Meta.table_name
-        raise InvalidRowError(table, row.key_text(), field, word, "is not a known word") from error
+        address = urlsplit(row.url)
+        usable = address.scheme == "http" and bool(address.hostname) and bool(address.port)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise InvalidRowError(Replica.Meta.table_name, row.key_text(), "url", row.url, "must be http://HOST:PORT")

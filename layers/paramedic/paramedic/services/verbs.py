@@ -12,12 +12,14 @@ from paramedic.state.services import (
     DOWN,
     RUNNING,
     DesiredService,
+    NameReservation,
     PortReservation,
     ServiceFence,
     ServiceSpecRow,
     desired_item,
     fence_item,
     gateway_partition,
+    name_item,
     port_item,
     spec_item,
 )
@@ -35,6 +37,10 @@ class UnknownControllerError(ParamedicError):
 
 class ServiceExistsError(ParamedicError):
     """A service of that name is there already."""
+
+
+class NameTakenError(ParamedicError):
+    """The gateway serves a service of that name for another controller."""
 
 
 class ServiceMissingError(ParamedicError):
@@ -76,6 +82,7 @@ def up(
         InvalidSpecError: the spec is too large to store.
         UnknownControllerError: no such controller has ever started.
         ServiceExistsError: the name is in use, if only until a `down` is finished.
+        NameTakenError: the gateway has a service of that name, of another controller.
         PortTakenError: the port the spec names belongs to another service.
         NoPortLeftError: no port is left to choose.
         StateUnreachableError: no answer; ask for the status before repeating.
@@ -150,18 +157,25 @@ def _up_changes(controller_id: str, spec: ServiceSpec, actor: str, uid: str, por
         put_new(desired),
         put_new(reservation),
         _bump_hint(controller_id),
+        _name_if_free(controller_id, gateway, name, uid),
         _fence_if_absent(controller_id, name),
         Put(ServiceSpecRow(controller_id, spec_item(name, FIRST_VERSION), uid=uid, spec=dump_spec(spec))),
         _index_if_absent(gateway),
     ]
 
 
-_DESIRED, _RESERVATION, _HINT = 0, 1, 2
+_DESIRED, _RESERVATION, _HINT, _NAME = 0, 1, 2, 3
 
 
 def _bump_hint(controller_id: str) -> Update:
     exists = ControllerHint.revision.exists()
     return Update(ControllerHint(controller_id, HINT), (ControllerHint.revision.add(1),), exists)
+
+
+def _name_if_free(controller_id: str, gateway: str, service: str, uid: str) -> Update:
+    owned = (NameReservation.owner.set(controller_id), NameReservation.uid.set(uid))
+    free = NameReservation.uid.does_not_exist()
+    return Update(NameReservation(gateway_partition(gateway), name_item(service)), owned, free)
 
 
 def _fence_if_absent(controller_id: str, service: str) -> Update:
@@ -203,8 +217,20 @@ def _explain_refusal(controller_id: str, spec: ServiceSpec, error: ConditionFail
         ) from error
     if _DESIRED in error.failed:
         _require_new(controller_id, spec.name)
+    if _NAME in error.failed:
+        _require_free_name(spec)
     if _RESERVATION in error.failed and spec.service.ports is not None:
         raise PortTakenError(_port_taken(spec)) from error
+
+
+def _require_free_name(spec: ServiceSpec) -> None:
+    gateway, name = spec.service.gateway, spec.name
+    row = NameReservation.read(gateway_partition(gateway), name_item(name))
+    if row is not None and row.uid is not None:
+        raise NameTakenError(
+            f"gateway {gateway!r} serves {name!r} for controller {row.owner!r}; take that one down first, or choose "
+            "another name or gateway"
+        )
 
 
 def _port_taken(spec: ServiceSpec) -> str:
@@ -217,7 +243,8 @@ def _port_taken(spec: ServiceSpec) -> str:
 
 
 def _free_port(gateway: str, chosen_ports: Sequence[int]) -> int:
-    reserved = {row.item for row in PortReservation.read_all(gateway_partition(gateway))}
+    ports = PortReservation.item.startswith("port#")
+    reserved = {row.item for row in PortReservation.read_all(gateway_partition(gateway), ports)}
     for port in chosen_ports:
         if port_item(port) not in reserved:
             return port

@@ -30,13 +30,18 @@ def spec_item(service: str, version: int) -> str:
 
 
 def gateway_partition(gateway: str) -> str:
-    """Hash key under which a gateway's ports are reserved."""
+    """Hash key under which a gateway's ports and service names are reserved."""
     return f"gateway/{gateway}"
 
 
 def port_item(port: int) -> str:
     """Range key of one port's reservation."""
     return f"port#{port:05d}"
+
+
+def name_item(service: str) -> str:
+    """Range key of one service name's reservation."""
+    return f"name#{service}"
 
 
 class ServiceFence(Row):
@@ -120,4 +125,21 @@ class PortReservation(Row):
     uid = UnicodeAttribute()
 
 
-MODELS = (ServiceFence, DesiredService, ObservedService, ServiceSpecRow, PortReservation)
+class NameReservation(Row):
+    """A service name of a gateway belongs to one service uid of the controller `owner`, or to nobody.
+
+    Never deleted: `route_revision` is the last one of the name's services that ended, and the next one continues from
+    there, so that no gateway sees a revision go back.
+    """
+
+    class Meta(TableMeta):
+        pass
+
+    controller_id = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    owner = UnicodeAttribute(null=True)
+    uid = UnicodeAttribute(null=True)
+    route_revision = NumberAttribute(null=True)
+
+
+MODELS = (ServiceFence, DesiredService, ObservedService, ServiceSpecRow, PortReservation, NameReservation)
