@@ -19,7 +19,7 @@ from paramedic.state.controllers import EPOCH, ControllerEpoch
 from paramedic.state.receipt import Receipt
 from paramedic.state.recoveries import OPEN, Recovery, Step, Story
 from paramedic.state.targets import COUNTS_BUCKET, TargetCount
-from tests.fakes.dynamodb_faults import faults, reply_lost
+from tests.fakes.dynamodb_faults import faults, reply_lost, silent
 
 pytestmark = pytest.mark.integration
 
@@ -86,6 +86,16 @@ def test_a_controller_registers_once_and_is_counted_once() -> None:
     assert attempt(register, "main", "127.0.0.1", 18081, "local", CLOCK) == "AlreadyRegisteredError"
     counts = TargetCount.read_all(COUNTS_BUCKET)
     assert sum(int(row.targets) for row in counts) == 1
+
+
+def test_a_registration_whose_reply_was_lost_is_still_the_registrants_and_only_theirs() -> None:
+    with faults("TransactWriteItems", reply_lost):
+        register("fresh", "127.0.0.1", 18082, "local", CLOCK)
+    assert attempt(register, "fresh", "127.0.0.1", 18082, "local", CLOCK) == "AlreadyRegisteredError"
+    with faults("TransactWriteItems", silent):
+        assert attempt(register, "fresh", "127.0.0.1", 18082, "local", CLOCK) == "AlreadyRegisteredError"
+    counts = TargetCount.read_all(COUNTS_BUCKET)
+    assert sum(int(row.targets) for row in counts) == 2
 
 
 def test_a_claim_whose_reply_was_lost_is_still_the_claimants() -> None:

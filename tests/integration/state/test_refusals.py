@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from pynamodb.expressions.operand import Path
 
 from paramedic.clock import SystemClock
 from paramedic.state import tables
@@ -48,7 +49,8 @@ def refusing(code: str, *reasons: str) -> Callable[[Any], Any]:
 
 
 def test_a_row_that_cannot_be_changed_as_asked_is_named(writer: FencedWriter) -> None:
-    missing = Update(LoadBalancerIndex("default", INDEX), (LoadBalancerIndex.revisions["echo"].set(1),))
+    revision = Path(["revisions", "echo"]).set(1)
+    missing = Update(LoadBalancerIndex("default", INDEX), (revision,))
     writer.seal(["fine"])
     with pytest.raises(TransactionRefusedError, match=r"LoadBalancerIndex\[default, #index\].*Validation"):
         writer.commit("fine", [missing])

@@ -16,7 +16,7 @@ from paramedic.state.controllers import (
 )
 from paramedic.state.receipt import Receipt
 from paramedic.state.recoveries import CLAIMABLE_STEPS, OPEN_STEPS, Recovery, Step
-from paramedic.state.target_registry import adding
+from paramedic.state.target_registry import adding, was_added
 from paramedic.state.targets import Target, TargetKind, TargetMode, bucket_of, controller_target_id
 from paramedic.state.transactions import Change, Check, ConditionFailedError, Update, put_new, transact
 
@@ -59,7 +59,8 @@ def register(controller_id: str, host: str, port: int, profile: str, clock: Cloc
     try:
         transact(changes, clock)
     except ConditionFailedError as error:
-        raise AlreadyRegisteredError(f"controller {controller_id} is registered already") from error
+        if not was_added(target):
+            raise AlreadyRegisteredError(f"controller {controller_id} is registered already") from error
 
 
 def claim_first_epoch(controller_id: str, process_id: str, receipt: Receipt, clock: Clock) -> None:

@@ -1,7 +1,11 @@
 """Adding and removing targets, with the per-bucket counts the dispatcher groups by."""
 
+import uuid
+from contextlib import suppress
+
 from paramedic.clock import Clock
 from paramedic.errors import ParamedicError
+from paramedic.state.tables import InvalidRowError
 from paramedic.state.targets import COUNTS_BUCKET, Target, TargetCount, bucket_of
 from paramedic.state.transactions import Change, ConditionFailedError, Delete, Update, put_new, transact
 
@@ -16,7 +20,18 @@ class TargetMissingError(ParamedicError):
 
 def adding(target: Target) -> list[Change]:
     """The changes that register `target`; they fail as a whole when it exists."""
+    target.registration = uuid.uuid4().hex
     return [put_new(target), _count(int(target.bucket), 1)]
+
+
+def was_added(target: Target) -> bool:
+    """Whether the changes of `adding` were applied to exactly this `target`, whatever their reply was.
+
+    Raises:
+        StateUnreachableError: DynamoDB did not answer.
+    """
+    stored = Target.read(target.bucket, target.target_id)
+    return stored is not None and stored.registration == target.registration
 
 
 def add_target(target: Target, clock: Clock) -> None:
@@ -24,11 +39,13 @@ def add_target(target: Target, clock: Clock) -> None:
 
     Raises:
         TargetExistsError: it is registered already.
+        StateUnreachableError: DynamoDB did not answer; look before repeating.
     """
     try:
         transact(adding(target), clock)
     except ConditionFailedError as error:
-        raise TargetExistsError(f"target {target.target_id} is registered already; remove it first") from error
+        if not was_added(target):
+            raise TargetExistsError(f"target {target.target_id} is registered already; remove it first") from error
 
 
 def remove_target(target_id: str, clock: Clock) -> None:
@@ -36,13 +53,22 @@ def remove_target(target_id: str, clock: Clock) -> None:
 
     Raises:
         TargetMissingError: there is no such target.
+        StateUnreachableError: DynamoDB did not answer; look before repeating.
     """
     bucket = bucket_of(target_id)
+    if not _is_there(bucket, target_id):
+        raise TargetMissingError(f"target {target_id} is not registered")
     gone = Delete(Target(bucket, target_id), Target.target_id.exists())
-    try:
+    # It was there a moment ago: where it is not any more, an earlier try of this call, or another one, removed it.
+    with suppress(ConditionFailedError):
         transact([gone, _count(bucket, -1)], clock)
-    except ConditionFailedError as error:
-        raise TargetMissingError(f"target {target_id} is not registered") from error
+
+
+def _is_there(bucket: int, target_id: str) -> bool:
+    try:
+        return Target.read(bucket, target_id) is not None
+    except InvalidRowError:
+        return True
 
 
 def _count(bucket: int, change: int) -> Update:

@@ -71,7 +71,10 @@ class BadPeriod(BaseModel):
 
 
 class Target(Row):
-    """One target. `bad` is absent while it is healthy; `bad_version` makes its changes conditional."""
+    """One target. `bad` is absent while it is healthy; `bad_version` makes its changes conditional.
+
+    `registration` is a random word of whoever added it, to tell a lost reply from a target that was there before.
+    """
 
     class Meta(TableMeta):
         pass
@@ -86,6 +89,7 @@ class Target(Row):
     paused = BooleanAttribute(default_for_new=False)
     bad = OptionalJsonAttribute(BadPeriod)
     bad_version = NumberAttribute(null=True)
+    registration = UnicodeAttribute(null=True)
 
 
 class TargetCount(Row):
