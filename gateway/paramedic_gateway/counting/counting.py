@@ -2,6 +2,7 @@
 
 import heapq
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -68,6 +69,8 @@ class Counting:
     def close(self) -> None:
         """Report all there is, for good: Envoy has ended, and nothing will be added to this second."""
         self._report_until(int(self._clock.now().timestamp()) + 1, {})
+        with suppress(OSError):
+            self._keep()
 
     def _report_until(self, until: int, draining: Mapping[str, int]) -> None:
         try:

@@ -8,7 +8,7 @@ from paramedic_gateway.proxy.admin import AdminUnreachableError, EnvoyAdmin
 from paramedic_gateway.render.clusters import endpoints_file
 from paramedic_gateway.render.files import RenderedFiles
 from paramedic_gateway.render.frame import Frame, Resource, discovery, version_of
-from paramedic_gateway.render.tree import CLUSTERS_FILE, LISTENERS_FILE, ServiceParts, service_parts, tree
+from paramedic_gateway.render.tree import CLUSTERS_FILE, ServiceParts, service_parts, tree
 from paramedic_gateway.routes.model import ServiceRoutes
 
 LINGER_SECONDS = 5.0
@@ -19,7 +19,21 @@ TAKEN_OVER_SECONDS = 2.0
 
 POLL_SECONDS = 0.01
 
-_VERSION_OF = {LISTENERS_FILE: "listener_manager.lds.version_text", CLUSTERS_FILE: "cluster_manager.cds.version_text"}
+
+def version_statistic(name: str) -> str | None:
+    """Where Envoy tells which version of the rendered file `name` it has; None where it does not."""
+    kind, _, resource = name.removesuffix(".json").rpartition("/")
+    match kind, resource:
+        case "", "lds":
+            return "listener_manager.lds.version_text"
+        case "", "cds":
+            return "cluster_manager.cds.version_text"
+        case "eds", cluster:
+            return f"cluster.{cluster}.version_text"
+        case "rds", routes:
+            return f"http.{routes}.rds.{routes}.version_text"
+        case _:
+            return None
 
 
 @dataclass(frozen=True)
@@ -39,6 +53,7 @@ class Applier:
         self._parts: dict[str, ServiceParts] = {}
         self._clusters: dict[str, Resource] = {}
         self._retired: dict[str, _Retired] = {}
+        # Version by the name of the file that has it.
         self._awaited: dict[str, str] = {}
         self._awaited_until = 0.0
         self._applied: tuple[Mapping[str, ServiceRoutes], Frame] | None = None
@@ -79,23 +94,24 @@ class Applier:
         except AdminUnreachableError:
             # It reads all files when it starts.
             return
-        self._awaited = {stat: each for stat, each in self._awaited.items() if versions.get(stat) != each}
+        self._awaited = {
+            name: each for name, each in self._awaited.items() if versions.get(version_statistic(name) or "") != each
+        }
         if not self._awaited:
             self.refused = ()
         elif self._clock.monotonic() >= self._awaited_until:
             self._refuse()
 
     def _refuse(self) -> None:
-        refused = tuple(f"Envoy refuses {stat.removesuffix('.version_text')}" for stat in self._awaited)
+        refused = tuple(f"Envoy refuses {name} and keeps what it had in its place" for name in self._awaited)
         for text in refused:
             if text not in self.refused:
                 self._warn(f"{text}; its log says why")
         self.refused = refused
         self._awaited_until = self._clock.monotonic() + LINGER_SECONDS
-        for name, stat in _VERSION_OF.items():
-            if stat in self._awaited:
-                # Whatever stood in the way (a taken port) may be gone: the same text again is a new look.
-                self._files.touch(name)
+        for name in self._awaited:
+            # Whatever stood in the way (a taken port) may be gone: the same text again is a new look.
+            self._files.touch(name)
 
     def _rendered(self, services: Mapping[str, ServiceRoutes], frame: Frame) -> Sequence[ServiceParts]:
         if self._applied is None or self._applied[1] != frame:
@@ -123,16 +139,17 @@ class Applier:
         deadline = self._clock.monotonic() + TAKEN_OVER_SECONDS
         while self._clock.monotonic() < deadline:
             try:
-                if self._admin.versions().get(_VERSION_OF[CLUSTERS_FILE]) == version:
+                if self._admin.versions().get(version_statistic(CLUSTERS_FILE) or "") == version:
                     return
             except AdminUnreachableError:
                 return
             self._clock.sleep(POLL_SECONDS)
 
     def _expect(self, files: Mapping[str, str], changed: Sequence[str]) -> None:
+        self._awaited = {name: each for name, each in self._awaited.items() if name in files}
         for name in changed:
-            if name in _VERSION_OF:
-                self._awaited[_VERSION_OF[name]] = version_of(files[name])
+            if version_statistic(name) is not None:
+                self._awaited[name] = version_of(files[name])
                 self._awaited_until = self._clock.monotonic() + TAKEN_OVER_SECONDS
 
     def _say(self, problems: tuple[str, ...]) -> None:

@@ -44,11 +44,12 @@ _OUTLIERS = {
     "interval": "1s",
     "base_ejection_time": "2s",
     "max_ejection_time": "30s",
-    "max_ejection_percent": 100,
+    # All but the last one: a lone replica is better asked than not.
+    "max_ejection_percent": 99,
 }
 
-# Panic (sending to unhealthy replicas too) only when no healthy one is left; changes apply at once.
-_COMMON = {"healthy_panic_threshold": {"value": 1}, "update_merge_window": "0s"}
+# Without panic mode, in which Envoy sends requests to leaving replicas too; changes apply at once.
+_COMMON = {"healthy_panic_threshold": {"value": 0}, "update_merge_window": "0s"}
 
 
 def cluster_name(service: str, version: int | None = None) -> str:

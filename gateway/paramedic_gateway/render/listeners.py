@@ -120,6 +120,6 @@ def _access_log(frame: Frame, kind: str, line: str) -> Resource:
 def _local_replies() -> Resource:
     # Without a replica clients are asked to come back: their asking is what starts one.
     header = {"header": {"key": "retry-after", "value": str(RETRY_AFTER_SECONDS)}}
-    unavailable = {"response_flag_filter": {"flags": ["UH", "NC"]}}
-    text = "no replica of this service is ready\n"
+    unavailable = {"response_flag_filter": {"flags": ["UH", "UF", "NC"]}}
+    text = "no replica of this service answers\n"
     return {"mappers": [{"filter": unavailable, "headers_to_add": [header], "body": {"inline_string": text}}]}

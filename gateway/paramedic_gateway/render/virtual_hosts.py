@@ -165,7 +165,8 @@ def _authorized(service: str, authorization: Authorization | None) -> dict[str, 
 
 def _authorization_service(service: str, authorization: Authorization) -> Resource:
     url = urlsplit(authorization.url)
-    handed_on = [{"exact": name.lower()} for name in authorization.response_headers]
+    patterns = [{"exact": name.lower()} for name in authorization.response_headers]
+    handed_on = {"authorization_response": {"allowed_upstream_headers": {"patterns": patterns}}} if patterns else {}
     return {
         "server_uri": {
             "uri": authorization.url,
@@ -173,5 +174,5 @@ def _authorization_service(service: str, authorization: Authorization) -> Resour
             "timeout": seconds(authorization.timeout_seconds),
         },
         "path_override": (url.path or "/") + (f"?{url.query}" if url.query else ""),
-        "authorization_response": {"allowed_upstream_headers": {"patterns": handed_on}},
+        **handed_on,
     }

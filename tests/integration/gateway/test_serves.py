@@ -1,0 +1,398 @@
+"""How requests travel through a real gateway replica."""
+
+import json
+import socket
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import h2.config
+import h2.connection
+import h2.events
+import httpx
+import pytest
+
+from paramedic_gateway.proxy.admin import EnvoyAdmin
+from tests.fakes.gateway_replica import GatewayReplica, eventually, own_address, publish
+from tests.fakes.upstream import Upstream
+
+pytestmark = pytest.mark.integration
+
+MEGABYTE = 1024 * 1024
+
+
+def answers(gateway: GatewayReplica, count: int) -> Counter[str | None]:
+    return Counter(gateway.served_by() for _ in range(count))
+
+
+def test_requests_go_to_the_replicas_in_turn(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream, two: Upstream
+) -> None:
+    publish("echo", 2, [one.url, two.url], policy="round_robin")
+    eventually(lambda: gateway.served_by() == "two", "the second replica")
+    assert answers(gateway, 10) == {"one": 5, "two": 5}
+
+
+def test_least_load_avoids_the_replica_that_is_busy(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream, two: Upstream
+) -> None:
+    publish("echo", 2, [one.url, two.url], policy="least_load")
+    eventually(lambda: gateway.served_by() == "two", "the second replica")
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(gateway.served_by, path="/hold")
+        busy = eventually(lambda: next((each for each in (one, two) if each.holding.acquire(blocking=False)), None), "")
+        idle = two if busy is one else one
+        assert answers(gateway, 10) == {idle.name: 10}
+        busy.release.set()
+        assert held.result() == busy.name
+
+
+def test_weighted_least_load_gives_a_replica_of_weight_three_three_times_the_requests_under_way(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream, two: Upstream
+) -> None:
+    publish("echo", 2, [one.url, two.url], policy="weighted_least_load", weights={two.url: 3})
+    eventually(lambda: gateway.served_by() == "two", "the second replica")
+    with ThreadPoolExecutor(16) as pool:
+        held = [pool.submit(gateway.served_by, path="/hold") for _ in range(16)]
+        for _ in range(16):
+            eventually(lambda: any(each.holding.acquire(blocking=False) for each in (one, two)), "sixteen requests")
+        one.release.set()
+        two.release.set()
+        counts = Counter(each.result() for each in held)
+    assert counts["two"] >= 2 * counts["one"] > 0
+
+
+def test_a_cookie_keeps_clients_at_their_replica_while_it_is_there(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream, two: Upstream
+) -> None:
+    publish("echo", 2, [one.url, two.url], sticky={"cookie": "session", "seconds": 60})
+    eventually(lambda: gateway.served_by() == "two", "the second replica")
+    with httpx.Client(trust_env=False) as browser:
+        mine = browser.get(gateway.url()).json()["name"]
+        assert Counter(browser.get(gateway.url()).json()["name"] for _ in range(10)) == {mine: 10}
+        gone, other = (one, two) if mine == "one" else (two, one)
+        publish("echo", 3, [other.url], sticky={"cookie": "session", "seconds": 60})
+        eventually(lambda: browser.get(gateway.url()).json()["name"] == other.name, "the other one once it is alone")
+        gone.die()
+        assert browser.get(gateway.url()).json()["name"] == other.name
+
+
+def test_versions_are_served_side_by_side_by_path_and_by_header(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream, two: Upstream
+) -> None:
+    rules = [{"version": 2, "path_prefix": "/v2"}, {"version": 3, "header": {"name": "x-model", "value": "canary"}}]
+    with Upstream(name="three") as three:
+        urls, at_version = [one.url, two.url, three.url], {two.url: 2, three.url: 3}
+        publish("echo", 2, urls, at_version=at_version, versions=rules)
+        eventually(lambda: gateway.served_by(path="/v2/x") == "two", "the second version")
+        assert answers(gateway, 6) == {"one": 6}
+        assert gateway.served_by(path="/v2") == "two"
+        assert gateway.served_by(path="/v20") == "one"
+        assert gateway.served_by(9001, "/", **{"x-model": "canary"}) == "three"
+        assert gateway.served_by(9001, "/", **{"x-model": "other"}) == "one"
+        publish("echo", 3, urls, at_version=at_version)
+        eventually(lambda: answers(gateway, 6) == {"one": 2, "two": 2, "three": 2}, "no version apart any more")
+
+
+def test_services_share_a_port_by_their_host_names(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], two: Upstream
+) -> None:
+    publish("other", 1, [two.url], port=9002, hosts=["shop.example.org"])
+    for host, name in (
+        ("echo.models.test", "one"),
+        ("other.models.test", "two"),
+        ("other.models.test:8080", "two"),
+        ("shop.example.org", "two"),
+    ):
+        eventually(lambda host=host, name=name: gateway.served_by(8080, host=host) == name, host)  # type: ignore[misc]
+    answer = gateway.get(8080, host="nobody.models.test")
+    assert answer is not None
+    assert answer.status_code == 404
+
+
+def test_of_two_services_that_want_one_host_name_the_first_has_it_and_the_other_is_told(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], two: Upstream
+) -> None:
+    publish("other", 1, [two.url], port=9002, hosts=["echo.models.test"])
+    assert "host name echo.models.test of service other belongs to service echo" in gateway.problem("host name")
+    assert gateway.served_by(9002) == "two"
+    assert gateway.served_by(8080, host="echo.models.test") == "one"
+
+
+def test_a_service_without_a_replica_asks_clients_to_come_back(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes]
+) -> None:
+    publish("echo", 2, [])
+    eventually(lambda: (answer := gateway.get()) is not None and answer.status_code == 503, "503")
+    answer = gateway.get()
+    assert answer is not None
+    assert answer.headers["retry-after"] == "5"
+
+
+def test_a_dead_replica_among_those_listed_fails_no_get(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream, two: Upstream
+) -> None:
+    publish("echo", 2, [one.url, two.url])
+    eventually(lambda: gateway.served_by() == "two", "the second replica")
+    two.die()
+    assert answers(gateway, 100) == {"one": 100}
+
+
+def test_a_get_whose_replica_dies_while_it_works_is_done_by_another(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream, two: Upstream
+) -> None:
+    publish("echo", 2, [one.url, two.url])
+    eventually(lambda: gateway.served_by() == "two", "the second replica")
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(gateway.served_by, path="/hold")
+        busy = eventually(lambda: next((each for each in (one, two) if each.holding.acquire(blocking=False)), None), "")
+        idle = two if busy is one else one
+        idle.release.set()
+        busy.die()
+        assert held.result() == idle.name
+
+
+def test_a_post_is_never_sent_twice_once_a_replica_has_it(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream, two: Upstream
+) -> None:
+    publish("echo", 2, [one.url, two.url])
+    eventually(lambda: gateway.served_by() == "two", "the second replica")
+    with socket.create_connection((gateway.host, 9001)) as client:
+        client.sendall(b"POST /once HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")
+        chosen = eventually(
+            lambda: next((each for each in (one, two) if ("POST", "/once") in each.requests), None), "the request"
+        )
+        chosen.die()
+        client.sendall(b"defghij")
+        assert b" 503 " in client.recv(4096).split(b"\r\n")[0]
+    sent = [each for upstream in (one, two) for each in upstream.requests if each == ("POST", "/once")]
+    assert len(sent) == 1
+
+
+def test_a_post_to_a_replica_that_refuses_is_sent_to_another(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream, two: Upstream
+) -> None:
+    publish("echo", 2, [one.url, two.url])
+    eventually(lambda: gateway.served_by() == "two", "the second replica")
+    two.die()
+    for _ in range(20):
+        assert gateway.http.post(gateway.url(), content=b"body").json()["received"] == 4
+
+
+def test_a_leaving_replica_gets_no_new_request_and_finishes_those_it_has(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream, two: Upstream
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(gateway.served_by, path="/hold")
+        assert one.holding.acquire(timeout=20)
+        publish("echo", 2, [two.url], draining=[one.url])
+        eventually(lambda: gateway.served_by() == "two", "the change")
+        assert answers(gateway, 10) == {"two": 10}
+        admin = EnvoyAdmin(gateway.layout.admin_socket)
+        assert admin.draining_hosts() == {("echo", f"127.0.0.1:{one.port}"): 1}
+        publish("echo", 3, [two.url])
+        eventually(lambda: not admin.draining_hosts(), "the replica to leave the routes altogether")
+        one.release.set()
+        assert held.result() == "one"
+
+
+def test_while_all_replicas_are_leaving_nobody_new_is_sent_to_them(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream
+) -> None:
+    publish("echo", 2, [], draining=[one.url])
+    eventually(lambda: (answer := gateway.get()) is not None and answer.status_code == 503, "503")
+    assert {answer.status_code for _ in range(10) if (answer := gateway.get()) is not None} == {503}
+
+
+def test_answers_are_streamed_as_they_come(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream
+) -> None:
+    with gateway.http.stream("GET", gateway.url(path="/stream")) as answer:
+        parts = answer.iter_raw()
+        assert next(parts) == b"first"
+        one.release.set()
+        assert next(parts) == b"second"
+
+
+def test_uploads_are_passed_on_as_they_come_and_never_held_whole(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream
+) -> None:
+    def body() -> Iterator[bytes]:
+        for _ in range(64):
+            yield bytes(MEGABYTE)
+
+    status = f"/proc/{gateway.envoy_pid()}/status"
+    before = resident(status)
+    answer = gateway.http.post(gateway.url(), content=body())
+    assert answer.json()["received"] == 64 * MEGABYTE
+    assert resident(status) - before < 16 * MEGABYTE
+
+
+def resident(status: str) -> int:
+    with open(status) as lines:  # noqa: PTH123
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+
+
+def test_a_body_limit_holds_for_told_lengths_and_refuses_untold_ones(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream
+) -> None:
+    publish("echo", 2, [one.url], max_body_bytes=10)
+
+    def status(content: bytes | Iterator[bytes]) -> int:
+        return gateway.http.post(gateway.url(), content=content).status_code
+
+    eventually(lambda: status(bytes(11)) == 413, "the limit")
+    assert status(bytes(10)) == 200
+    assert status(iter([bytes(1)])) == 411
+    assert gateway.served_by() == "one"
+
+
+def test_websockets_pass(gateway: GatewayReplica, serving: subprocess.Popen[bytes]) -> None:
+    with socket.create_connection((gateway.host, 9001), timeout=20) as client:
+        client.sendall(
+            b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        head = client.recv(4096)
+        assert head.startswith(b"HTTP/1.1 101")
+        for frame in (b"\x81\x85abcd\x09\x07\x0f\x08\x0e", b"\x81\x80abcd"):
+            client.sendall(frame)
+            assert client.recv(4096) == frame
+
+
+def test_clients_may_speak_http2_in_the_clear(gateway: GatewayReplica, serving: subprocess.Popen[bytes]) -> None:
+    connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
+    connection.initiate_connection()
+    for stream in (1, 3):
+        headers = [(":method", "GET"), (":path", f"/{stream}"), (":scheme", "http"), (":authority", "x")]
+        connection.send_headers(stream, headers, end_stream=True)
+    paths: dict[int, str] = {}
+    with socket.create_connection((gateway.host, 9001), timeout=20) as client:
+        while len(paths) < 2:
+            client.sendall(connection.data_to_send())
+            for event in connection.receive_data(client.recv(65536)):
+                if isinstance(event, h2.events.DataReceived) and event.data:
+                    paths[event.stream_id or 0] = json.loads(event.data)["path"]
+    assert paths == {1: "/1", 3: "/3"}
+
+
+def test_replicas_may_speak_http2(gateway: GatewayReplica, serving: subprocess.Popen[bytes]) -> None:
+    with socket.create_server((own_address(), 0)) as listener:
+        host, port = listener.getsockname()
+        threading.Thread(target=answer_http2_once, args=(listener,), daemon=True).start()
+        publish("echo", 2, [f"http://{host}:{port}"], replica_protocol="http2")
+        answer = eventually(lambda: got if (got := gateway.get()) and got.headers.get("x-h2") else None, "an answer")
+        assert answer.status_code == 200
+
+
+def answer_http2_once(listener: socket.socket) -> None:
+    client, _ = listener.accept()
+    connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+    connection.initiate_connection()
+    with client:
+        while True:
+            client.sendall(connection.data_to_send())
+            for event in connection.receive_data(client.recv(65536)):
+                if isinstance(event, h2.events.RequestReceived) and event.stream_id:
+                    connection.send_headers(event.stream_id, [(":status", "200"), ("x-h2", "yes")], end_stream=True)
+
+
+@pytest.fixture
+def authority() -> Iterator[Upstream]:
+    with Upstream(name="authority") as upstream:
+        yield upstream
+
+
+def test_an_authority_decides_who_passes_and_what_the_replica_is_told(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream, authority: Upstream
+) -> None:
+    publish("echo", 2, [one.url], authorization={"url": f"{authority.url}/check", "response_headers": ["Server"]})
+    eventually(lambda: gateway.get(path="/doc?q=1", cookie="me") and authority.headers, "the authority to be asked")
+    asked = authority.headers[0]
+    assert asked["x-forwarded-uri"] == "/doc?q=1"
+    assert asked["x-forwarded-method"] == "GET"
+    assert asked["cookie"] == "me"
+    assert one.headers[-1]["server"].startswith("BaseHTTP")
+    publish("echo", 3, [one.url], authorization={"url": f"{authority.url}/status/401"})
+    eventually(lambda: (answer := gateway.get()) is not None and answer.status_code == 401, "the refusal")
+    seen = len(one.requests)
+    authority.die()
+    answer = gateway.get()
+    assert answer is not None
+    assert answer.status_code == 503
+    assert len(one.requests) == seen
+
+
+def test_a_replica_set_that_changes_all_the_time_fails_no_request(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream, two: Upstream
+) -> None:
+    over = threading.Event()
+    with ThreadPoolExecutor(4) as pool:
+        clients = [pool.submit(ask_until, gateway, over) for _ in range(4)]
+        for revision in range(2, 22):
+            chosen = [[one.url], [two.url], [one.url, two.url]][revision % 3]
+            publish("echo", revision, chosen)
+            reached = eventually(lambda: json.loads((gateway.layout.routes / "echo.json").read_text()), "the routes")
+            assert reached["revision"] <= revision
+        over.set()
+        counts = sum((each.result() for each in clients), Counter[int]())
+    assert set(counts) == {200}
+
+
+def ask_until(gateway: GatewayReplica, over: threading.Event) -> Counter[int]:
+    counts = Counter[int]()
+    deadline = time.monotonic() + 60
+    with httpx.Client(trust_env=False, timeout=20) as http:
+        while not over.is_set() and time.monotonic() < deadline:
+            counts[http.get(gateway.url()).status_code] += 1
+    return counts
+
+
+EVERYTHING: dict[str, Any] = {
+    "hosts": ["all.example.org", "more.example.org"],
+    "max_body_bytes": 0,
+    "timeout_seconds": 0.5,
+    "idle_timeout_seconds": 0.001,
+    "sticky": {"cookie": "a!#$%&'*+.^_`|~-z", "seconds": 0},
+    "authorization": {"url": "http://authority.invalid:81/?a=b", "response_headers": ["X-A", "x-b"]},
+    "replica_protocol": "http2",
+    "versions": [
+        {"version": 2, "path_prefix": "/a-b_c.d~e%20f"},
+        {"version": 3, "header": {"name": "x", "value": ""}},
+        {"version": 4, "path_prefix": "/x/y", "header": {"name": "x", "value": 'quote"\\ and ü'}},
+    ],
+}
+
+
+def test_envoy_takes_every_option_alone_and_all_together(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream
+) -> None:
+    cases = [{name: value} for name, value in EVERYTHING.items() if name != "hosts"]
+    policies = ["round_robin", "least_load", "weighted_least_load"]
+    for number, case in enumerate([*cases, EVERYTHING, {"authorization": {"url": "http://127.0.0.1"}}]):
+        publish(f"case-{number}", 1, [one.url], port=9100 + number, policy=policies[number % 3], weights={}, **case)
+    expected = len(cases) + 3
+    eventually(lambda: (gateway.health() or {})["services"] == expected, "all services")
+    confirmed = eventually(
+        lambda: EnvoyAdmin(gateway.layout.admin_socket).versions().get("cluster.case-8.version_text"), "the last one"
+    )
+    assert confirmed
+    publish("echo", 2, [one.url], hosts=["late.example.org"])
+    eventually(lambda: gateway.served_by(8080, host="late.example.org") == "one", "changes to be taken still")
+    assert gateway.healthy()["problems"] == []
+
+
+def test_a_port_that_somebody_else_has_is_a_problem_until_it_is_free(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], two: Upstream
+) -> None:
+    with socket.create_server((gateway.host, 9002)):
+        publish("other", 1, [two.url], port=9002)
+        assert "Envoy refuses lds.json" in gateway.problem("lds.json")
+        assert gateway.served_by() == "one"
+        assert gateway.served_by(8080, host="other.models.test") == "two"
+    eventually(lambda: gateway.served_by(9002) == "two", "the port once it is free")
+    eventually(lambda: gateway.healthy()["problems"] == [], "the problem to be over")

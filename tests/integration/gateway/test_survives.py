@@ -1,0 +1,194 @@
+"""A gateway replica keeps serving whatever dies around it."""
+
+import json
+import os
+import signal
+import subprocess
+
+import pytest
+
+from paramedic.state.load_balancers import LoadBalancer
+from paramedic_gateway.exits import Exit
+from tests.fakes.gateway_replica import GatewayReplica, eventually, point_index_at, publish, withdraw
+from tests.fakes.upstream import Upstream
+
+pytestmark = pytest.mark.integration
+
+NOWHERE = "http://127.0.0.1:9"
+
+
+def test_a_row_is_served_and_a_change_of_it_is_followed(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], two: Upstream
+) -> None:
+    publish("echo", 2, [two.url])
+    eventually(lambda: gateway.served_by() == "two", "the change")
+    withdraw("echo")
+    eventually(lambda: gateway.get() is None, "the service to be gone")
+    assert not (gateway.layout.routes / "echo.json").exists()
+
+
+def test_an_agent_that_is_killed_leaves_envoy_serving_and_its_successor_adopts_it(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], two: Upstream
+) -> None:
+    envoy = gateway.envoy_pid()
+    gateway.kill_agent()
+    assert gateway.served_by() == "one"
+    gateway.start()
+    health = gateway.healthy()
+    assert health["envoy_pid"] == envoy
+    assert health["envoy_starts"] == 0
+    publish("echo", 2, [two.url])
+    eventually(lambda: gateway.served_by() == "two", "the successor to follow")
+
+
+def test_an_envoy_whose_start_nobody_lived_to_record_is_found_all_the_same(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes]
+) -> None:
+    envoy = gateway.envoy_pid()
+    gateway.kill_agent()
+    gateway.layout.envoy_identity.write_text("{")
+    gateway.start()
+    assert gateway.healthy()["envoy_pid"] == envoy
+
+
+def test_an_envoy_that_is_killed_comes_back_on_the_same_ports(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes]
+) -> None:
+    killed = gateway.kill_envoy()
+    eventually(lambda: gateway.served_by() == "one", "Envoy's successor")
+    health = gateway.healthy()
+    assert health["envoy_pid"] != killed
+    assert health["envoy_starts"] == 2
+
+
+def test_with_both_killed_and_dynamodb_gone_the_routes_come_from_disk(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes]
+) -> None:
+    gateway.kill_agent()
+    gateway.kill_envoy()
+    gateway.start(AWS_ENDPOINT_URL=NOWHERE)
+    eventually(lambda: gateway.served_by() == "one", "the routes on disk to be served")
+    assert "DynamoDB does not answer" in gateway.problem("serving what is on disk")
+    health = gateway.health()
+    assert health is not None
+    assert health["status"] == "ok"
+    assert health["state_age_seconds"] is None
+
+
+def test_a_malformed_row_keeps_its_last_good_routes_and_others_move_on(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], two: Upstream
+) -> None:
+    publish("other", 1, [two.url], port=9002)
+    eventually(lambda: gateway.served_by(9002) == "two", "the other service")
+    publish("echo", 2, ["http://not-an-address:1"])
+    problem = gateway.problem("echo")
+    assert "routes.replicas.0.url" in problem
+    assert "'not-an-address'" in problem
+    assert "revision 1 stays in place" in problem
+    publish("other", 2, [], port=9002)
+    eventually(lambda: (answer := gateway.get(9002)) is not None and answer.status_code == 503, "the others to move on")
+    assert gateway.served_by() == "one"
+    publish("echo", 3, [two.url])
+    eventually(lambda: gateway.served_by() == "two", "the mended row")
+    assert gateway.healthy()["problems"] == []
+
+
+def test_a_row_older_than_what_was_applied_is_never_applied(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], two: Upstream
+) -> None:
+    publish("echo", 7, [two.url])
+    eventually(lambda: gateway.served_by() == "two", "revision 7")
+    publish("echo", 6, [NOWHERE])
+    assert "its revision 6 is older" in gateway.problem("older")
+    gateway.kill_agent()
+    gateway.start()
+    assert "its revision 6 is older" in gateway.problem("older")
+    assert gateway.served_by() == "two"
+
+
+def test_a_service_that_was_made_anew_is_served_even_if_its_revision_is_lower(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], two: Upstream
+) -> None:
+    publish("echo", 7, [NOWHERE])
+    publish("echo", 1, [two.url], uid="another-life")
+    eventually(lambda: gateway.served_by() == "two", "the new service")
+
+
+def test_an_index_that_lost_a_service_whose_row_is_there_takes_nothing_away(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], two: Upstream
+) -> None:
+    row = LoadBalancer.read("default", "echo")
+    assert row is not None
+    withdraw("echo")
+    row.save()
+    publish("other", 1, [two.url], port=9002)
+    eventually(lambda: gateway.served_by(9002) == "two", "a look after that")
+    assert gateway.served_by() == "one"
+    point_index_at("echo", 1)
+
+
+def test_a_second_agent_on_the_same_directory_ends_and_touches_nothing(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes]
+) -> None:
+    envoy = gateway.envoy_pid()
+    assert gateway.start().wait(20) == Exit.ALREADY_RUNNING
+    assert "another agent serves from" in gateway.log_text()
+    health = gateway.healthy()
+    assert (health["agent_pid"], health["envoy_pid"]) == (serving.pid, envoy)
+
+
+def test_hangup_ends_the_agent_alone(gateway: GatewayReplica, serving: subprocess.Popen[bytes]) -> None:
+    serving.send_signal(signal.SIGHUP)
+    assert serving.wait(20) == Exit.STOPPED
+    assert gateway.served_by() == "one"
+
+
+def test_an_agent_that_is_asked_to_end_waits_for_the_requests_under_way(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream
+) -> None:
+    request = subprocess.Popen(["curl", "-s", gateway.url(path="/hold")], stdout=subprocess.PIPE)
+    one.holding.acquire(timeout=20)
+    envoy = gateway.envoy_pid()
+    serving.send_signal(signal.SIGTERM)
+    eventually(lambda: gateway.get() is None, "new connections to be refused")
+    assert os.path.exists(f"/proc/{envoy}")  # noqa: PTH110
+    one.release.set()
+    answer, _ = request.communicate(timeout=20)
+    assert json.loads(answer)["name"] == "one"
+    assert serving.wait(20) == Exit.STOPPED
+    assert not os.path.exists(f"/proc/{envoy}")  # noqa: PTH110
+
+
+def test_a_successor_replaces_an_envoy_that_was_taking_its_leave(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream
+) -> None:
+    request = subprocess.Popen(["curl", "-s", gateway.url(path="/hold")], stdout=subprocess.PIPE)
+    one.holding.acquire(timeout=20)
+    serving.send_signal(signal.SIGTERM)
+    eventually(lambda: gateway.get() is None, "new connections to be refused")
+    gateway.kill_agent()
+    gateway.start()
+    eventually(lambda: gateway.served_by() == "one", "new connections to be taken")
+    request.kill()
+    request.communicate()
+
+
+def test_wrong_settings_end_the_start_naming_the_variable(gateway: GatewayReplica) -> None:
+    assert gateway.start(PARAMEDIC_GATEWAY_PORT="no").wait(20) == Exit.BAD_SETTINGS
+    assert "PARAMEDIC_GATEWAY_PORT" in gateway.log_text()
+
+
+def test_the_health_path_answers_only_who_knows_the_token(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes]
+) -> None:
+    path = "/.paramedic/health"
+    for port in (8080, 9001):
+        known = gateway.get(port, path, **{"x-paramedic-token": "correct-horse"})
+        assert known is not None
+        assert known.json()["gateway"] == "default"
+    assert gateway.served_by(9001, path) == "one"
+    assert gateway.served_by(9001, path, **{"x-paramedic-token": "wrong"}) == "one"
+    answer = gateway.get(8080, path)
+    assert answer is not None
+    assert answer.status_code == 404
+    assert "correct-horse" not in gateway.log_text()
