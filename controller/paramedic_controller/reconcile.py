@@ -24,7 +24,12 @@ NOT_READY_AFTER = 3
 """Consecutive failed probes that take a replica out of the routes: one lost packet must not."""
 
 REPLACE_AFTER = 30
-"""Consecutive failed probes after which a replica is not expected to come back by itself."""
+"""Consecutive failed probes after which a replica is not expected to come back by itself.
+
+While its process runs and no other replica answers either, that is one signal, and may as well be the prober's own
+trouble or a thing all replicas share: none is ended for it. One more is launched instead; whether that one answers
+tells whether it is them.
+"""
 
 MAX_OPENED_PER_PASS = 10
 MAX_MARKED_PER_PASS = 20
@@ -110,9 +115,10 @@ def _ending(state: ServiceState, mint: Mint) -> Iterator[Action]:
 
 def _failing(state: ServiceState, around: Circumstances, mint: Mint) -> Iterator[OpenStop]:
     patience = state.spec.service.readiness_probe.initial_delay_seconds
+    doubtful = {each.replica_id for each in _doubtful(state, around)}
     for replica in _settled(state):
         problem = _problem(replica, around.looks.get(replica.replica_id, Look()), patience, around.now)
-        if problem is not None:
+        if problem is not None and replica.replica_id not in doubtful:
             yield OpenStop(replica.replica_id, mint.operation_id(), problem, failed=True)
 
 
@@ -123,9 +129,26 @@ def _problem(replica: ReplicaRecord, look: Look, patience: int, now: datetime) -
     starting = replica.status is ReplicaStatus.STARTING
     if starting and look.failures >= NOT_READY_AFTER and replica.age_seconds(now) > patience:
         return f"not ready {patience} s after its launch: {look.detail}"
-    if replica.status is ReplicaStatus.NOT_READY and look.failures >= REPLACE_AFTER:
+    if _does_not_come_back(replica, look):
         return f"{look.failures} probes failed in a row: {look.detail}"
     return None
+
+
+def _does_not_come_back(replica: ReplicaRecord, look: Look) -> bool:
+    return replica.status is ReplicaStatus.NOT_READY and look.failures >= REPLACE_AFTER
+
+
+def _doubtful(state: ServiceState, around: Circumstances) -> list[ReplicaRecord]:
+    """Replicas that would be replaced for their failed probes alone, while nobody at all answers."""
+    looks = {each.replica_id: around.looks.get(each.replica_id, Look()) for each in _settled(state)}
+    if any(look.ready for look in looks.values()):
+        return []
+    second_signal = (RunState.ABSENT, RunState.SUSPENDED)
+    return [
+        each
+        for each in _settled(state)
+        if (look := looks[each.replica_id]).run not in second_signal and _does_not_come_back(each, look)
+    ]
 
 
 def _marks(state: ServiceState, lost: set[int], around: Circumstances) -> Iterator[Action]:
@@ -145,22 +168,22 @@ def _scaling(state: ServiceState, lost: set[int], around: Circumstances, mint: M
     living = [
         each for each in state.replicas if each.status is not ReplicaStatus.STOPPING and each.replica_id not in lost
     ]
-    missing = state.scaler.target - len(living)
+    wanted = state.scaler.target + (1 if _doubtful(state, around) else 0)
+    missing = wanted - len(living)
     if missing > 0 and around.may_launch:
         first = state.observed.next_replica_id
-        reason = f"{len(living)} of {state.scaler.target} replicas"
+        reason = f"{len(living)} of {wanted} replicas"
         for replica_id in range(first, first + min(missing, MAX_OPENED_PER_PASS)):
             yield OpenLaunch(replica_id, mint.operation_id(), mint.replica_url(), reason)
-    for replica in islice(_surplus(state, living), MAX_OPENED_PER_PASS):
-        reason = f"{len(living)} replicas where {state.scaler.target} are wanted"
+    for replica in islice(_surplus(state, living, wanted), MAX_OPENED_PER_PASS):
+        reason = f"{len(living)} replicas where {wanted} are wanted"
         yield OpenStop(replica.replica_id, mint.operation_id(), reason, failed=False)
 
 
-def _surplus(state: ServiceState, living: list[ReplicaRecord]) -> list[ReplicaRecord]:
+def _surplus(state: ServiceState, living: list[ReplicaRecord], wanted: int) -> list[ReplicaRecord]:
     """Whom to end: what serves nobody, then the newest; launches under way are waited for, to end them first."""
-    target = state.scaler.target if state.scaler is not None else 0
     settled = {each.replica_id for each in _settled(state)}
     candidates = [each for each in living if each.replica_id in settled]
     under_way = len(living) - len(candidates)
     first_to_go = sorted(candidates, key=lambda each: (each.status is ReplicaStatus.READY, -each.replica_id))
-    return first_to_go[: max(0, len(living) - under_way - target)]
+    return first_to_go[: max(0, len(living) - under_way - wanted)]

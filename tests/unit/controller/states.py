@@ -72,7 +72,7 @@ def state(
     going_down: bool = False,
 ) -> ServiceState:
     """As it is after the controller's first write; the next replica id follows the highest."""
-    desired = Desired("echo", "u", 1, 1, going_down, "default", 30001)
+    desired = Desired("echo", "u", 1, 1, going_down=False, gateway="default", port=30001)
     bare = ServiceState(desired, SPEC, replicas=replicas, operations=operations)
     full = completed(bare, host="127.0.0.1", interval=5, now_second=int(NOW.timestamp()))
     assert full.observed is not None
@@ -80,6 +80,7 @@ def state(
     highest = max((each.replica_id for each in replicas), default=0)
     return replace(
         full,
+        desired=replace(desired, going_down=going_down),
         observed=replace(full.observed, next_replica_id=highest + 1),
         scaler=full.scaler.model_copy(update={"target": target}),
     )

@@ -1,14 +1,18 @@
 """Readiness probes: what counts as ready, and that a hung replica delays no other."""
 
 import asyncio
+import errno
+import os
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from paramedic_controller.probes import Prober, ProbeTarget, probe
+from paramedic_controller import probes
+from paramedic_controller.probes import OwnTrouble, Prober, ProbeTarget, Tally, probe
 
 
 @contextmanager
@@ -71,6 +75,53 @@ def test_a_port_nobody_listens_on_is_not_ready() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     assert "failed" in (problem_of(f"http://127.0.0.1:{port}") or "")
+
+
+@pytest.mark.parametrize(
+    "number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.ENETUNREACH, errno.ENETDOWN]
+)
+def test_the_controllers_own_trouble_says_nothing_about_a_replica(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(asyncio, "open_connection", fail)
+    problem = problem_of("http://127.0.0.1:1")
+    assert isinstance(problem, OwnTrouble)
+    assert os.strerror(number) in problem
+
+
+def answers_of(monkeypatch: pytest.MonkeyPatch, *answers: Callable[[], str | None]) -> list[Tally | None]:
+    """What a prober holds of its only target after each probe."""
+    held: list[Tally | None] = []
+    done = threading.Event()
+    left = list(answers)
+
+    async def answer(_: ProbeTarget) -> str | None:
+        held.append(prober.tally("it"))
+        if not left:
+            done.set()
+            await asyncio.sleep(60)
+        return left.pop(0)()
+
+    monkeypatch.setattr(probes, "probe", answer)
+    prober = Prober(0.01, lambda: None)
+    prober.watch({"it": ProbeTarget("http://h:1", "/", 1)})
+    assert done.wait(10)
+    prober.close()
+    return held[1:]
+
+
+def test_own_trouble_is_not_counted_and_forgets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = answers_of(monkeypatch, lambda: OwnTrouble("no socket"), lambda: None, lambda: OwnTrouble("no socket"))
+    assert held == [None, Tally(True, 0, ""), Tally(True, 0, "")]
+
+
+def test_what_fails_while_the_prober_itself_stood_still_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def late() -> str:
+        time.sleep(2 * probes.LAG_SECONDS)
+        return "no answer in time"
+
+    assert answers_of(monkeypatch, lambda: "refused", late) == [Tally(False, 1, "refused"), Tally(False, 1, "refused")]
 
 
 def test_many_hung_replicas_delay_no_other() -> None:

@@ -135,9 +135,53 @@ def test_a_replica_not_ready_after_its_initial_delay_is_replaced() -> None:
     assert (stopped_ids(actions), launched_ids(actions)) == ([1], [2])
 
 
-def test_a_replica_that_does_not_come_back_is_replaced() -> None:
-    actions = planned(state(replica(1, NOT_READY), target=1), around({1: failing(REPLACE_AFTER)}))
+def test_a_replica_that_does_not_come_back_while_others_answer_is_replaced() -> None:
+    service = state(replica(1, NOT_READY), replica(2))
+    actions = planned(service, around({1: failing(REPLACE_AFTER), 2: FINE}))
+    assert (stopped_ids(actions), launched_ids(actions)) == ([1], [3])
+
+
+@pytest.mark.parametrize("run", [RunState.RUNNING, RunState.UNKNOWN, None])
+@pytest.mark.parametrize("number", [1, 3])
+def test_while_all_fail_and_run_none_is_ended_and_one_more_shows_whether_it_is_them(
+    run: RunState | None, number: int
+) -> None:
+    ids = range(1, number + 1)
+    service = state(*(replica(each, NOT_READY) for each in ids), target=number)
+    look = Look(run=run, ready=False, failures=REPLACE_AFTER, detail="timeout")
+    actions = planned(service, around(dict.fromkeys(ids, look)))
+    assert (stopped_ids(actions), launched_ids(actions)) == ([], [number + 1])
+
+
+def test_one_more_is_enough_however_long_all_fail() -> None:
+    service = state(replica(1, NOT_READY), replica(2, STARTING), target=1)
+    assert planned(service, around({1: failing(5 * REPLACE_AFTER), 2: SILENT})) == ()
+
+
+def test_when_one_more_answers_it_was_them() -> None:
+    service = state(replica(1, NOT_READY), replica(2, STARTING), target=1)
+    actions = planned(service, around({1: failing(REPLACE_AFTER), 2: FINE}))
+    assert stopped_ids(actions) == [1]
+    assert MarkReady(2) in actions
+    assert launched_ids(actions) == []
+
+
+def test_when_those_that_failed_answer_again_the_one_more_goes() -> None:
+    service = state(replica(1, NOT_READY), replica(2, STARTING), target=1)
+    actions = planned(service, around({1: FINE, 2: SILENT}))
+    assert stopped_ids(actions) == [2]
+    assert MarkReady(1) in actions
+
+
+def test_a_suspended_process_is_a_second_signal() -> None:
+    suspended = Look(run=RunState.SUSPENDED, ready=False, failures=REPLACE_AFTER)
+    actions = planned(state(replica(1, NOT_READY), target=1), around({1: suspended}))
     assert (stopped_ids(actions), launched_ids(actions)) == ([1], [2])
+
+
+def test_all_failing_at_once_still_leave_the_routes() -> None:
+    actions = planned(TWO_READY, around({1: failing(REPLACE_AFTER), 2: failing(REPLACE_AFTER)}))
+    assert [type(action) for action in actions] == [MarkNotReady, MarkNotReady]
 
 
 def test_an_open_operation_is_driven_unless_its_call_is_under_way() -> None:
