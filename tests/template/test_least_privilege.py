@@ -1,13 +1,16 @@
 """Who may do what: per function, table and action, and nothing by wildcard."""
 
+import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.client import BaseClient
 
 from paramedic.clock import SystemClock
+from paramedic.launchers.profiles import read_environment_file
 from paramedic.services import verbs
 from paramedic.services.spec import parse_spec
 from paramedic.state import tables
@@ -16,7 +19,11 @@ from paramedic.state.controllers import ControllerEndpoint, ControllerEpoch, Con
 from paramedic.state.load_balancers import LoadBalancer
 from paramedic.state.services import fence_item
 from paramedic.state.tables import Row
+from paramedic.state.target_registry import remove_target
+from paramedic.state.targets import controller_target_id
 from paramedic_cli.fleet import controller_ids
+from paramedic_cli.host.embedded import grant_access
+from paramedic_cli.host.layout import HostLayout
 from paramedic_cli.local.clients import client
 from paramedic_cli.local.stack import LocalStack
 from tests.template.conftest import Template, as_list
@@ -24,7 +31,7 @@ from tests.template.conftest import Template, as_list
 ROLES = ("HealthDispatchRole", "HealthProbeRole", "HealthCheckRole", "RecoveryRole", "SchedulerRole")
 FOR_OTHERS = ("ControllerPolicy", "DeployerPolicy", "OperatorPolicy")
 WRITES = ("PutItem", "UpdateItem", "DeleteItem")
-SERVICE = {"name": "chat", "service": {"readiness_probe": "/", "replicas": 1}, "run": "true"}
+SERVICE = {"service": {"readiness_probe": "/", "replicas": 1}, "run": "true"}
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 
 
@@ -136,7 +143,7 @@ def test_up_and_down_write_no_attribute_that_a_deployer_may_not(
         return call(client, operation, arguments)
 
     monkeypatch.setattr(BaseClient, "_make_api_call", noting)
-    _up_and_down()
+    _up_and_down("main")
     allowed = _attributes_allowed(template)
     for logical_id, table in {"ControllersTable": "controllers", "LoadBalancersTable": "load_balancers"}.items():
         changes = [c for item in sent for c in item.items() if c[1].get("TableName") == f"{table_prefix}{table}"]
@@ -146,19 +153,30 @@ def test_up_and_down_write_no_attribute_that_a_deployer_may_not(
             assert {*change["Key"], *change["ExpressionAttributeNames"].values()} <= allowed[logical_id]
 
 
+@pytest.fixture
+def controller(deployed_stack: LocalStack) -> Iterator[str]:
+    """A controller of the deployed stack that has never run; no longer watched after the test."""
+    name = f"c{uuid.uuid4().hex[:8]}"
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        _use(deployed_stack.environment, monkeypatch)
+        register(name, "127.0.0.1", 18080, "local", SystemClock())
+    yield name
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        _use(deployed_stack.environment, monkeypatch)
+        remove_target(controller_target_id(name), SystemClock())
+
+
 @pytest.mark.e2e
 def test_a_deployers_keys_are_enough_for_up_and_down_and_delete_nothing(
-    deployed_stack: LocalStack, monkeypatch: pytest.MonkeyPatch
+    deployed_stack: LocalStack, controller: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outputs = deployed_stack.outputs
-    _use(deployed_stack.environment, monkeypatch)
-    register("deployers", "127.0.0.1", 18080, "local", SystemClock())
     keys = deployed_stack.environment_under("deployer-test", outputs.deployer_policy_arn)
     _use(keys, monkeypatch)
-    assert "deployers" in controller_ids()
-    _up_and_down("deployers")
+    assert controller in controller_ids()
+    _up_and_down(controller)
     dynamodb = client("dynamodb", keys)
-    fence = {"controller_id": {"S": "deployers"}, "item": {"S": fence_item("chat")}}
+    fence = {"controller_id": {"S": controller}, "item": {"S": fence_item(controller)}}
     with pytest.raises(dynamodb.exceptions.ClientError, match="AccessDenied"):
         dynamodb.delete_item(TableName=f"{outputs.table_prefix}services", Key=fence)
     with pytest.raises(dynamodb.exceptions.ClientError, match="AccessDenied"):
@@ -175,6 +193,24 @@ def test_on_calls_keys_write_neither_services_nor_controllers(deployed_stack: Lo
     for table in ("controllers", "services"):
         with pytest.raises(dynamodb.exceptions.ClientError, match="AccessDenied"):
             dynamodb.put_item(TableName=f"{outputs.table_prefix}{table}", Item=key)
+
+
+@pytest.mark.e2e
+def test_whoever_runs_the_stack_locally_can_deploy_and_act_by_hand(
+    deployed_stack: LocalStack, controller: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout = HostLayout(tmp_path)
+    layout.prepare()
+    grant_access(deployed_stack, layout)
+    keys = read_environment_file(layout.operator_environment)
+    _use(keys, monkeypatch)
+    _up_and_down(controller)
+    request = {"action": "recover", "target": "controller:nobody", "actor": "me", "reason": "test"}
+    recovery = deployed_stack.outputs.recovery_function_name
+    answer = client("lambda", keys).invoke(
+        FunctionName=recovery, Payload=json.dumps({**request, "request_id": uuid.uuid4().hex}).encode()
+    )
+    assert "(got 'controller:nobody')" in answer["Payload"].read().decode()
 
 
 def _attributes_allowed(template: Template) -> dict[str, set[str]]:
@@ -194,8 +230,9 @@ def _use(environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Non
     tables.bind(environment["TABLE_PREFIX"])
 
 
-def _up_and_down(controller_id: str = "main") -> None:
-    spec = parse_spec(SERVICE)
+def _up_and_down(controller_id: str) -> None:
+    # A gateway's service names are its own, and it is one stack for all these tests.
+    spec = parse_spec({**SERVICE, "name": controller_id})
     verbs.up(controller_id, spec, "tester", clock=SystemClock(), new_id=lambda: uuid.uuid4().hex)
     verbs.down(controller_id, spec.name, "tester", clock=SystemClock())
 
