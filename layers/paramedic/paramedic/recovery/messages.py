@@ -5,6 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from paramedic.health.ticks import Tick
+
 
 class ManualRecover(BaseModel):
     """A person asks for a recovery now. The same `request_id` twice is one request."""
@@ -24,7 +26,7 @@ class Sweep(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     action: Literal["sweep"]
-    tick: str = Field(min_length=1)
+    tick: Tick
 
 
 class Status(StrEnum):

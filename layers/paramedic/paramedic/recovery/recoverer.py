@@ -3,7 +3,7 @@
 from paramedic.clock import from_iso
 from paramedic.errors import InvalidInputError, ParamedicError
 from paramedic.health.events import ControllerFailed
-from paramedic.health.ticks import is_late
+from paramedic.health.ticks import require_due
 from paramedic.health.verdict import Verdict
 from paramedic.recovery import records
 from paramedic.recovery.driving import drive
@@ -53,7 +53,7 @@ def on_failure(event: ControllerFailed, around: Surroundings) -> Reply:
         StateUnreachableError: DynamoDB did not answer; the queue delivers the event again.
     """
     now = from_iso(event.tick)
-    is_late(now, around.clock.now())
+    require_due(now, around.clock.now(), "detail.tick")
     target = _read_target(event.target_id)
     if target is None:
         return _refused(event.target_id, "it is not registered any more")
