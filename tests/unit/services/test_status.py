@@ -4,7 +4,7 @@ import pytest
 
 from paramedic.services.status import ControllerRows, ServiceRows, ServiceStatus, build_status, service_status
 from paramedic.state.controllers import ENDPOINT, EPOCH, ControllerEndpoint, ControllerEpoch
-from paramedic.state.incidents import Incident
+from paramedic.state.recoveries import Recovery, Step
 from paramedic.state.replicas import Replica
 from paramedic.state.services import DesiredService, ObservedService, desired_item, observed_item
 from paramedic.state.targets import BadPeriod, Target
@@ -26,7 +26,7 @@ def test_one_ready_replica_is_enough_to_serve(statuses: list[str], word: Service
     assert service_status(True, statuses) is ServiceStatus.SHUTTING_DOWN
 
 
-def rows(*, target: Target | None = None, incident: Incident | None = None, observed: bool = True) -> ControllerRows:
+def rows(*, target: Target | None = None, recovery: Recovery | None = None, observed: bool = True) -> ControllerRows:
     desired = DesiredService(
         "main", desired_item("echo"), uid="u", revision=1, version=1, state="running", gateway="default", port=30001
     )
@@ -37,13 +37,13 @@ def rows(*, target: Target | None = None, incident: Incident | None = None, obse
         endpoint=ControllerEndpoint("main", ENDPOINT, host="127.0.0.1", port=9, profile="local"),
         heartbeat=None,
         target=target,
-        incident=incident,
+        recovery=recovery,
         services=[ServiceRows(desired, seen if observed else None, [replica], None, None)],
     )
 
 
-def incident(last_attempt_at: str | None, last_success_at: str | None) -> Incident:
-    return Incident("controller:main", "current", last_attempt_at=last_attempt_at, last_success_at=last_success_at)
+def recovery(step: Step) -> Recovery:
+    return Recovery("controller:main", 3, step=step)
 
 
 def bad(verdict: str) -> Target:
@@ -65,8 +65,10 @@ def test_the_view_of_a_healthy_controller_shows_its_services() -> None:
     ("failing", "diagnosis"),
     [
         (rows(target=bad("down")), "dead"),
-        (rows(incident=incident("2", None)), "incident open"),
-        (rows(incident=incident("2", "1")), "incident open"),
+        (rows(target=bad("down"), recovery=recovery(Step.STOP)), "dead"),
+        (rows(recovery=recovery(Step.STOP)), "being recovered"),
+        (rows(recovery=recovery(Step.LAUNCH)), "being recovered"),
+        (rows(recovery=recovery(Step.VERIFY)), "being recovered"),
     ],
 )
 def test_with_its_controller_failed_a_service_says_so_and_keeps_showing_its_replicas(
@@ -78,6 +80,9 @@ def test_with_its_controller_failed_a_service_says_so_and_keeps_showing_its_repl
     assert view.services[0].replicas[0].status == "ready"
 
 
-@pytest.mark.parametrize("fine", [rows(target=bad("suspect")), rows(incident=incident("1", "2"))])
-def test_a_suspicion_or_a_success_is_no_failure(fine: ControllerRows) -> None:
+@pytest.mark.parametrize(
+    "fine",
+    [rows(target=bad("suspect")), *(rows(recovery=recovery(step)) for step in (Step.DONE, Step.FAILED))],
+)
+def test_a_suspicion_or_what_is_over_is_no_failure(fine: ControllerRows) -> None:
     assert not build_status(fine).failed

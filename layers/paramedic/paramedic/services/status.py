@@ -15,8 +15,8 @@ from paramedic.state.controllers import (
     ControllerEpoch,
     ControllerHeartbeat,
 )
-from paramedic.state.incidents import CURRENT_ITEM, Incident
 from paramedic.state.load_balancers import LoadBalancer
+from paramedic.state.recoveries import OPEN_STEPS, Recovery
 from paramedic.state.replicas import Replica, ReplicaStatus
 from paramedic.state.services import DOWN, DesiredService, ObservedService, observed_item
 from paramedic.state.targets import Target, bucket_of, controller_target_id
@@ -65,7 +65,7 @@ class ServiceView(_View):
 
 
 class ControllerView(_View):
-    """One controller and its services; `incident` is the diagnosis of an open one."""
+    """One controller and its services; `incident` says what is wrong with it, or being done about it."""
 
     controller_id: str
     epoch: int
@@ -97,7 +97,7 @@ class ControllerRows:
     endpoint: ControllerEndpoint
     heartbeat: ControllerHeartbeat | None
     target: Target | None
-    incident: Incident | None
+    recovery: Recovery | None
     services: Sequence[ServiceRows]
 
 
@@ -115,11 +115,14 @@ def service_status(going_down: bool, statuses: Sequence[str]) -> ServiceStatus:
 
 
 def build_status(rows: ControllerRows) -> ControllerView:
-    """The view of one controller; an open incident or a bad target makes it, and its services, failed."""
+    """The view of one controller; it, and its services, are failed while it is judged down or being recovered.
+
+    What is remembered of earlier failures, or of recoveries that were refused, says nothing about now.
+    """
     bad = rows.target.bad if rows.target is not None else None
-    open_incident = rows.incident is not None and _is_open(rows.incident)
-    failed = open_incident or (bad is not None and bad.verdict == "down")
-    diagnosis = bad.diagnosis if bad is not None else ("incident open" if open_incident else None)
+    recovering = rows.recovery is not None and rows.recovery.step in OPEN_STEPS
+    failed = recovering or (bad is not None and bad.verdict == "down")
+    diagnosis = bad.diagnosis if bad is not None else ("being recovered" if recovering else None)
     beat = rows.heartbeat
     return ControllerView(
         controller_id=rows.epoch.controller_id,
@@ -132,11 +135,6 @@ def build_status(rows: ControllerRows) -> ControllerView:
         incident=diagnosis,
         services=tuple(_service_view(service, failed) for service in rows.services),
     )
-
-
-def _is_open(incident: Incident) -> bool:
-    """An incident stays current for a while after a success, in case the next crash belongs to it."""
-    return not incident.last_success_at or (incident.last_attempt_at or "") > incident.last_success_at
 
 
 def _service_view(rows: ServiceRows, controller_failed: bool) -> ServiceView:
@@ -193,7 +191,7 @@ def read_controller(controller_id: str) -> ControllerRows | None:
         endpoint=endpoint,
         heartbeat=ControllerHeartbeat.read(controller_id, HEARTBEAT),
         target=Target.read(bucket_of(target_id), target_id),
-        incident=Incident.read(target_id, CURRENT_ITEM),
+        recovery=Recovery.read(target_id, int(epoch.epoch)),
         services=[_read_service(controller_id, desired) for desired in wanted],
     )
 
