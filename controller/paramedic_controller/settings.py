@@ -23,7 +23,7 @@ class Settings(BaseModel):
     directory on this host, for its replicas.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     table_prefix: str = Field(alias="TABLE_PREFIX", min_length=1)
     controller_id: str = Field(alias="PARAMEDIC_CONTROLLER_ID", pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$")

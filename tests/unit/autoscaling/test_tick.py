@@ -1,6 +1,7 @@
 """The autoscaler decides from its state, the traffic and the tick's time alone, and never down on missing figures."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -34,6 +35,27 @@ def reported(now: int, rate: int, cursors: Mapping[str, int] | None = None) -> F
 
 
 MISSING = Figures()
+
+
+def test_a_clock_that_was_ahead_for_one_tick_does_not_freeze_the_autoscaler() -> None:
+    start = initial_state(POLICY, 1, START)
+    waiting = start.model_copy(update={"downscale_count": 3, "upscale_count": 2, "target": 3})
+    ahead, _ = tick(POLICY, waiting.model_copy(update={"last_tick": START}), MISSING, START + 3600)
+    after, decision = tick(POLICY, ahead, reported(START + 5, 100), START + 5)
+    assert decision.wanted == POLICY.maximum
+    assert (after.last_tick, after.target, after.downscale_count) == (START + 5, POLICY.maximum, 0)
+
+
+@pytest.mark.parametrize("back", [0, 5, 10])
+def test_a_tick_that_was_made_or_comes_late_changes_nothing(back: int) -> None:
+    made, _ = tick(POLICY, initial_state(POLICY, 1, START), reported(START, 4), START)
+    assert tick(POLICY, made, reported(START, 4), START - back)[0] == made
+
+
+def test_a_tiny_rate_per_replica_wants_the_most_replicas_there_may_be() -> None:
+    tiny = replace(POLICY, target_qps=1e-310)
+    _, decision = tick(tiny, initial_state(tiny, 1, START), reported(START + 60, 4), START + 60)
+    assert decision.wanted == tiny.maximum
 
 
 def run(state: AutoscalerState, figures: list[Figures], start: int, step: int = 5) -> list[AutoscalerState]:

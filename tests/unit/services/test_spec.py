@@ -122,3 +122,16 @@ def test_the_example_service_is_valid() -> None:
     spec = read_spec(example)
     assert spec.service.replica_policy.min_replicas == 2
     assert spec.workdir == str(example.parent)
+
+
+@pytest.mark.parametrize("rate", [0, -1, 1e-310, 0.0009, float("inf"), float("nan")])
+def test_a_rate_nothing_can_be_scaled_by_is_refused(rate: float) -> None:
+    with pytest.raises(InvalidSpecError, match=r"replica_policy\.target_qps_per_replica"):
+        parse_spec(service(replica_policy={**SCALED, "target_qps_per_replica": rate}))
+
+
+@pytest.mark.parametrize("field", ["timeout_seconds", "idle_timeout_seconds", "drain_seconds"])
+@pytest.mark.parametrize("seconds", [-1, 1e300, float("inf"), float("nan")])
+def test_a_time_nobody_can_wait_for_is_refused(field: str, seconds: float) -> None:
+    with pytest.raises(InvalidSpecError, match=rf"requests\.{field}"):
+        parse_spec(service(requests={field: seconds}))

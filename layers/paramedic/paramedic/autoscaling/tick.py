@@ -18,7 +18,7 @@ MAX_REPORT_LAG_SECONDS = 15
 """Reports come every few seconds; older ones no longer speak for the present."""
 
 MAX_GAP_TICKS = 2
-"""A longer silence between two ticks means the ticks were not consecutive."""
+"""Two ticks further apart than this are not consecutive; where the later one comes first, a clock was wrong."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,9 @@ def tick(
     """The next state and what to do. Times in whole seconds since 1970.
 
     Missing figures may scale up, on what is known alone, and never down. A time not after the last tick changes
-    nothing.
+    nothing, unless it is so far before it that the last tick's clock must have been ahead.
     """
-    if state.last_tick is not None and now_second <= state.last_tick:
+    if state.last_tick is not None and now_second <= state.last_tick and not _is_gap(policy, state, now_second):
         return state, Decision(state.target, state.target, 0.0, False, "this tick was already made")
     window = advance(state.window, figures, now_second - WINDOW_SECONDS, now_second)
     merged = state.model_copy(update={"window": window, "cursors": dict(figures.cursors), "last_tick": now_second})
@@ -82,7 +82,7 @@ def tick(
     if policy.target_qps is None:
         settled = merged.model_copy(update={"target": target, "upscale_count": 0, "downscale_count": 0})
         return settled, Decision(target, target, rate, complete, "the number of replicas is fixed")
-    wanted = policy.clamp(math.ceil(rate / policy.target_qps))
+    wanted = policy.clamp(math.ceil(min(rate / policy.target_qps, policy.maximum)))
     up, down = _counts(policy, state, now_second, _sign(wanted - target), complete)
     reason = _reason(policy, wanted - target, up, down, complete)
     if up >= policy.upscale_ticks or down >= policy.downscale_ticks:
@@ -114,13 +114,16 @@ def _counts(
     policy: ScalingPolicy, state: AutoscalerState, now_second: int, direction: int, complete: bool
 ) -> tuple[int, int]:
     """How many consecutive ticks wanted more, and fewer, replicas: what is not known proves neither."""
-    gap = state.last_tick is not None and now_second - state.last_tick > MAX_GAP_TICKS * policy.interval
-    down_before = 0 if gap else state.downscale_count
+    down_before = 0 if _is_gap(policy, state, now_second) else state.downscale_count
     if direction > 0:
         return state.upscale_count + 1, 0
     if not complete:
         return state.upscale_count, 0
     return (0, down_before + 1) if direction < 0 else (0, 0)
+
+
+def _is_gap(policy: ScalingPolicy, state: AutoscalerState, now_second: int) -> bool:
+    return state.last_tick is not None and abs(now_second - state.last_tick) > MAX_GAP_TICKS * policy.interval
 
 
 def _sign(number: int) -> int:

@@ -34,7 +34,7 @@ class LoadBalancingPolicy(StrEnum):
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ReadinessProbe(_Part):
@@ -56,7 +56,7 @@ class ReplicaPolicy(_Part):
 
     min_replicas: int = Field(ge=0, le=1000)
     max_replicas: int | None = Field(default=None, ge=1, le=1000)
-    target_qps_per_replica: float | None = Field(default=None, gt=0)
+    target_qps_per_replica: float | None = Field(default=None, ge=0.001)
     upscale_delay_seconds: int = Field(default=300, ge=0)
     downscale_delay_seconds: int = Field(default=1200, ge=0)
 

@@ -15,10 +15,16 @@ HEADER_NAME_PATTERN = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$"
 HOST_NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$"
 
 
+MAX_SECONDS = 30 * 24 * 3600
+"""The longest timeout that may be asked for: longer ones are typing errors, and overflow where they are used."""
+
+Timeout = Annotated[float, Field(ge=0.001, le=MAX_SECONDS)]
+
+
 class _Part(BaseModel):
     """Later releases may add to it; specs are checked for unknown names where users write them."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
 class Route(_Part):
@@ -77,7 +83,7 @@ class Authorization(_Part):
 
     url: str = Field(pattern=r"^http://\S+$")
     response_headers: tuple[Annotated[str, Field(pattern=HEADER_NAME_PATTERN)], ...] = ()
-    timeout_seconds: float = Field(default=5.0, gt=0)
+    timeout_seconds: Timeout = 5.0
 
 
 class RequestHandling(_Part):
@@ -91,14 +97,14 @@ class RequestHandling(_Part):
 
     hosts: tuple[Annotated[str, Field(pattern=HOST_NAME_PATTERN)], ...] = ()
     max_body_bytes: int | None = Field(default=None, ge=0)
-    timeout_seconds: float | None = Field(default=None, gt=0)
-    idle_timeout_seconds: float = Field(default=3600, gt=0)
+    timeout_seconds: Timeout | None = None
+    idle_timeout_seconds: Timeout = 3600
     sticky: StickyCookie | None = None
     authorization: Authorization | None = None
     tls: bool = False
     replica_protocol: Literal["http1", "http2"] = "http1"
     versions: tuple[VersionRule, ...] = ()
-    drain_seconds: float = Field(default=600, ge=0)
+    drain_seconds: float = Field(default=600, ge=0, le=MAX_SECONDS)
 
 
 class LoadBalancer(Row):
