@@ -59,6 +59,7 @@ def start(settings: Settings, process_id: str, clock: Clock, log: Callable[[str]
         return _start_first(settings, process_id, clock)
     if settings.epoch is None:
         raise _why_not(settings, current, clock)
+    _require_claimable(current, settings.epoch)
     return _start_recovered(settings, settings.epoch, process_id, clock, log)
 
 
@@ -79,6 +80,17 @@ def _start_first(settings: Settings, process_id: str, clock: Clock) -> Claimed:
         listener.close()
         raise CannotStartError(Exit.CLAIM_REFUSED, f"another process was first: {error}") from error
     return Claimed(FIRST_EPOCH, process_id, listener, recover_mode=False)
+
+
+def _require_claimable(current: ControllerEpoch, epoch: int) -> None:
+    """Before the port is bound: a process whose epoch is passed or taken must not be in its successor's way."""
+    if int(current.epoch) == epoch and not current.claimed_by:
+        return
+    raise CannotStartError(
+        Exit.CLAIM_REFUSED,
+        f"controller {current.controller_id}: epoch {epoch} cannot be claimed (epoch {int(current.epoch)}, claimed by "
+        f"{current.claimed_by}); nothing was changed",
+    )
 
 
 def _start_recovered(

@@ -34,6 +34,7 @@ class Fleet:
     supervisors: dict[str, ServiceSupervisor] = field(default_factory=dict)
     quarantined: dict[str, str] = field(default_factory=dict)
     _sealed: set[str] = field(default_factory=set)
+    _last_known: dict[str, ServiceState] = field(default_factory=dict)
     _revision: int | None = None
     _retry_at: float = 0.0
     _ticked_at: int | None = None
@@ -41,6 +42,12 @@ class Fleet:
     def states(self) -> list[ServiceState]:
         """What is known of every supervised service."""
         return [supervisor.state for supervisor in self.supervisors.values()]
+
+    @property
+    def replica_urls(self) -> list[str]:
+        """Where replicas are known to be, or may still be routed to because their service is quarantined."""
+        left_alone = [state for name, state in self._last_known.items() if name in self.quarantined]
+        return [replica.url for state in (*self.states(), *left_alone) for replica in state.replicas]
 
     def seal(self, services: list[str]) -> None:
         """Make this epoch the only one that may write these services; those without a fence are quarantined.
@@ -119,7 +126,9 @@ class Fleet:
         if self.quarantined.get(name) != why:
             self.log(f"service {name} is quarantined: {report}")
         self.quarantined[name] = why
-        self.supervisors.pop(name, None)
+        supervisor = self.supervisors.pop(name, None)
+        if supervisor is not None:
+            self._last_known[name] = supervisor.state
 
     def run_pass(self) -> None:
         """One pass of every supervised service.

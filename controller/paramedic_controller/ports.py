@@ -1,6 +1,8 @@
 """Free ports of this host, and the controller's own listening socket."""
 
 import socket
+from collections.abc import Callable, Collection
+from urllib.parse import urlsplit
 
 from paramedic.clock import Clock
 from paramedic_controller.exits import CannotStartError, Exit
@@ -13,15 +15,20 @@ REMEMBERED_PORTS = 1000
 
 
 class FreePorts:
-    """Ports nobody listens on at the moment of asking; none is handed out twice within the last thousand."""
+    """Ports nobody listens on at the moment of asking; none is handed out twice within the last thousand.
 
-    def __init__(self, host: str) -> None:
+    Nor is one of the URLs `taken` names: what is stored is routed to, also while nobody listens there.
+    """
+
+    def __init__(self, host: str, taken: Callable[[], Collection[str]]) -> None:
         self._host = host
+        self._taken = taken
         self._given: dict[int, None] = {}
 
     def next_url(self) -> str:
         """Where a new replica can listen."""
-        while (port := self._probe()) in self._given:
+        taken = {urlsplit(url).port for url in self._taken()}
+        while (port := self._probe()) in self._given or port in taken:
             continue
         self._given[port] = None
         if len(self._given) > REMEMBERED_PORTS:

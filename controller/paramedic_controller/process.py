@@ -3,7 +3,7 @@
 import os
 import signal
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
@@ -44,8 +44,8 @@ class Log(Protocol):
 class _FreshNames:
     """Operation ids and replica URLs that were never used before."""
 
-    def __init__(self, host: str) -> None:
-        self._ports = FreePorts(host)
+    def __init__(self, host: str, taken: Callable[[], Collection[str]]) -> None:
+        self._ports = FreePorts(host, taken)
 
     def operation_id(self) -> str:
         return uuid.uuid4().hex
@@ -166,7 +166,7 @@ class ControllerProcess:
             effects=Effects(self._launcher, actor, executor=self._executor, clock=self._clock, on_done=self._wake),
             prober=self._prober,
             launcher=self._launcher,
-            mint=_FreshNames(settings.replica_host),
+            mint=_FreshNames(settings.replica_host, lambda: self._fleet.replica_urls),
             clock=self._clock,
             warn=self._log.warning,
             read_service=lambda desired: read_service(self._name, desired),

@@ -186,6 +186,19 @@ def test_a_service_that_cannot_be_read_again_is_not_acted_on_and_the_others_are(
     assert passes == ["other"]
 
 
+def test_replicas_of_a_quarantined_service_keep_their_urls_to_themselves(world: ControllerWorld) -> None:
+    uid = two_services(world)
+    life = world.start()
+    life.settle()
+    urls = {replica.url for name in ("echo", "other") for replica in world.stored(name).replicas}
+    assert set(life.fleet.replica_urls) == urls
+    Replica(uid, 1).update(actions=[Replica.launched_at.set("yesterday")])
+    life.fleet.supervisors["echo"].must_reread = True
+    life.run_pass()
+    assert list(life.fleet.quarantined) == ["echo"]
+    assert set(life.fleet.replica_urls) == urls
+
+
 def test_a_service_without_a_fence_is_named_and_left_alone_until_it_has_one(world: ControllerWorld) -> None:
     two_services(world)
     ServiceFence("main", fence_item("echo")).delete()

@@ -37,6 +37,9 @@ def test_three_variables_are_enough() -> None:
         ("PARAMEDIC_EPOCH", "0"),
         ("PARAMEDIC_PASS_SECONDS", "0"),
         ("STALE_SECONDS", "9.9"),
+        ("STALE_SECONDS", "inf"),
+        ("PARAMEDIC_PROBE_SECONDS", "inf"),
+        ("PARAMEDIC_DRAIN_SECONDS", "nan"),
     ],
 )
 def test_a_wrong_variable_is_named(variable: str, value: str) -> None:
@@ -63,9 +66,18 @@ def test_the_first_failure_is_made_good_at_once_and_later_ones_after_growing_wai
 
 
 def test_no_port_is_handed_out_twice() -> None:
-    ports = FreePorts("127.0.0.1")
+    ports = FreePorts("127.0.0.1", list)
     urls = [ports.next_url() for _ in range(50)]
     assert len(set(urls)) == 50
+
+
+def test_a_port_that_is_routed_to_is_not_handed_out_even_while_nobody_listens_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    free = iter((5001, 5002, 5001, 5003))
+    monkeypatch.setattr(FreePorts, "_probe", lambda _: next(free))
+    ports = FreePorts("127.0.0.1", lambda: ["http://127.0.0.1:5001"])
+    assert [ports.next_url(), ports.next_url()] == ["http://127.0.0.1:5002", "http://127.0.0.1:5003"]
 
 
 def test_a_port_that_stays_taken_is_an_error_after_a_short_patience() -> None:
