@@ -35,7 +35,16 @@ class LedgerStore:
         position = log_end()
         # Where a log is there already, requests of this very second may be behind us.
         first = int(self._clock.now().timestamp()) + (1 if position != Position() else 0)
-        return Ledger(incarnation=uuid.uuid4().hex[:16], covers_from=first, position=position)
+        ledger = Ledger(incarnation=uuid.uuid4().hex[:16], covers_from=first, position=position)
+        # At once: an agent killed before its first report must not begin anew behind what was logged since.
+        self._try_save(ledger)
+        return ledger
+
+    def _try_save(self, ledger: Ledger) -> None:
+        try:
+            self.save(ledger)
+        except OSError as error:
+            self._warn(f"the ledger cannot be kept yet: {error}")
 
     def save(self, ledger: Ledger) -> None:
         """Put `ledger` in the place of the former one.

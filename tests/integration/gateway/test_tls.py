@@ -1,0 +1,148 @@
+"""TLS: from files and from Secrets Manager, renewed under open connections."""
+
+import json
+import socket
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import boto3
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from paramedic.state import tables
+from tests.fakes.gateway_replica import GatewayReplica, eventually, publish
+from tests.fakes.upstream import Upstream
+
+pytestmark = pytest.mark.integration
+
+TLS_PORT = 8443
+
+
+@dataclass(frozen=True)
+class Pems:
+    """A certificate and its key."""
+
+    certificate: str
+    key: str
+
+
+def self_signed(serial: int) -> Pems:
+    """A certificate for *.models.test whose serial number tells it from others."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "*.models.test")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(serial)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return Pems(certificate.public_bytes(serialization.Encoding.PEM).decode(), private.decode())
+
+
+def connect(gateway: GatewayReplica, port: int = TLS_PORT) -> ssl.SSLSocket:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    return context.wrap_socket(socket.create_connection((gateway.host, port), timeout=20))
+
+
+def serial(gateway: GatewayReplica, port: int = TLS_PORT) -> int | None:
+    """The serial number of the certificate that new connections get, None while nobody listens."""
+    try:
+        with connect(gateway, port) as connection:
+            return x509.load_der_x509_certificate(connection.getpeercert(binary_form=True) or b"").serial_number
+    except OSError:
+        return None
+
+
+def ask(connection: ssl.SSLSocket, path: str) -> str:
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: echo.models.test\r\n\r\n".encode())
+    head, _, body = connection.recv(65536).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200")
+    return str(json.loads(body)["path"])
+
+
+@pytest.fixture
+def one() -> Iterator[Upstream]:
+    with Upstream(name="one") as upstream:
+        publish("echo", 1, [upstream.url])
+        yield upstream
+
+
+@pytest.fixture
+def gateway(table_prefix: str) -> Iterator[GatewayReplica]:
+    tables.bind(table_prefix)
+    replica = GatewayReplica(table_prefix, PARAMEDIC_GATEWAY_TLS_PORT=str(TLS_PORT))
+    yield replica
+    replica.close()
+
+
+def write(folder: Path, pems: Pems) -> None:
+    (folder / "tls.crt").write_text(pems.certificate)
+    (folder / "tls.key").write_text(pems.key)
+
+
+def test_a_certificate_from_files_is_renewed_without_dropping_a_connection(
+    gateway: GatewayReplica, one: Upstream, tmp_path: Path
+) -> None:
+    write(tmp_path, self_signed(1))
+    gateway.start(
+        PARAMEDIC_GATEWAY_CERTIFICATE_FILE=str(tmp_path / "tls.crt"),
+        PARAMEDIC_GATEWAY_KEY_FILE=str(tmp_path / "tls.key"),
+    )
+    eventually(lambda: serial(gateway) == 1, f"TLS; the log:\n{gateway.log_text()}")
+    eventually(gateway.served_by, "the service")
+    with connect(gateway) as connection:
+        assert connection.selected_alpn_protocol() == "h2"
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with context.wrap_socket(socket.create_connection((gateway.host, TLS_PORT), timeout=20)) as connection:
+        assert ask(connection, "/before") == "/before"
+        write(tmp_path, self_signed(2))
+        eventually(lambda: serial(gateway) == 2, "the new certificate")
+        assert ask(connection, "/after") == "/after"
+    (tmp_path / "tls.key").write_text(self_signed(3).key)
+    assert "do not fit" in gateway.problem("certificate")
+    assert serial(gateway) == 2
+
+
+def test_a_certificate_from_secrets_manager_is_kept_for_when_it_is_gone(gateway: GatewayReplica, one: Upstream) -> None:
+    pems = self_signed(7)
+    secrets = boto3.client("secretsmanager")
+    value = json.dumps({"certificate": pems.certificate, "private_key": pems.key})
+    name = str(secrets.create_secret(Name=f"tls-{gateway.host}", SecretString=value)["ARN"])
+    gateway.start(PARAMEDIC_GATEWAY_CERTIFICATE_SECRET=name)
+    eventually(lambda: serial(gateway) == 7, f"TLS; the log:\n{gateway.log_text()}")
+    publish("secure", 1, [one.url], port=9443, tls=True)
+    eventually(lambda: serial(gateway, 9443) == 7, "a port that speaks TLS only")
+    keys = [path for path in gateway.layout.certificates.iterdir() if path.suffix == ".key"]
+    assert [path.stat().st_mode & 0o777 for path in keys] == [0o600]
+    secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+    gateway.kill_agent()
+    gateway.kill_envoy()
+    gateway.start(PARAMEDIC_GATEWAY_CERTIFICATE_SECRET=name)
+    eventually(lambda: serial(gateway) == 7, "the certificate that was kept")
+    assert "PRIVATE KEY" not in gateway.log_text()
+
+
+def test_the_port_of_a_service_that_wants_tls_never_speaks_without(gateway: GatewayReplica, one: Upstream) -> None:
+    publish("secure", 1, [one.url], port=9443, tls=True)
+    gateway.start()
+    assert "no certificate: port 9443 is shut" in gateway.problem("secure")
+    assert gateway.get(9443) is None

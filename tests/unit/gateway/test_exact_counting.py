@@ -1,0 +1,261 @@
+"""Whatever is killed when: what the controller receives is what was logged, each request once, in its second."""
+
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from paramedic.autoscaling.traffic import CounterReading, Coverage, merge
+from paramedic.state.tables import StateUnreachableError
+from paramedic.state.traffic_report import Standing
+from paramedic_gateway.counting.counting import Counting
+from paramedic_gateway.counting.ledger import Ledger
+from paramedic_gateway.counting.log import AccessLog
+from paramedic_gateway.counting.store import LedgerStore
+from paramedic_gateway.proxy.admin import AdminUnreachableError
+from tests.fakes.clock import FakeClock
+from tests.fakes.log import ListLog
+
+UID = "u" * 32
+
+
+class KilledError(Exception):
+    """The agent is dead: nothing after this line ran."""
+
+
+class FakeEnvoy:
+    """Writes its log as Envoy does: through a buffer, to the file it has open, until it is told to open it anew."""
+
+    def __init__(self, path: Path, clock: FakeClock) -> None:
+        self._path = path
+        self._clock = clock
+        self._file: IO[bytes] | None = None
+        self._buffer = b""
+        self._pending = Counter[int]()
+        self.written = Counter[int]()
+        self.streams = 0
+
+    @property
+    def is_running(self) -> bool:
+        return self._file is not None
+
+    def start(self) -> None:
+        self._file = self._path.open("ab", buffering=0)
+
+    def request(self, *, ends: bool) -> None:
+        second = int(self._clock.now().timestamp())
+        self.streams += 1
+        self._buffer += f"S {second} {UID} s{self.streams} GET /ü\n".encode()
+        self._buffer += f"S {second} - h{self.streams} GET /.paramedic/health\nE h{self.streams}\n".encode()
+        self._pending[second] += 1
+        if ends:
+            self._buffer += f"E s{self.streams}\n".encode()
+
+    def flush(self) -> None:
+        if self._file is not None:
+            self._file.write(self._buffer)
+            self.written += self._pending
+            self._lose_buffer()
+
+    def kill(self, torn: int) -> None:
+        """`torn` bytes of its buffer still reach the file, at most a part of the first line."""
+        if self._file is not None:
+            self._file.write(self._buffer[: min(torn, 20)])
+            self._file.close()
+            self._file = None
+        self._lose_buffer()
+
+    def reopen(self) -> None:
+        if self._file is None:
+            raise AdminUnreachableError("it is dead")
+        self.flush()
+        self._file.close()
+        self.start()
+
+    def _lose_buffer(self) -> None:
+        self._buffer, self._pending = b"", Counter()
+
+
+class FakeTable:
+    """The traffic table. `fail_at` says how many calls from now fail, and how."""
+
+    def __init__(self) -> None:
+        self.counters: dict[str, CounterReading] = {}
+        self.report: Coverage | None = None
+        self.fail_at: tuple[int, type[Exception]] | None = None
+        self.sequences: list[int] = []
+
+    def write_counter(self, service_uid: str, incarnation: str, total: int, ring: tuple[int, ...], until: int) -> None:
+        assert service_uid == UID
+        self._fail()
+        reading = CounterReading(replica="r", incarnation=incarnation, total=total, ring=ring, ring_end=until)
+        self.counters[incarnation] = reading
+
+    def write_report(self, incarnation: str, standing: Standing) -> None:
+        self._fail()
+        self.sequences.append(standing.sequence)
+        self.report = Coverage(
+            replica="r",
+            incarnation=incarnation,
+            covers_from=standing.covers_from,
+            covers_until=standing.covers_until,
+        )
+
+    def _fail(self) -> None:
+        if self.fail_at is not None:
+            left, error = self.fail_at
+            self.fail_at = (left - 1, error) if left else None
+            if not left:
+                raise error("as the test wants it")
+
+
+class MortalStore(LedgerStore):
+    """Its agent can die right before or right after it saves, and its disk can be full."""
+
+    moment: str = ""
+
+    def save(self, ledger: Ledger) -> None:
+        moment, self.moment = self.moment, ""
+        if moment == "before":
+            raise KilledError
+        if moment == "full":
+            raise OSError(28, "No space left on device")
+        super().save(ledger)
+        if moment == "after":
+            raise KilledError
+
+
+class ExactCounting(RuleBasedStateMachine):
+    """One gateway replica, its table, and a controller that is there now and then."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.clock = FakeClock()
+        self.table = FakeTable()
+        self.cursors: Mapping[str, int] = {}
+        self.received = Counter[int]()
+        self.former = Counter[int]()
+        self.log = ListLog()
+        self._folder = tempfile.TemporaryDirectory()
+        self.lives = 0
+        self._open_replica()
+
+    def teardown(self) -> None:
+        if hasattr(self, "table"):
+            self.settle()
+            assert self.received == self.logged
+            self._folder.cleanup()
+
+    @property
+    def logged(self) -> Counter[int]:
+        return self.former + self.envoy.written
+
+    @rule(requests=st.integers(1, 20), ends=st.booleans())
+    def clients_ask(self, requests: int, ends: bool) -> None:
+        for _ in range(requests if self.envoy.is_running else 0):
+            self.envoy.request(ends=ends)
+
+    @rule(seconds=st.floats(0.1, 3.0))
+    def time_passes(self, seconds: float) -> None:
+        self.envoy.flush()
+        self.clock.advance(seconds)
+
+    @rule()
+    def the_agent_reports(self) -> None:
+        self._report()
+
+    @rule(moment=st.sampled_from(["before", "after", "full"]))
+    def the_agent_fails_while_it_saves(self, moment: str) -> None:
+        self.store.moment = moment
+        self._report()
+        self.store.moment = ""
+
+    @rule(calls=st.integers(0, 1), error=st.sampled_from([KilledError, StateUnreachableError]))
+    def the_agent_fails_while_it_reports(self, calls: int, error: type[Exception]) -> None:
+        self.table.fail_at = (calls, error)
+        self._report()
+        self.table.fail_at = None
+
+    @rule()
+    def the_agent_restarts(self) -> None:
+        self._start_agent()
+
+    @precondition(lambda self: self.envoy.is_running)
+    @rule(torn=st.integers(0, 20))
+    def envoy_is_killed(self, torn: int) -> None:
+        self.envoy.kill(torn)
+
+    @precondition(lambda self: not self.envoy.is_running)
+    @rule()
+    def envoy_comes_back(self) -> None:
+        self.access_log.begin_life()
+        self.envoy.start()
+
+    @rule()
+    def the_controller_ticks(self) -> None:
+        reports = [] if self.table.report is None else [self.table.report]
+        figures = merge(self.cursors, reports, list(self.table.counters.values()))
+        self.cursors = figures.cursors
+        self.received.update(figures.requests)
+        vouched = range(figures.complete_from, figures.complete_until)
+        assert {each: self.received[each] for each in vouched} == {each: self.logged[each] for each in vouched}
+
+    @rule()
+    def the_replica_is_replaced_by_one_elsewhere(self) -> None:
+        self.envoy.flush()
+        self.envoy.kill(0)
+        self.counting.close()
+        self.former += self.envoy.written
+        # No two replicas of one name serve in one second: the one came up after the other was gone.
+        self.clock.advance(1)
+        self._open_replica()
+
+    @invariant()
+    def nothing_is_counted_twice(self) -> None:
+        if hasattr(self, "table"):
+            assert self.received.total() <= self.logged.total()
+            assert self.table.sequences == sorted(self.table.sequences) or self.lives > 1
+
+    def settle(self) -> None:
+        self.time_passes(3.0)
+        self._start_agent()
+        self._report()
+        self.the_controller_ticks()
+
+    def _open_replica(self) -> None:
+        self.lives += 1
+        self.folder = Path(self._folder.name) / str(self.lives)
+        self.folder.mkdir()
+        self.envoy = FakeEnvoy(self.folder / "access.log", self.clock)
+        self._start_agent()
+        self.access_log.begin_life()
+        self.envoy.start()
+
+    def _start_agent(self) -> None:
+        warn = self.log.warning
+        self.access_log = AccessLog(self.folder / "access.log", self.envoy.reopen, warn)
+        self.store = MortalStore(self.folder / "ledger.json", self.clock, warn)
+        self.counting = Counting(
+            self.store,
+            self.access_log,
+            self.table,
+            clock=self.clock,
+            out=self.log,
+            services=lambda: {UID: "echo"},
+            rotate_bytes=4096,
+        )
+
+    def _report(self) -> None:
+        try:
+            self.counting.report({})
+        except KilledError:
+            self._start_agent()
+
+
+TestExactCounting: Any = ExactCounting.TestCase
+TestExactCounting.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
