@@ -30,6 +30,7 @@ class Tally:
     begin: float
     end: float
     latencies: list[float] = field(default_factory=list)
+    warm_up: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     open: set[asyncio.BaseTransport] = field(default_factory=set)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -67,6 +68,8 @@ class Client(asyncio.Protocol):
             self._tally.failures[f"status {self._message.status}"] += 1
         elif sent >= self._tally.begin:
             self._tally.latencies.append(now - sent)
+        else:
+            self._tally.warm_up += 1
         if now < self._tally.end and not self._message.says_goodbye:
             self._send()
         else:
@@ -141,6 +144,7 @@ def main() -> None:
     latencies = sorted(tally.latencies)
     figures = {
         "requests": len(latencies),
+        "requests_with_warm_up": len(latencies) + tally.warm_up,
         "failures": dict(tally.failures),
         "rate": len(latencies) / seconds,
         "p50_ms": _quantile_ms(latencies, 0.5),

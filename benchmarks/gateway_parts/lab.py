@@ -22,6 +22,7 @@ class Seen(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     requests: int
+    requests_with_warm_up: int
     failures: dict[str, int]
     rate: float
     p50_ms: float | None

