@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from paramedic.clock import Clock
-from paramedic_controller.model import OpenOperation, ServiceState
+from paramedic_controller.model import OpenOperation, ReplicaRecord, ServiceState
 
 STALLED_AFTER_SECONDS = 10.0
 """A main loop that completed no pass for this long keeps no service at its desired state."""
@@ -179,7 +179,12 @@ def _shown_replicas(state: ServiceState) -> list[ShownReplica]:
             status=each.status,
             url=each.url,
             version=each.version,
-            pid=int(pid) if each.receipt is not None and (pid := each.receipt.identity.get("pid")) else None,
+            pid=_pid(each),
         )
         for each in state.replicas
     ]
+
+
+def _pid(replica: ReplicaRecord) -> int | None:
+    text = replica.receipt.identity.get("pid", "") if replica.receipt is not None else ""
+    return int(text) if text.isdecimal() else None

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from pynamodb.expressions.operand import Path
 
 from paramedic.services.verbs import down
 from paramedic.state.autoscalers import Autoscaler
@@ -12,6 +13,7 @@ from paramedic.state.load_balancers import INDEX, LoadBalancerIndex
 from paramedic.state.operations import Operation
 from paramedic.state.replicas import Replica, ReplicaStatus
 from paramedic.state.services import ServiceSpecRow, spec_item
+from paramedic.state.tables import shared_connection
 from paramedic.state.traffic_report import TrafficReporter
 from tests.fakes.controller_world import ControllerWorld, make_spec
 
@@ -78,6 +80,20 @@ def test_a_replica_that_fails_its_probes_leaves_the_routes_and_returns(world: Co
     life.prober.failures[1] = 0
     life.settle()
     assert ready_ids(world) == [1, 2]
+
+
+def test_when_every_replica_fails_and_runs_none_is_ended_until_one_more_has_answered(world: ControllerWorld) -> None:
+    life = world.start()
+    world.up(make_spec(min_replicas=2))
+    life.settle()
+    life.prober.failures = {1: 50, 2: 50, 3: 1}
+    life.settle()
+    assert ready_ids(world) == []
+    assert len(world.launcher.living()) == 3
+    del life.prober.failures[3]
+    life.settle()
+    assert ready_ids(world) == [3, 4]
+    assert len(world.launcher.living()) == 2
 
 
 def test_a_launch_that_cannot_be_made_is_reported_and_tried_again_with_growing_pauses(
@@ -195,6 +211,30 @@ def test_an_intent_older_than_the_lease_is_written_again_before_it_is_acted_on(w
     assert points[0] == ("before write", 0)
     assert points[1] == ("after write", 0)
     assert len(world.launcher.started) == 1
+
+
+def test_renewing_an_intent_keeps_what_another_release_wrote_into_its_row(world: ControllerWorld) -> None:
+    def stop_before_the_call(point: str) -> None:
+        if point == "before launch":
+            raise KeyboardInterrupt
+
+    first = world.start(stop_before_the_call)
+    uid = world.up(make_spec()).uid
+    with pytest.raises(KeyboardInterrupt):
+        first.settle()
+    (intent,) = Operation.read_all(uid)
+    intent.update(actions=[Path(["added_later"]).set("kept")])
+    seen: list[Any] = []
+
+    def look(point: str) -> None:
+        if point == "before launch":
+            seen.append(shared_connection().get_item(Operation.Meta.table_name, uid, intent.item)["Item"])
+
+    second = world.start(look)
+    second.fleet.follow_desired()
+    world.clock.advance(11.0)
+    second.fleet.run_pass()
+    assert seen[0]["added_later"] == {"S": "kept"}
 
 
 def test_the_predecessor_is_refused_on_every_write_once_its_successor_has_sealed(

@@ -2,6 +2,7 @@
 
 import json
 import socket
+from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,16 @@ def test_health_follows_the_main_loop() -> None:
     assert (board.is_healthy(), board.health().status) == (True, "ok")
     clock.advance(STALLED_AFTER_SECONDS)
     assert (board.is_healthy(), board.health().status) == (False, "stalled")
+
+
+@pytest.mark.parametrize(("identity", "pid"), [({"pid": "7"}, 7), ({"pid": "none"}, None), ({}, None)])
+def test_a_receipt_without_a_process_number_is_shown_without_one(identity: dict[str, str], pid: int | None) -> None:
+    known = replica(1)
+    assert known.receipt is not None
+    board = Board(IDENTITY, FakeClock())
+    odd = replace(known, receipt=known.receipt.model_copy(update={"identity": identity}))
+    board.passed([state(odd)], {})
+    assert board.status().services[0].replicas[0].pid == pid
 
 
 def test_the_http_api_answers_health_and_status_and_nothing_else() -> None:
