@@ -108,7 +108,7 @@ class Lab:
         """Start sending."""
         words = [target.host, target.port, connections, seconds]
         command = [str(self.python), "-m", f"{PACKAGE}.generate_load", *map(str, words)]
-        return Load(subprocess.Popen(command, stdout=subprocess.PIPE, cwd=project_root()))
+        return Load(subprocess.Popen(command, stdout=subprocess.PIPE, cwd=project_root(), start_new_session=True))
 
     def measure(self, target: Address, connections: int, seconds: float) -> Seen:
         """Send and wait for the end."""

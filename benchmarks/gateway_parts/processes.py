@@ -54,7 +54,10 @@ def running(
 def start(
     command: Sequence[str | Path], log: Path, environment: Mapping[str, str] | None = None
 ) -> subprocess.Popen[bytes]:
-    """Start a process whose output goes to `log`."""
+    """Start a process whose output goes to `log`, in a session of its own.
+
+    The gateway's Envoy has one too, and on a busy machine Linux shares the processors out by sessions.
+    """
     with log.open("ab") as output:
         return subprocess.Popen(
             [str(word) for word in command],
@@ -63,6 +66,7 @@ def start(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
 
 
