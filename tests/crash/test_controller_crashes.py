@@ -47,7 +47,8 @@ class Story:
     def tell(self) -> None:
         world = self.world
         self.settle()
-        world.up(make_spec(min_replicas=2))
+        # One table holds every story: each has its own gateway, on which its service may be called what it likes.
+        world.up(make_spec(gateway=world.controller_id, min_replicas=2))
         self.settle()
         self.check_serving(2)
         world.launcher.kill(min(self.ready_ids()))
@@ -56,7 +57,7 @@ class Story:
         down(world.controller_id, "echo", "ada", clock=world.clock)
         self.settle()
         assert world.launcher.living() == []
-        world.up(make_spec(min_replicas=3))
+        world.up(make_spec(gateway=world.controller_id, min_replicas=3))
         self.settle()
         self.check_serving(3)
 
