@@ -247,7 +247,7 @@ class ExactCounting(RuleBasedStateMachine):
             clock=self.clock,
             out=self.log,
             services=lambda: {UID: "echo"},
-            rotate_bytes=4096,
+            rotate_bytes=400,
         )
 
     def _report(self) -> None:
