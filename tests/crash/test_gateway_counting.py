@@ -1,0 +1,143 @@
+"""Real requests through a real Envoy while agent, Envoy and both are killed: each request is counted once."""
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+from typing import Self
+
+import httpx
+import pytest
+
+from paramedic.autoscaling.traffic import CounterReading, Coverage, merge
+from paramedic.state import tables
+from paramedic.state.traffic import read_counters, read_reports
+from paramedic.state.traffic_report import unpack_ring
+from tests.fakes.gateway_replica import GATEWAY, GatewayReplica, eventually, publish
+from tests.fakes.upstream import Upstream
+
+pytestmark = [pytest.mark.crash, pytest.mark.integration]
+
+UID = "uid-echo"
+
+
+class Controller:
+    """What a controller's autoscaler receives."""
+
+    def __init__(self) -> None:
+        self._cursors: dict[str, int] = {}
+        self.received = 0
+
+    def tick(self) -> int:
+        reports = [
+            Coverage(
+                replica=row.replica,
+                incarnation=row.incarnation,
+                covers_from=int(row.covers_from),
+                covers_until=int(row.covers_until),
+            )
+            for row in read_reports(GATEWAY)
+        ]
+        counters = [
+            CounterReading(
+                replica=row.replica,
+                incarnation=row.incarnation,
+                total=int(row.total),
+                ring=unpack_ring(row.ring),
+                ring_end=int(row.ring_end),
+            )
+            for row in read_counters(GATEWAY, UID)
+        ]
+        figures = merge(self._cursors, reports, counters)
+        self._cursors = dict(figures.cursors)
+        self.received += sum(figures.requests.values())
+        return self.received
+
+
+class Clients:
+    """Ask all the time; `answered` are requests that came back, `asked` includes those that broke."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._over = threading.Event()
+        self.asked = 0
+        self.answered = 0
+        self.paused = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        with httpx.Client(trust_env=False, timeout=5) as http:
+            while not self._over.is_set():
+                if self.paused.wait(0.001):
+                    time.sleep(0.01)
+                    continue
+                try:
+                    http.get(self._url)
+                except httpx.ConnectError:
+                    continue
+                except httpx.TransportError:
+                    self.asked += 1
+                    continue
+                self.asked += 1
+                self.answered += 1
+
+
+@pytest.fixture
+def gateway(table_prefix: str) -> Iterator[GatewayReplica]:
+    tables.bind(table_prefix)
+    replica = GatewayReplica(table_prefix, PARAMEDIC_GATEWAY_ROTATE_BYTES="20000")
+    yield replica
+    replica.close()
+
+
+def wait_until_reported(clients: Clients, controller: Controller) -> None:
+    """Have nobody ask until all is reported: then there is nothing that a killed Envoy could take along."""
+    clients.paused.set()
+    eventually(lambda: controller.tick() >= clients.answered, "all requests to be reported")
+
+
+def test_every_request_is_counted_once_whoever_is_killed(gateway: GatewayReplica) -> None:
+    moments = random.Random(11)
+    controller = Controller()
+    with Upstream() as upstream:
+        publish("echo", 1, [upstream.url])
+        gateway.start()
+        eventually(gateway.health, f"the gateway; the log:\n{gateway.log_text()}")
+        eventually(lambda: EnvoyServes(gateway).look(), "the service")
+        with Clients(gateway.url()) as clients:
+            for _ in range(8):
+                time.sleep(moments.uniform(0.1, 0.8))
+                victim = moments.choice(["agent", "envoy", "both"])
+                if victim != "agent":
+                    wait_until_reported(clients, controller)
+                    gateway.kill_envoy()
+                    clients.paused.clear()
+                if victim != "envoy":
+                    gateway.kill_agent()
+                    time.sleep(moments.uniform(0, 0.5))
+                    gateway.start()
+                controller.tick()
+            served = clients.answered
+            eventually(lambda: clients.answered > served + 20, "requests after the last kill")
+        wait_until_reported(clients, controller)
+    # A request that broke may or may not have reached Envoy; what was answered was counted, and nothing twice.
+    assert clients.answered <= controller.received <= clients.asked
+
+
+class EnvoyServes:
+    """Looks whether the service listens, without asking it anything that would count."""
+
+    def __init__(self, gateway: GatewayReplica) -> None:
+        self._gateway = gateway
+
+    def look(self) -> bool:
+        health = self._gateway.get(9001, "/.paramedic/health", **{"x-paramedic-token": "correct-horse"})
+        return health is not None and health.content.startswith(b"{")
