@@ -19,9 +19,9 @@ from paramedic.state.receipt import Receipt
 from paramedic.state.recoveries import Recovery
 from paramedic.state.targets import Target, bucket_of, controller_target_id
 from paramedic_cli.host.embedded import grant_access, stack_parameters
+from paramedic_cli.host.ending import end_everything
 from paramedic_cli.host.first_controller import start_first_controller
 from paramedic_cli.host.layout import HostLayout
-from paramedic_cli.host.workloads import stop_workloads
 from paramedic_cli.local.project import project_root
 from paramedic_cli.local.stack import LocalStack
 
@@ -69,7 +69,7 @@ def _host(deployed_stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) 
     try:
         yield Deployed(stack, layout, ProcessLauncher(layout.host_dir))
     finally:
-        stop_workloads(layout.host_dir)
+        end_everything(layout)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from paramedic_cli.local.stack import LocalStack
 from tests.template.conftest import Template, as_list
 
 ROLES = ("HealthDispatchRole", "HealthProbeRole", "HealthCheckRole", "RecoveryRole", "SchedulerRole")
-FOR_OTHERS = ("ControllerPolicy", "DeployerPolicy", "OperatorPolicy")
+FOR_OTHERS = ("ControllerPolicy", "DeployerPolicy", "GatewayPolicy", "OperatorPolicy")
 WRITES = ("PutItem", "UpdateItem", "DeleteItem")
 SERVICE = {"service": {"readiness_probe": "/", "replicas": 1}, "run": "true"}
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
@@ -104,6 +104,11 @@ def test_nobody_can_delete_an_epoch_or_a_record_of_a_recovery(template: Template
 def test_on_call_writes_what_is_watched_and_neither_epochs_nor_what_runs(template: Template) -> None:
     written = set().union(*(_tables_where(template, "OperatorPolicy", action) for action in WRITES))
     assert written == {"IncidentsTable", "TargetsTable"}
+
+
+def test_a_gateway_follows_routes_and_reports_traffic_and_does_nothing_else(template: Template) -> None:
+    allowed = {(s["Action"], s["Resource"]["Fn::GetAtt"][0]) for s in _allowed(template, "GatewayPolicy")}
+    assert allowed == {("dynamodb:GetItem", "LoadBalancersTable"), ("dynamodb:UpdateItem", "TrafficTable")}
 
 
 def test_a_deployer_writes_desired_state_and_acts_on_nothing_else(template: Template) -> None:
@@ -193,6 +198,20 @@ def test_on_calls_keys_write_neither_services_nor_controllers(deployed_stack: Lo
     for table in ("controllers", "services"):
         with pytest.raises(dynamodb.exceptions.ClientError, match="AccessDenied"):
             dynamodb.put_item(TableName=f"{outputs.table_prefix}{table}", Item=key)
+
+
+@pytest.mark.e2e
+def test_a_gateways_keys_change_no_route_and_read_no_service(deployed_stack: LocalStack) -> None:
+    outputs = deployed_stack.outputs
+    dynamodb = client("dynamodb", deployed_stack.environment_under("gateway-test", outputs.gateway_policy_arn))
+    route = {"gateway": {"S": "default"}, "service": {"S": "nosuch"}}
+    table = f"{outputs.table_prefix}load_balancers"
+    assert "Item" not in dynamodb.get_item(TableName=table, Key=route)
+    with pytest.raises(dynamodb.exceptions.ClientError, match="AccessDenied"):
+        dynamodb.put_item(TableName=table, Item=route)
+    service = {"controller_id": {"S": "main"}, "item": {"S": "desired#chat"}}
+    with pytest.raises(dynamodb.exceptions.ClientError, match="AccessDenied"):
+        dynamodb.get_item(TableName=f"{outputs.table_prefix}services", Key=service)
 
 
 @pytest.mark.e2e

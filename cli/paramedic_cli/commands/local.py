@@ -7,6 +7,7 @@ import typer
 from paramedic_cli.commands.options import choice_of, chosen_stack
 from paramedic_cli.host import embedded
 from paramedic_cli.host.first_controller import start_first_controller
+from paramedic_cli.host.gateway_replica import SHARED_PORT, start_gateway
 from paramedic_cli.host.layout import PROFILE, HostLayout
 from paramedic_cli.local.emulator import DEFAULT_PORT
 from paramedic_cli.local.stack import LocalStack, load
@@ -40,6 +41,23 @@ def controller(
 
 
 @app.command()
+def gateway(
+    context: typer.Context,
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The gateway that services name in their spec")
+    ] = "default",
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Shared by all services, told apart by host name")
+    ] = SHARED_PORT,
+) -> None:
+    """Start a gateway replica on this host; repeated after its agent died, take over the Envoy that serves on."""
+    state_dir = choice_of(context).state_dir
+    load(state_dir)
+    started = start_gateway(HostLayout(state_dir.resolve()), name, port)
+    answer(f"gateway {name} serves at http://{started.host}:{port}, and each service at its own port there")
+
+
+@app.command()
 def status(context: typer.Context) -> None:
     """Whether a local stack runs from the state directory, and where."""
     state_dir = choice_of(context).state_dir
@@ -48,7 +66,7 @@ def status(context: typer.Context) -> None:
 
 @app.command()
 def down(context: typer.Context) -> None:
-    """End the local stack and every controller and replica it started; all its state is gone."""
+    """End the local stack with every controller, gateway and replica it started; all its state is gone."""
     for receipt in embedded.down(choice_of(context).state_dir):
         say(f"stopped {receipt.workload}")
     answer("the local stack is gone")
@@ -57,7 +75,7 @@ def down(context: typer.Context) -> None:
 def _describe(stack: LocalStack, layout: HostLayout) -> None:
     lines = (
         f"stack {stack.stack_name} runs at {stack.endpoint}",
-        f"controllers log to {layout.controller_log}; launcher profile {PROFILE!r}",
+        f"controllers log to {layout.controller_log}, gateways to {layout.gateway_log}; launcher profile {PROFILE!r}",
         "commands given in this folder find it by themselves; for other programs and folders:",
         f"    set -a; . {layout.operator_environment}; set +a",
     )

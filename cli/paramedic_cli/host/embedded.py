@@ -1,12 +1,13 @@
 """A local stack together with what this host needs to run controllers for it."""
 
+import secrets
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
 from paramedic.state.receipt import Receipt
+from paramedic_cli.host.ending import end_everything
 from paramedic_cli.host.layout import PROFILE, HostLayout
-from paramedic_cli.host.workloads import stop_workloads
 from paramedic_cli.local import stack as local
 from paramedic_cli.local.errors import NoLocalStackError
 
@@ -19,13 +20,15 @@ def stack_parameters(layout: HostLayout) -> Mapping[str, str]:
 
 
 def grant_access(stack: local.LocalStack, layout: HostLayout) -> None:
-    """Give controllers and this command users of their own, each with its policies of the template and no more."""
+    """Give controllers, gateways and this command users of their own, each with its policies of the template only."""
     unique = uuid.uuid4().hex[:8]
-    granted = stack.outputs
-    keys = stack.environment_under(f"controller-{unique}", granted.controller_policy_arn)
+    granted, host = stack.outputs, stack.emulator.host
+    controller = stack.environment_under(f"controller-{unique}", granted.controller_policy_arn)
+    gateway = stack.environment_under(f"gateway-{unique}", granted.gateway_policy_arn)
     layout.write_environments(
         stack.stack_name,
-        controller={**keys, **_controller_settings(stack.emulator.host, layout)},
+        controller={**controller, **_controller_settings(host, layout)},
+        gateway={**gateway, **_gateway_settings(host)},
         # Whoever runs the stack on this machine is on call for it and decides what runs.
         operator=stack.environment_under(
             f"operator-{unique}", granted.operator_policy_arn, granted.deployer_policy_arn
@@ -44,16 +47,20 @@ def _controller_settings(host: str, layout: HostLayout) -> Mapping[str, str]:
     }
 
 
+def _gateway_settings(host: str) -> Mapping[str, str]:
+    return {"PARAMEDIC_GATEWAY_HOST": host, "PARAMEDIC_GATEWAY_TOKEN": secrets.token_urlsafe(24)}
+
+
 def up(state_dir: Path, port: int) -> local.LocalStack:
     """Have a local stack run from `state_dir`, its controllers relaunched on this host; again updates it."""
     layout = HostLayout(state_dir.resolve())
     if not _runs(layout.state_dir):
         # Whatever ran for a stack that is gone belongs to nobody, and its fences would refuse the new epochs.
-        stop_workloads(layout.host_dir)
+        end_everything(layout)
         layout.forget()
     layout.prepare()
     stack = local.up(layout.state_dir, parameters=stack_parameters(layout), port=port)
-    if not layout.operator_environment.exists():
+    if not layout.has_credentials:
         grant_access(stack, layout)
     return stack
 
@@ -71,7 +78,7 @@ def down(state_dir: Path) -> tuple[Receipt, ...]:
         local.down(layout.state_dir)
     elif not layout.host_dir.exists():
         raise NoLocalStackError(state_dir)
-    ended = stop_workloads(layout.host_dir)
+    ended = end_everything(layout)
     layout.forget()
     return ended
 

@@ -33,6 +33,11 @@ class HostLayout:
         return self.state_dir / "controller.env"
 
     @property
+    def gateway_environment(self) -> Path:
+        """What gateway replicas are started with, credentials included."""
+        return self.state_dir / "gateway.env"
+
+    @property
     def operator_environment(self) -> Path:
         """What this command talks to the stack with."""
         return self.state_dir / OPERATOR_FILE
@@ -48,6 +53,22 @@ class HostLayout:
         return self.state_dir / "replicas"
 
     @property
+    def gateway_log(self) -> Path:
+        """What every gateway replica of this host prints."""
+        return self.state_dir / "gateway.log"
+
+    @property
+    def gateways(self) -> Path:
+        """The folder that holds a directory for each gateway replica."""
+        return self.state_dir / "gateways"
+
+    @property
+    def has_credentials(self) -> bool:
+        """Whether everybody on this host has credentials of the stack."""
+        files = (self.controller_environment, self.gateway_environment, self.operator_environment)
+        return all(file.exists() for file in files)
+
+    @property
     def profile(self) -> ProcessProfile:
         """How the recovery function relaunches a controller on this host."""
         return ProcessProfile(
@@ -60,6 +81,18 @@ class HostLayout:
         )
 
     @property
+    def gateway_profile(self) -> ProcessProfile:
+        """How a gateway replica is launched on this host."""
+        return ProcessProfile(
+            launcher="process",
+            host_dir=self.host_dir,
+            command=(sys.executable, "-m", "paramedic_gateway"),
+            env_file=self.gateway_environment,
+            working_directory=str(self.state_dir),
+            log_file=str(self.gateway_log),
+        )
+
+    @property
     def profiles_parameter(self) -> str:
         """The stack parameter LauncherProfiles."""
         return json.dumps({PROFILE: self.profile.model_dump(mode="json", exclude_none=True)})
@@ -69,15 +102,25 @@ class HostLayout:
         self.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         initialise_host_dir(self.host_dir)
 
-    def write_environments(self, stack_name: str, controller: Mapping[str, str], operator: Mapping[str, str]) -> None:
-        """Keep both sets of credentials where only this user can read them."""
+    def write_environments(
+        self,
+        stack_name: str,
+        *,
+        controller: Mapping[str, str],
+        gateway: Mapping[str, str],
+        operator: Mapping[str, str],
+    ) -> None:
+        """Keep all credentials where only this user can read them."""
         _write_private(self.controller_environment, controller)
+        _write_private(self.gateway_environment, gateway)
         _write_private(self.operator_environment, {**operator, STACK_VARIABLE: stack_name})
 
     def forget(self) -> None:
-        """Remove the files, once nothing they describe runs any more; the log stays."""
+        """Remove the files, once nothing they describe runs any more; the logs stay."""
         shutil.rmtree(self.host_dir, ignore_errors=True)
+        shutil.rmtree(self.gateways, ignore_errors=True)
         self.controller_environment.unlink(missing_ok=True)
+        self.gateway_environment.unlink(missing_ok=True)
         self.operator_environment.unlink(missing_ok=True)
 
 

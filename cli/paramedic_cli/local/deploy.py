@@ -45,6 +45,7 @@ class StackOutputs(BaseModel):
     alert_topic_arn: str
     controller_policy_arn: str
     deployer_policy_arn: str
+    gateway_policy_arn: str
     operator_policy_arn: str
 
 

@@ -27,14 +27,15 @@ def sleeper(epoch: int, key: str) -> Launch:
 
 
 def test_credentials_are_readable_by_their_owner_only(layout: HostLayout) -> None:
-    layout.write_environments("s", {"AWS_SECRET_ACCESS_KEY": "k1"}, {"AWS_SECRET_ACCESS_KEY": "k2"})
-    for path in (layout.controller_environment, layout.operator_environment):
+    secret = {"AWS_SECRET_ACCESS_KEY": "k"}
+    layout.write_environments("s", controller=secret, gateway=secret, operator=secret)
+    for path in (layout.controller_environment, layout.gateway_environment, layout.operator_environment):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert read_environment_file(layout.operator_environment)["PARAMEDIC_STACK"] == "s"
 
 
 def test_the_stack_parameter_names_files_and_holds_no_secret(layout: HostLayout) -> None:
-    layout.write_environments("s", {"AWS_SECRET_ACCESS_KEY": "hunter2"}, {})
+    layout.write_environments("s", controller={"AWS_SECRET_ACCESS_KEY": "hunter2"}, gateway={}, operator={})
     assert "hunter2" not in layout.profiles_parameter
     assert parse_profiles(layout.profiles_parameter)[PROFILE] == layout.profile
 
