@@ -1,16 +1,19 @@
 """A small model server, standard library only: a bigram language model trained on its own source at the start.
 
-GET /health answers 200 once the model is trained. POST /predict {"prompt": "a", "length": 20} continues the prompt.
+GET /health answers 200 once the model is trained. POST /predict {"prompt": "a", "length": 20} continues the prompt,
+and so does GET /predict?prompt=a&length=20.
 """
 
 import json
 import os
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 MAX_LENGTH = 500
 MAX_BODY_BYTES = 64 * 1024
@@ -45,24 +48,33 @@ class Handler(BaseHTTPRequestHandler):
     model: BigramModel
 
     def do_GET(self) -> None:
-        if self.path == "/health":
+        url = urlsplit(self.path)
+        if url.path == "/health":
             self._answer(HTTPStatus.OK, {"status": "ok"})
+        elif url.path == "/predict":
+            self._predict(lambda: _from_query(url.query))
         else:
-            self._answer(HTTPStatus.NOT_FOUND, {"error": "there are GET /health and POST /predict"})
+            self._refuse()
 
     def do_POST(self) -> None:
-        if self.path != "/predict":
-            self._answer(HTTPStatus.NOT_FOUND, {"error": "there are GET /health and POST /predict"})
-            return
+        if self.path == "/predict":
+            self._predict(self._from_body)
+        else:
+            self._refuse()
+
+    def _predict(self, read: Callable[[], dict[str, Any]]) -> None:
         try:
-            prompt, length = self._request()
+            prompt, length = _checked(read())
         except BadRequestError as error:
             self._answer(HTTPStatus.BAD_REQUEST, {"error": str(error)})
             return
         replica = os.environ.get("PARAMEDIC_REPLICA_ID", "")
         self._answer(HTTPStatus.OK, {"text": self.model.complete(prompt, length), "replica": replica})
 
-    def _request(self) -> tuple[str, int]:
+    def _refuse(self) -> None:
+        self._answer(HTTPStatus.NOT_FOUND, {"error": "there are GET /health, GET /predict and POST /predict"})
+
+    def _from_body(self) -> dict[str, Any]:
         given = self.headers.get("Content-Length", "0")
         if not given.isdecimal():
             raise BadRequestError(f"Content-Length {given!r} is no number")
@@ -75,10 +87,7 @@ class Handler(BaseHTTPRequestHandler):
             raise BadRequestError(f"the body is not JSON: {error}") from error
         if not isinstance(body, dict):
             raise BadRequestError("the body must be a JSON object")
-        prompt, length = body.get("prompt", ""), body.get("length", 40)
-        if not isinstance(prompt, str) or not isinstance(length, int) or not 0 <= length <= MAX_LENGTH:
-            raise BadRequestError(f"prompt must be text and length a number from 0 to {MAX_LENGTH}")
-        return prompt, length
+        return body
 
     def _answer(self, code: HTTPStatus, content: dict[str, Any]) -> None:
         body = json.dumps(content).encode()
@@ -92,11 +101,31 @@ class Handler(BaseHTTPRequestHandler):
         """One line per request would fill the disk before it helped anyone."""
 
 
+class Server(ThreadingHTTPServer):
+    """A thread for each connection."""
+
+    request_queue_size = 128
+
+
+def _from_query(query: str) -> dict[str, Any]:
+    asked: dict[str, Any] = dict(parse_qsl(query))
+    if asked.get("length", "").isdecimal():
+        asked["length"] = int(asked["length"])
+    return asked
+
+
+def _checked(asked: dict[str, Any]) -> tuple[str, int]:
+    prompt, length = asked.get("prompt", ""), asked.get("length", 40)
+    if not isinstance(prompt, str) or not isinstance(length, int) or not 0 <= length <= MAX_LENGTH:
+        raise BadRequestError(f"prompt must be text and length a number from 0 to {MAX_LENGTH}")
+    return prompt, length
+
+
 def main() -> None:
     """Train, then serve until killed."""
     Handler.model = BigramModel(Path(__file__).read_text(encoding="utf-8"))
     address = os.environ["PARAMEDIC_REPLICA_HOST"], int(os.environ["PARAMEDIC_REPLICA_PORT"])
-    ThreadingHTTPServer(address, Handler).serve_forever()
+    Server(address, Handler).serve_forever()
 
 
 if __name__ == "__main__":
