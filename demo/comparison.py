@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, zip_longest
 
 from rich.table import Table
 
+from demo.counted import Counted
+from demo.exchanges import Exchange
 from demo.snapshot import ReplicaFacts, Snapshot
-from demo.traffic_feeder import Traffic
 from paramedic.autoscaling.tick import ScalingPolicy, tick
-from paramedic.autoscaling.window import Figures, known_requests
+from paramedic.autoscaling.window import known_requests
 from paramedic.state.autoscalers import AutoscalerState
 
 
@@ -24,23 +24,38 @@ class Row:
     holds: bool
 
 
-def compare(before: Snapshot, after: Snapshot, policy: ScalingPolicy, traffic: Traffic) -> tuple[Row, ...]:
+@dataclass(frozen=True)
+class Outside:
+    """What is known besides what the controller wrote.
+
+    `counted` is the gateway's, `sent` what its clients say, `held` how many uploads they kept under way throughout,
+    and `killed` which replicas were killed.
+    """
+
+    counted: Counted
+    sent: Sequence[Exchange]
+    held: int
+    killed: frozenset[int] = frozenset()
+
+
+def compare(before: Snapshot, after: Snapshot, policy: ScalingPolicy, outside: Outside) -> tuple[Row, ...]:
     """All rows; `after` is taken once the autoscaler has ticked for the first time again."""
     return (
         _same("controller address", _short([before.controller_url]), _short([after.controller_url])),
         _pid(before, after),
         Row("epoch", str(before.epoch), str(after.epoch), "+1", after.epoch == before.epoch + 1),
         _same("load-balancer port", before.load_balancer_port, after.load_balancer_port),
-        _same("load-balancer routes", _short(before.routes), _short(after.routes)),
-        *_replicas(before.replicas, after.replicas),
-        *_autoscaler(before.scaler, after.scaler, policy, traffic),
-        *_unfinished(before, after),
+        _routes(before, after, outside.killed),
+        *_replicas(before, after, outside.killed),
+        *_autoscaler(before.scaler, after.scaler, policy, outside),
+        _unfinished_requests(before, after, outside.held),
+        _unfinished_operations(before, after),
     )
 
 
-def comparison_table(rows: Sequence[Row]) -> Table:
+def comparison_table(title: str, rows: Sequence[Row]) -> Table:
     """The rows for people; what must not be so is marked."""
-    table = Table(title="Before and after", title_justify="left", title_style="bold", box=None, padding=(0, 1))
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1))
     for heading in ("", "before", "after", "must be", ""):
         table.add_column(heading, overflow="fold")
     for row in rows:
@@ -61,10 +76,27 @@ def _short(urls: Sequence[str]) -> str:
     return "\n".join(url.removeprefix("http://") for url in urls)
 
 
-def _replicas(before: Sequence[ReplicaFacts], after: Sequence[ReplicaFacts]) -> Iterator[Row]:
-    for old, new in zip_longest(before, after):
-        either = old or new
-        yield _same(f"replica {either.replica_id if either else '?'}", _facts(old), _facts(new))
+def _routes(before: Snapshot, after: Snapshot, killed: frozenset[int]) -> Row:
+    old = {replica.url: replica.replica_id for replica in before.replicas}
+    kept = [url for url in before.routes if old.get(url) not in killed]
+    # Replacements of killed replicas; others are found by their own rows.
+    still = [url for url in after.routes if url in old]
+    rule = "all but the killed" if killed else "same"
+    return Row("load-balancer routes", _short(before.routes), _short(after.routes), rule, still == kept)
+
+
+def _replicas(before: Snapshot, after: Snapshot, killed: frozenset[int]) -> Iterator[Row]:
+    old = {replica.replica_id: replica for replica in before.replicas}
+    new = {replica.replica_id: replica for replica in after.replicas}
+    for number in sorted({*old, *new}):
+        what, was, now = f"replica {number}", old.get(number), new.get(number)
+        if number in killed:
+            gone = now is None or now.url not in after.routes
+            yield Row(what, _facts(was), _facts(now), "killed: no longer routed to", gone)
+        elif killed and was is None:
+            yield Row(what, _facts(was), _facts(now), "in place of the killed", number > max(old))
+        else:
+            yield _same(what, _facts(was), _facts(now))
 
 
 def _facts(replica: ReplicaFacts | None) -> str:
@@ -75,17 +107,19 @@ def _facts(replica: ReplicaFacts | None) -> str:
 
 
 def _autoscaler(
-    before: AutoscalerState, after: AutoscalerState, policy: ScalingPolicy, traffic: Traffic
+    before: AutoscalerState, after: AutoscalerState, policy: ScalingPolicy, outside: Outside
 ) -> Iterator[Row]:
-    wanted = suspended_for_that_time(before, after, policy, traffic)
+    counted = outside.counted
+    wanted = suspended_for_that_time(before, after, policy, counted)
     rule = "as if suspended"
     yield _same("autoscaler target", before.target, after.target)
     yield _ruled("upscale counter", before.upscale_count, after.upscale_count, rule, wanted.upscale_count)
     yield _ruled("downscale counter", before.downscale_count, after.downscale_count, rule, wanted.downscale_count)
     same_window = after.window == wanted.window
-    yield Row("autoscaler window", _window(before), _window(after), "each second as sent", same_window)
-    counted = before.cursors.get(traffic.cursor, 0), after.cursors.get(traffic.cursor, 0)
-    yield _ruled("requests counted", *counted, "each once", wanted.cursors.get(traffic.cursor, 0))
+    yield Row("autoscaler window", _window(before), _window(after), "what the gateway counted", same_window)
+    seen, now = before.cursors.get(counted.cursor, 0), after.cursors.get(counted.cursor, 0)
+    possible = counted.when_it_was(now).is_possible(outside.sent)
+    yield Row("requests counted", str(seen), str(now), "each second as sent", possible)
 
 
 def _ruled(what: str, before: int, after: int, rule: str, wanted: int) -> Row:
@@ -98,32 +132,28 @@ def _window(state: AutoscalerState) -> str:
 
 
 def suspended_for_that_time(
-    before: AutoscalerState, after: AutoscalerState, policy: ScalingPolicy, traffic: Traffic
+    before: AutoscalerState, after: AutoscalerState, policy: ScalingPolicy, counted: Counted
 ) -> AutoscalerState:
-    """What `before` becomes by one tick at the time of `after`'s, had its controller only been suspended.
-
-    The figures are not what the tables say but what the feeder knows it sent.
-    """
+    """What `before` becomes by one tick at the time of `after`'s, had its controller only been suspended."""
     if after.last_tick is None or after.last_tick == before.last_tick:
         return before
-    seen = before.cursors.get(traffic.cursor, 0)
-    seconds = sorted(traffic.sent)
-    totals = dict(zip(seconds, accumulate(traffic.sent[second] for second in seconds), strict=True))
-    counted = after.cursors.get(traffic.cursor, 0)
-    new = {second: traffic.sent[second] for second in seconds if seen < totals[second] <= counted}
-    figures = Figures(
-        requests=new,
-        complete_from=seconds[0] - 1,
-        complete_until=1 + max((second for second in seconds if totals[second] <= counted), default=seconds[0] - 1),
-        cursors={traffic.cursor: max((totals[second] for second in new), default=seen)},
-    )
-    return tick(policy, before, figures, after.last_tick)[0]
+    return tick(policy, before, counted.figures_between(before, after), after.last_tick)[0]
 
 
-def _unfinished(before: Snapshot, after: Snapshot) -> Iterator[Row]:
-    for what, count in (
-        ("Unfinished requests", before.unfinished_requests),
-        ("Unfinished operations", before.unfinished_operations),
-    ):
-        reported = next((part for part in after.restored.split(", ") if part.startswith(f"{what}:")), "not reported")
-        yield Row(what, str(count), reported.removeprefix(f"{what}: "), "reported", reported == f"{what}: {count}")
+def _unfinished_requests(before: Snapshot, after: Snapshot, held: int) -> Row:
+    uploads = {text for text in before.unfinished if text.startswith("POST ")}
+    reported = _reported("Unfinished requests", after)
+    named = f"{len(uploads.intersection(after.taken_up))} uploads among them"
+    holds = reported.isdecimal() and len(uploads) == held and uploads <= set(after.taken_up)
+    was = f"{before.unfinished_requests}\n{len(uploads)} uploads among them"
+    return Row("Unfinished requests", was, f"{reported}\n{named}", f"names the {held} held open", holds)
+
+
+def _unfinished_operations(before: Snapshot, after: Snapshot) -> Row:
+    was, reported = str(before.unfinished_operations), _reported("Unfinished operations", after)
+    return Row("Unfinished operations", was, reported, "reported", reported == was)
+
+
+def _reported(what: str, after: Snapshot) -> str:
+    reported = next((part for part in after.restored.split(", ") if part.startswith(f"{what}:")), "not reported")
+    return reported.removeprefix(f"{what}: ")

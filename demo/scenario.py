@@ -6,28 +6,36 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from demo.client import Client
 from demo.command import paramedic
-from demo.comparison import Row, compare
+from demo.comparison import Outside, Row, compare
+from demo.counted import Counted, read_counted
 from demo.environment import use
 from demo.kill import kill_group
 from demo.schedule import wait_for_quiet
 from demo.snapshot import IncompleteError, Snapshot, take_snapshot
-from demo.timeline import Comeback, Watch
-from demo.traffic_feeder import TrafficFeeder
-from paramedic.autoscaling.tick import WINDOW_SECONDS, ScalingPolicy
+from demo.timeline import Comeback, Moment, Watch
+from demo.traffic import AFTER_SECONDS, BEFORE_SECONDS, moments
+from paramedic.autoscaling.tick import ScalingPolicy
 from paramedic.launchers.process.launcher import ProcessLauncher
 from paramedic.services.spec import ServiceSpec, read_spec
 from paramedic.state import tables
-from paramedic.state.replicas import ReplicaStatus
+from paramedic.state.replicas import Replica, ReplicaStatus
 from paramedic_cli.host.embedded import grant_access, stack_parameters
+from paramedic_cli.host.ending import end_everything
+from paramedic_cli.host.gateway_replica import read_health, replica_name
 from paramedic_cli.host.layout import HostLayout
-from paramedic_cli.host.workloads import stop_workloads
 from paramedic_cli.local.project import project_root
 from paramedic_cli.local.stack import LocalStack, start
 
 CONTROLLER = "demo"
 TICK_SECONDS = 5
 """The controller's default."""
+
+RATE = 64.0
+"""Requests a second; the comment in `service.yaml` says what the autoscaler makes of them."""
+
+SERVICE = project_root() / "demo/service.yaml"
 
 RECOVERY_SECONDS = 180.0
 """A schedule of one minute fires 70 s after the last tick at worst; evidence and relaunch take about 20 s."""
@@ -47,10 +55,18 @@ class Round:
 
 
 @dataclass(frozen=True)
+class Loss:
+    """What else was killed while there was no controller."""
+
+    replicas: frozenset[int] = frozenset()
+    moments: tuple[Moment, ...] = ()
+
+
+@dataclass(frozen=True)
 class Stage:
     """What a running demo consists of."""
 
-    state_dir: Path
+    layout: HostLayout
     stack: LocalStack
     spec: ServiceSpec
     launcher: ProcessLauncher
@@ -64,9 +80,14 @@ class Stage:
         """How things are now."""
         return take_snapshot(CONTROLLER, self.spec.name)
 
+    def counted(self, service_uid: str) -> Counted:
+        """What the gateway has counted of the service."""
+        gateway = self.spec.service.gateway
+        return read_counted(gateway, replica_name(gateway), service_uid)
+
     def run(self, *arguments: str) -> str:
         """Run the `paramedic` command against this stack and return what it printed."""
-        return paramedic(self.state_dir, *arguments)
+        return paramedic(self.layout.state_dir, *arguments)
 
 
 @contextmanager
@@ -75,44 +96,42 @@ def deployed(state_dir: Path) -> Iterator[Stage]:
     layout = HostLayout(state_dir)
     layout.prepare()
     with ExitStack() as cleanup:
-        cleanup.callback(stop_workloads, layout.host_dir)
+        cleanup.callback(end_everything, layout)
         # Ended first, or its schedule would relaunch what is being stopped.
         stack = cleanup.enter_context(start(state_dir / "emulator", parameters=stack_parameters(layout)))
         stack.save(state_dir)
         grant_access(stack, layout)
         cleanup.enter_context(use(stack.environment))
         tables.bind(stack.outputs.table_prefix)
-        spec = read_spec(project_root() / "examples/echo-model/service.yaml")
-        yield Stage(state_dir, stack, spec, ProcessLauncher(layout.host_dir))
+        yield Stage(layout, stack, read_spec(SERVICE), ProcessLauncher(layout.host_dir))
 
 
 def serve(stage: Stage) -> Snapshot:
     """Start the controller and the service, and wait until its replicas are ready."""
     stage.run("local", "controller", CONTROLLER)
-    stage.run("up", str(project_root() / "examples/echo-model/service.yaml"), "--actor", "demo")
+    stage.run("up", str(SERVICE), "--actor", "demo")
     return await_snapshot(stage, "ready replicas", _serves_with(stage.policy.minimum), 60)
 
 
-def traffic(stage: Stage, service_uid: str) -> TrafficFeeder:
-    """A gateway replica's figures, every second while it is entered."""
-    return TrafficFeeder(stage.spec.service.gateway, service_uid)
+def open_gateway(stage: Stage, port: int) -> str:
+    """Start a gateway replica, and return the service's URL once it answers there."""
+    stage.run("local", "gateway", stage.spec.service.gateway)
+    deadline = time.monotonic() + 30
+    while read_health(stage.layout, port) is None:
+        if time.monotonic() > deadline:
+            raise NothingHappenedError(f"the gateway does not listen at the service's port {port} after 30 s")
+        time.sleep(0.1)
+    return f"http://{stage.stack.emulator.host}:{port}"
 
 
-def scale_up(stage: Stage, feeder: TrafficFeeder) -> Snapshot:
-    """Feed a burst that asks for one more replica, and wait until the autoscaler has had its way."""
-    more = stage.policy.minimum + 1
-    feeder.burst(_a_window_for(stage, more - 0.5))
-    feeder.rate = 1
-    return await_snapshot(stage, f"{more} replicas", _serves_with(more), 90)
+def scale_and_want_more(stage: Stage, client: Client) -> Snapshot:
+    """Wait until the autoscaler has made one step up, counts towards the next, and the client was served for long."""
 
+    def holds(seen: Snapshot) -> bool:
+        stepped = seen.scaler.target > stage.policy.minimum and _serves_with(seen.scaler.target)(seen)
+        return stepped and seen.scaler.upscale_count >= 1 and client.seconds > BEFORE_SECONDS + 1
 
-def want_more(stage: Stage, feeder: TrafficFeeder) -> Snapshot:
-    """Feed enough for one more replica again, and wait until the autoscaler has begun to count."""
-    more = stage.snapshot().scaler.target + 1
-    feeder.burst(_a_window_for(stage, 0.7))
-    # Enough to still want more when the burst has left the window, which is before the controller is back.
-    feeder.rate = round((more - 0.3) * _per_replica(stage))
-    return await_snapshot(stage, "an upscale count", lambda seen: seen.scaler.upscale_count >= 1, 60)
+    return await_snapshot(stage, "an upscale count after a step up", holds, 90)
 
 
 def settle(stage: Stage) -> Snapshot:
@@ -120,16 +139,55 @@ def settle(stage: Stage) -> Snapshot:
     return await_snapshot(stage, "all replicas", _serves_with(stage.policy.maximum), 60)
 
 
-def lose_and_regain(stage: Stage, title: str, feeder: TrafficFeeder, act: Callable[[], None]) -> Round:
+def lose_and_regain(stage: Stage, title: str, client: Client, act: Callable[[Snapshot], Loss]) -> Round:
     """Kill the controller, let `act` happen, and compare how it came back."""
     killed_at = kill_group(stage.snapshot().controller, stage.launcher)
     # A write that was under way when the process died may still arrive.
     time.sleep(0.5)
     before = stage.snapshot()
-    act()
+    loss = act(before)
     comeback = Watch(CONTROLLER, before.epoch, killed_at).until_recovered(RECOVERY_SECONDS)
     after = await_snapshot(stage, "a tick", lambda seen: seen.scaler.last_tick != before.scaler.last_tick, 30)
-    return Round(title, comeback, compare(before, after, stage.policy, feeder.traffic))
+    sent = client.requests
+    outside = Outside(stage.counted(before.service_uid), [*sent, *client.uploads], client.held, loss.replicas)
+    rows = compare(before, after, stage.policy, outside)
+    seen = [*loss.moments, *moments(comeback, sent, before.unfinished_requests)]
+    return Round(title, comeback.with_moments(seen), rows)
+
+
+def nothing_else(stage: Stage, before: Snapshot) -> Loss:
+    """Leave the replicas alone."""
+    del stage, before
+    return Loss()
+
+
+def kill_replica(stage: Stage, before: Snapshot) -> Loss:
+    """Kill the newest replica's process group."""
+    number = before.replicas[-1].replica_id
+    row = Replica.read(before.service_uid, number)
+    if row is None or row.receipt is None:
+        raise NothingHappenedError(f"replica {number} has no process that could be killed")
+    killed_at = kill_group(row.receipt, stage.launcher)
+    moment = Moment(killed_at, "-", f"kill -9 of replica {number}'s process group")
+    return Loss(frozenset({number}), (moment,))
+
+
+def serve_on(client: Client, comeback: Comeback) -> None:
+    """Let the client go on until it was served for long after the recovery, then end it."""
+    time.sleep(max(0.0, comeback.recovered_at.timestamp() + AFTER_SECONDS + 1 - time.time()))
+    client.stop()
+
+
+def all_counted(stage: Stage, client: Client, service_uid: str) -> tuple[int, int]:
+    """How many requests the gateway and the autoscaler have counted, once both know all there were, or never will."""
+    total = len(client.requests) + len(client.uploads)
+    deadline = time.monotonic() + 30
+    while True:
+        counted = stage.counted(service_uid)
+        seen = stage.snapshot().scaler.cursors.get(counted.cursor, 0)
+        if counted.reading.total == seen == total or time.monotonic() > deadline:
+            return counted.reading.total, seen
+        time.sleep(0.2)
 
 
 def recover_by_hand(stage: Stage) -> str:
@@ -170,12 +228,3 @@ def _serves_with(count: int) -> Callable[[Snapshot], bool]:
         return routed and seen.scaler.target == count and not seen.unfinished_operations
 
     return holds
-
-
-def _per_replica(stage: Stage) -> float:
-    return stage.policy.target_qps or 1.0
-
-
-def _a_window_for(stage: Stage, replicas: float) -> int:
-    """As many requests as `replicas` are there for in the whole of the autoscaler's window."""
-    return round(replicas * _per_replica(stage) * WINDOW_SECONDS)

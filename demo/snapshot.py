@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import httpx
 
-from demo.traffic_feeder import REPLICA
 from paramedic.state.autoscalers import Autoscaler, AutoscalerState
 from paramedic.state.controllers import (
     ENDPOINT,
@@ -20,6 +19,7 @@ from paramedic.state.receipt import Receipt
 from paramedic.state.replicas import Replica
 from paramedic.state.services import DesiredService, desired_item
 from paramedic.state.traffic import TrafficReport, report_item
+from paramedic_cli.host.gateway_replica import replica_name
 
 
 class IncompleteError(Exception):
@@ -39,7 +39,11 @@ class ReplicaFacts:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One controller with one service. `restored` is the controller's own report of what it took up."""
+    """One controller with one service.
+
+    `unfinished` are requests under way, as the gateway reports them. `restored` is the controller's own report of what
+    it took up, and `taken_up` the requests it names in it.
+    """
 
     epoch: int
     controller: Receipt
@@ -50,8 +54,10 @@ class Snapshot:
     replicas: tuple[ReplicaFacts, ...]
     scaler: AutoscalerState
     unfinished_requests: int
+    unfinished: tuple[str, ...]
     unfinished_operations: int
     restored: str
+    taken_up: tuple[str, ...]
 
 
 def take_snapshot(controller_id: str, service: str) -> Snapshot:
@@ -66,19 +72,22 @@ def take_snapshot(controller_id: str, service: str) -> Snapshot:
     desired = _required(DesiredService.read(controller_id, desired_item(service)), "service")
     balancer = _required(LoadBalancer.read(desired.gateway, service), "load balancer")
     scaler = _required(Autoscaler.read(desired.uid), "autoscaler")
-    report = TrafficReport.read(desired.gateway, report_item(REPLICA))
+    report = TrafficReport.read(desired.gateway, report_item(replica_name(desired.gateway)))
+    url = f"http://{endpoint.host}:{int(endpoint.port)}"
     return Snapshot(
         epoch=int(epoch.epoch),
         controller=_required(epoch.claimant, "claim"),
-        controller_url=f"http://{endpoint.host}:{int(endpoint.port)}",
+        controller_url=url,
         service_uid=desired.uid,
         load_balancer_port=int(balancer.port),
         routes=tuple(route.url for route in balancer.routes.replicas),
         replicas=tuple(_replica(row) for row in Replica.read_all(desired.uid)),
         scaler=scaler.state,
         unfinished_requests=int(report.unfinished_count) if report else 0,
+        unfinished=tuple(report.unfinished_examples) if report else (),
         unfinished_operations=len(Operation.read_all(desired.uid, Operation.item.startswith(open_item("")))),
         restored=heartbeat.restored or "",
+        taken_up=_taken_up(url),
     )
 
 
@@ -93,6 +102,15 @@ def _replica(row: Replica) -> ReplicaFacts:
     return ReplicaFacts(
         replica_id=int(row.replica_id), url=row.url, status=row.status, pid=pid, answers=_answers(row.url)
     )
+
+
+def _taken_up(controller_url: str) -> tuple[str, ...]:
+    try:
+        health = httpx.get(f"{controller_url}/health", timeout=2.0, trust_env=False).json()
+    except httpx.TransportError:
+        return ()
+    recovered = health["recovered"]
+    return tuple(recovered["unfinished_requests"]["examples"]) if recovered else ()
 
 
 def _answers(url: str) -> bool:

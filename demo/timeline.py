@@ -1,8 +1,8 @@
 """What happened after a kill, read from the records that the stack itself keeps."""
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from rich.table import Table
@@ -57,7 +57,16 @@ class Comeback:
     @property
     def seconds_to_recovered(self) -> float:
         """From the kill to a successor seen restored, beating and answering."""
-        return self._since_kill(from_iso(self.recovery.closed_at or self.recovery.step_at))
+        return self._since_kill(self.recovered_at)
+
+    @property
+    def recovered_at(self) -> datetime:
+        """When the successor was seen restored, beating and answering."""
+        return from_iso(self.recovery.closed_at or self.recovery.step_at)
+
+    def with_moments(self, moments: Iterable[Moment]) -> "Comeback":
+        """The same with what others saw."""
+        return replace(self, moments=tuple(sorted([*self.moments, *moments], key=lambda each: each.at)))
 
     def table(self) -> Table:
         """The timeline, seconds since the kill."""
