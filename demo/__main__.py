@@ -16,7 +16,7 @@ from rich.console import Console
 from demo import scenario
 from demo.client import Client
 from demo.command import CommandFailedError
-from demo.comparison import comparison_table
+from demo.comparison import rows_table
 from demo.counted import NothingCountedError
 from demo.kill import NotRunningError
 from demo.scenario import Loss, NothingHappenedError, Round, Stage
@@ -69,7 +69,7 @@ class Teller:
         self.console.rule(finished.title)
         self.console.print(comeback.table())
         self.console.print()
-        self.console.print(comparison_table("Before and after", finished.rows))
+        self.console.print(rows_table("Before and after", ("before", "after"), finished.rows))
         detected = comeback.seconds_to_detected
         words = "asked for by hand" if detected is None else f"detected {detected:.1f} s"
         self.console.print(
@@ -129,7 +129,7 @@ def judge(rounds: tuple[Round, Round], client: Client, counted: tuple[int, int],
     rows = verdict(comebacks[0], sent, uploads, counted)
     teller.console.print(phases(comebacks, sent))
     teller.console.print()
-    teller.console.print(comparison_table("Clients and what was counted", rows))
+    teller.console.print(rows_table("Each request", ("clients", "stack"), rows))
     for problem in problems([*sent, *uploads]):
         teller.say(problem)
     wrong = [row.what for row in [*rounds[0].rows, *rounds[1].rows, *rows] if not row.holds]

@@ -53,10 +53,10 @@ def compare(before: Snapshot, after: Snapshot, policy: ScalingPolicy, outside: O
     )
 
 
-def comparison_table(title: str, rows: Sequence[Row]) -> Table:
+def rows_table(title: str, headings: tuple[str, str], rows: Sequence[Row]) -> Table:
     """The rows for people; what must not be so is marked."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1))
-    for heading in ("", "before", "after", "must be", ""):
+    for heading in ("", *headings, "must be", ""):
         table.add_column(heading, overflow="fold")
     for row in rows:
         table.add_row(row.what, row.before, row.after, row.rule, "[green]ok[/]" if row.holds else "[bold red]WRONG[/]")
@@ -146,7 +146,8 @@ def _unfinished_requests(before: Snapshot, after: Snapshot, held: int) -> Row:
     named = f"{len(uploads.intersection(after.taken_up))} uploads among them"
     holds = reported.isdecimal() and len(uploads) == held and uploads <= set(after.taken_up)
     was = f"{before.unfinished_requests}\n{len(uploads)} uploads among them"
-    return Row("Unfinished requests", was, f"{reported}\n{named}", f"names the {held} held open", holds)
+    rule = f"names the {held} held open" if held else "reported"
+    return Row("Unfinished requests", was, f"{reported}\n{named}", rule, holds)
 
 
 def _unfinished_operations(before: Snapshot, after: Snapshot) -> Row:
