@@ -8,14 +8,18 @@ from paramedic_gateway.proxy.admin import AdminUnreachableError, EnvoyAdmin
 from paramedic_gateway.render.clusters import endpoints_file
 from paramedic_gateway.render.files import RenderedFiles
 from paramedic_gateway.render.frame import Frame, Resource, discovery, version_of
+from paramedic_gateway.render.listeners import ROUTES_POLL_SECONDS
 from paramedic_gateway.render.tree import CLUSTERS_FILE, ServiceParts, service_parts, tree
 from paramedic_gateway.routes.model import ServiceRoutes
 
 LINGER_SECONDS = 5.0
 """A cluster outlives the routes to it, for Envoy takes files over one after the other."""
 
-TAKEN_OVER_SECONDS = 2.0
-"""How long to wait for new clusters before routes may lead to them, and how long a change may take at all."""
+CLUSTERS_SECONDS = 2.0
+"""How long to wait for new clusters before routes may lead to them."""
+
+TAKEN_OVER_SECONDS = 3 * ROUTES_POLL_SECONDS
+"""How long Envoy may take to take over a change."""
 
 POLL_SECONDS = 0.01
 
@@ -136,7 +140,7 @@ class Applier:
         return [each.cluster for each in self._retired.values()]
 
     def _await_clusters(self, version: str) -> None:
-        deadline = self._clock.monotonic() + TAKEN_OVER_SECONDS
+        deadline = self._clock.monotonic() + CLUSTERS_SECONDS
         while self._clock.monotonic() < deadline:
             try:
                 if self._admin.versions().get(version_statistic(CLUSTERS_FILE) or "") == version:

@@ -2,7 +2,7 @@
 
 import json
 
-from paramedic_gateway.render.frame import Frame, file_source
+from paramedic_gateway.render.frame import Frame, watched_file
 from paramedic_gateway.render.virtual_hosts import AGENT_CLUSTER
 
 
@@ -13,8 +13,8 @@ def bootstrap(frame: Frame, gateway: str, replica: str) -> str:
         "node": {"id": replica, "cluster": gateway},
         "admin": {"address": {"pipe": {"path": str(frame.layout.admin_socket), "mode": 0o600}}},
         "dynamic_resources": {
-            "lds_config": file_source(frame, "lds.json"),
-            "cds_config": file_source(frame, "cds.json"),
+            "lds_config": watched_file(frame, "lds.json"),
+            "cds_config": watched_file(frame, "cds.json"),
         },
         "static_resources": {
             "clusters": [

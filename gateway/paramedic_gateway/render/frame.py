@@ -58,10 +58,19 @@ def version_of(text: str) -> str:
     return str(json.loads(text)["version_info"])
 
 
-def file_source(frame: Frame, name: str) -> dict[str, Any]:
-    """Says that a resource is in the rendered file `name`, and is followed there."""
-    path = frame.layout.rendered / name
-    return {"path_config_source": {"path": str(path)}, "resource_api_version": "V3"}
+def watched_file(frame: Frame, name: str) -> dict[str, Any]:
+    """Says that a resource is in the rendered file `name`, and is taken over as soon as it is replaced there.
+
+    It costs one of the 128 inotify instances that a user has by default, of all processes together: Envoy ends when
+    there is none. Only a fixed, small number of files may be followed like this.
+    """
+    return {"path_config_source": {"path": str(frame.layout.rendered / name)}, "resource_api_version": "V3"}
+
+
+def polled_file(frame: Frame, name: str, every: float) -> dict[str, Any]:
+    """Like `watched_file`, for the files there are many of: Envoy reads them anew every so many seconds."""
+    source = {"path": str(frame.layout.rendered / name), "poll_interval": seconds(every)}
+    return {"path_config_source": source, "resource_api_version": "V3"}
 
 
 def socket_address(host: str, port: int) -> dict[str, Any]:

@@ -3,7 +3,15 @@
 from typing import Any
 
 from paramedic_gateway.render.clusters import BUFFER_BYTES
-from paramedic_gateway.render.frame import Frame, Resource, extension, file_source, socket_address, typed
+from paramedic_gateway.render.frame import (
+    Frame,
+    Resource,
+    extension,
+    polled_file,
+    socket_address,
+    typed,
+    watched_file,
+)
 from paramedic_gateway.render.virtual_hosts import AGENT_CLUSTER, AUTHORIZATION_FILTER, FORWARDED_FILTER, STICKY_FILTER
 
 LISTENER = "config.listener.v3.Listener"
@@ -11,6 +19,9 @@ CERTIFICATE = "certificate"
 CERTIFICATE_FILE = "sds/certificate.json"
 
 RETRY_AFTER_SECONDS = 5
+
+ROUTES_POLL_SECONDS = 2.0
+"""Longer than for replicas: nothing fails while a changed option waits."""
 
 _MANAGER = "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 
@@ -25,14 +36,24 @@ def routes_file(name: str) -> str:
     return f"rds/{name}.json"
 
 
-def listener(name: str, host: str, port: int, routes: str, frame: Frame) -> Resource:
-    """A listener that serves the routes named `routes` in the clear."""
+def shared_routes(frame: Frame, name: str) -> Resource:
+    """Routes of many services, followed at once."""
+    return {"route_config_name": name, "config_source": watched_file(frame, routes_file(name))}
+
+
+def own_routes(frame: Frame, name: str) -> Resource:
+    """Routes of one service's port; its replicas are elsewhere, so that these hardly ever change."""
+    return {"route_config_name": name, "config_source": polled_file(frame, routes_file(name), ROUTES_POLL_SECONDS)}
+
+
+def listener(name: str, host: str, port: int, routes: Resource, frame: Frame) -> Resource:
+    """A listener that serves `routes` in the clear."""
     return _listener(name, host, port, {"filters": [_manager(name, routes, frame)]})
 
 
-def tls_listener(name: str, host: str, port: int, routes: str, frame: Frame) -> Resource:
+def tls_listener(name: str, host: str, port: int, routes: Resource, frame: Frame) -> Resource:
     """Like `listener`, under the gateway's certificate."""
-    secret = {"name": CERTIFICATE, "sds_config": file_source(frame, CERTIFICATE_FILE)}
+    secret = {"name": CERTIFICATE, "sds_config": watched_file(frame, CERTIFICATE_FILE)}
     context = typed(
         "extensions.transport_sockets.tls.v3.DownstreamTlsContext",
         common_tls_context={
@@ -55,13 +76,13 @@ def _listener(name: str, host: str, port: int, chain: dict[str, Any]) -> Resourc
     )
 
 
-def _manager(name: str, routes: str, frame: Frame) -> Resource:
+def _manager(name: str, routes: Resource, frame: Frame) -> Resource:
     return extension(
         "envoy.filters.network.http_connection_manager",
         _MANAGER,
         stat_prefix=name,
         codec_type="AUTO",
-        rds={"route_config_name": routes, "config_source": file_source(frame, routes_file(routes))},
+        rds=routes,
         http_filters=_filters(),
         access_log=[
             _access_log(frame, "DownstreamStart", _START),

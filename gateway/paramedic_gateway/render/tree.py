@@ -9,7 +9,9 @@ from paramedic_gateway.render.listeners import (
     CERTIFICATE,
     CERTIFICATE_FILE,
     listener,
+    own_routes,
     routes_file,
+    shared_routes,
     tls_listener,
 )
 from paramedic_gateway.render.virtual_hosts import UNCOUNTED, health_routes, virtual_host
@@ -59,7 +61,7 @@ def service_parts(routes: ServiceRoutes, frame: Frame) -> ServiceParts:
         routes=routes,
         files=files,
         clusters=tuple(clusters(routes, frame)),
-        listener=listen(name, frame.host or routes.host, routes.port, name, frame),
+        listener=listen(name, frame.host or routes.host, routes.port, own_routes(frame, name), frame),
         names=(f"{routes.service}.{frame.domain}", *routes.requests.hosts),
     )
 
@@ -80,9 +82,9 @@ def tree(parts: Sequence[ServiceParts], frame: Frame) -> Tree:
 
 def _shared_listeners(frame: Frame) -> Iterator[Resource]:
     host = frame.host or ANY_ADDRESS
-    yield listener(SHARED, host, frame.port, SHARED, frame)
+    yield listener(SHARED, host, frame.port, shared_routes(frame, SHARED), frame)
     if frame.speaks_tls and frame.tls_port is not None:
-        yield tls_listener(SHARED_TLS, host, frame.tls_port, SHARED, frame)
+        yield tls_listener(SHARED_TLS, host, frame.tls_port, shared_routes(frame, SHARED), frame)
 
 
 def _own_listeners(parts: Sequence[ServiceParts], frame: Frame, problems: list[str]) -> Iterator[Resource]:

@@ -78,6 +78,8 @@ def test_a_cookie_keeps_clients_at_their_replica_while_it_is_there(
 ) -> None:
     publish("echo", 2, [one.url, two.url], sticky={"cookie": "session", "seconds": 60})
     eventually(lambda: gateway.served_by() == "two", "the second replica")
+    eventually(lambda: (answer := gateway.get()) and "set-cookie" in answer.headers, "the cookie")
+    gateway.http.cookies.clear()
     with httpx.Client(trust_env=False) as browser:
         mine = browser.get(gateway.url()).json()["name"]
         assert Counter(browser.get(gateway.url()).json()["name"] for _ in range(10)) == {mine: 10}

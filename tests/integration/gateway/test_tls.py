@@ -72,7 +72,10 @@ def serial(gateway: GatewayReplica, port: int = TLS_PORT) -> int | None:
 
 def ask(connection: ssl.SSLSocket, path: str) -> str:
     connection.sendall(f"GET {path} HTTP/1.1\r\nHost: echo.models.test\r\n\r\n".encode())
-    head, _, body = connection.recv(65536).partition(b"\r\n\r\n")
+    received = b""
+    while not received.endswith(b"}"):
+        received += connection.recv(65536)
+    head, _, body = received.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200")
     return str(json.loads(body)["path"])
 
