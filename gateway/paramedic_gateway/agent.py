@@ -143,7 +143,14 @@ class Agent:
             self._log.warning(f"requests under way are not waited for: {error}")
 
     def _report(self) -> None:
-        self._counting.report(draining_requests(self._services(), self._admin))
+        self._counting.report(draining_requests(self._services(), self._admin), self._failed_log_writes())
+
+    def _failed_log_writes(self) -> int:
+        try:
+            return self._admin.failed_log_writes()
+        except AdminUnreachableError:
+            # Whoever does not run writes nothing; its successor counts from 0.
+            return 0
 
     def _services(self) -> list[ServiceRoutes]:
         return list(self._serving.follower.services.values())

@@ -62,8 +62,14 @@ class Counting:
         """What stands in the way of counting or reporting."""
         return [self._trouble] if self._trouble else []
 
-    def report(self, draining: Mapping[str, int]) -> None:
-        """Count, and report what is complete. `draining`: how many requests each leaving replica still has."""
+    def report(self, draining: Mapping[str, int], failed_writes: int) -> None:
+        """Count, and report what is complete.
+
+        `draining`: how many requests each leaving replica still has. `failed_writes`: how often Envoy says that it
+        could not write its log; what it lost is missing then, not zero.
+        """
+        if self._ledger.note_failed_writes(failed_writes, int(self._clock.now().timestamp())):
+            self._out.warning("Envoy could not write its log: the requests of these seconds are not known")
         self._report_until(int(self._clock.now().timestamp() - SETTLE_SECONDS), draining)
 
     def close(self) -> None:

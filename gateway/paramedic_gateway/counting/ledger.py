@@ -45,6 +45,7 @@ class Ledger(BaseModel):
     """One life of one replica's counters; it goes on over restarts of the agent and of Envoy.
 
     `covers_from` is the first second of which everything is counted. `requests` are the ones under way.
+    `failed_writes` is how often Envoy could not write its log, by its own last count.
     """
 
     incarnation: str
@@ -53,6 +54,7 @@ class Ledger(BaseModel):
     sequence: int = 0
     services: dict[str, ServiceCount] = {}
     requests: dict[str, str] = {}
+    failed_writes: int = 0
 
     def take(self, text: str, after: Position) -> Tally:
         """Count the lines `text`, which end at `after`."""
@@ -74,6 +76,14 @@ class Ledger(BaseModel):
             for uid, each in self.services.items()
             if uid in known or each.last >= before or each.total(before) != each.reported
         }
+
+    def note_failed_writes(self, failed_writes: int, now: int) -> bool:
+        """Vouch for nothing up to now when lines were lost since the last note; a new Envoy counts from 0."""
+        lost = failed_writes not in (0, self.failed_writes)
+        self.failed_writes = failed_writes
+        if lost:
+            self.covers_from = now + 1
+        return lost
 
     def changed(self, until: int) -> Mapping[str, ServiceCount]:
         """The services whose total before `until` was not written yet."""

@@ -61,6 +61,11 @@ class EnvoyAdmin:
         text = self._ask("GET", "/stats?filter=^http%5C..*downstream_rq_active$").decode()
         return sum(int(line.rpartition(": ")[2]) for line in text.splitlines() if not line.startswith("http.admin."))
 
+    def failed_log_writes(self) -> int:
+        """How often it could not write to a log file, since it started."""
+        text = self._ask("GET", "/stats?filter=^filesystem%5C.write_failed$").decode()
+        return int(text.rpartition(": ")[2] or 0)
+
     def is_leaving(self) -> bool:
         """Whether it was told to take no more connections."""
         return self._ask("GET", "/ready").startswith(b"DRAINING")

@@ -252,7 +252,7 @@ class ExactCounting(RuleBasedStateMachine):
 
     def _report(self) -> None:
         try:
-            self.counting.report({})
+            self.counting.report({}, failed_writes=0)
         except KilledError:
             self._start_agent()
 

@@ -1,0 +1,155 @@
+"""Reports: what vouches for which seconds, what is written, and what people are told."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from paramedic.state.tables import StateUnreachableError
+from paramedic.state.traffic_report import RING_SECONDS, Standing
+from paramedic_gateway.counting.counting import Counting
+from paramedic_gateway.counting.log import AccessLog
+from paramedic_gateway.counting.store import LedgerStore
+from tests.fakes.clock import FakeClock
+from tests.fakes.log import ListLog
+
+UID = "a" * 32
+
+
+class KeptReports:
+    """What was reported, in order."""
+
+    def __init__(self) -> None:
+        self.counters: list[tuple[str, int, int]] = []
+        self.standings: list[Standing] = []
+        self.incarnations: list[str] = []
+        self.is_gone = False
+
+    def write_counter(self, service_uid: str, incarnation: str, total: int, ring: tuple[int, ...], until: int) -> None:
+        if self.is_gone:
+            raise StateUnreachableError("no answer")
+        assert len(ring) == RING_SECONDS
+        self.counters.append((service_uid, total, sum(ring)))
+
+    def write_report(self, incarnation: str, standing: Standing) -> None:
+        if self.is_gone:
+            raise StateUnreachableError("no answer")
+        self.incarnations.append(incarnation)
+        self.standings.append(standing)
+
+
+class World:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.clock = FakeClock()
+        self.log = ListLog()
+        self.reports = KeptReports()
+        self.restarted()
+
+    def restarted(self) -> None:
+        self.counting = Counting(
+            LedgerStore(self.folder / "ledger.json", self.clock, self.log.warning),
+            AccessLog(self.folder / "access.log", lambda: None, self.log.warning),
+            self.reports,
+            clock=self.clock,
+            out=self.log,
+            services=lambda: {UID: "echo"},
+            rotate_bytes=1 << 30,
+        )
+
+    @property
+    def second(self) -> int:
+        return int(self.clock.now().timestamp())
+
+    def write(self, text: str) -> None:
+        with (self.folder / "access.log").open("ab") as log:
+            log.write(text.encode("latin-1"))
+
+    def report(self, failed_writes: int = 0) -> Standing:
+        self.clock.advance(2)
+        self.counting.report({}, failed_writes)
+        return self.reports.standings[-1]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_a_counter_is_written_only_when_it_changed_and_the_report_every_time(world: World) -> None:
+    world.write(f"S {world.second} {UID} s1 GET /\nE s1\n")
+    world.report()
+    world.report()
+    world.restarted()
+    world.report()
+    assert [(uid, total) for uid, total, _ in world.reports.counters][:1] == [(UID, 1)]
+    assert len(world.reports.counters) <= 2
+    assert [each.sequence for each in world.reports.standings] == [1, 2, 3]
+    assert len(set(world.reports.incarnations)) == 1
+
+
+def test_a_second_is_vouched_for_once_it_is_over_and_its_lines_are_surely_written(world: World) -> None:
+    started = world.second
+    standing = world.report()
+    assert (standing.covers_from, standing.covers_until) == (started, started + 1)
+
+
+def test_requests_under_way_are_told_oldest_first_without_their_query(world: World) -> None:
+    for number in range(150):
+        world.write(f"S {world.second + number % 2} {UID} s{number} POST /v1/chat\n")
+    world.write("E s0\n")
+    standing = world.report()
+    assert standing.unfinished_count == 149
+    assert len(standing.unfinished_examples) == 100
+    assert standing.unfinished_examples[0] == "POST /v1/chat of echo since 2026-01-05T03:00:00.000Z, id s10"
+
+
+def test_what_was_under_way_when_envoy_ended_is_over_and_said(world: World) -> None:
+    world.write(
+        f"S {world.second} {UID} s1 GET /\nS {world.second} {UID} s2 GE\n\nL\nS {world.second} {UID} s3 GET /\n"
+    )
+    assert world.report().unfinished_count == 1
+    assert "2 requests were under way when Envoy ended" in world.log.warnings
+
+
+def test_a_log_that_envoy_could_not_write_makes_seconds_missing_not_empty(world: World) -> None:
+    assert world.report().covers_from < world.second
+    lost_at = world.second
+    assert world.report(failed_writes=3).covers_from > lost_at
+    later = world.report(failed_writes=3)
+    assert later.covers_from <= lost_at + 3
+    assert world.report(failed_writes=0).covers_from == later.covers_from
+    assert len(world.log.warnings) == 1
+
+
+def test_an_outage_longer_than_the_ring_keeps_the_total(world: World) -> None:
+    world.reports.is_gone = True
+    for _ in range(RING_SECONDS):
+        world.write(f"S {world.second} {UID} s{world.second} GET /\nE s{world.second}\n")
+        world.clock.advance(2)
+        world.counting.report({}, 0)
+    world.reports.is_gone = False
+    world.report()
+    uid, total, in_ring = world.reports.counters[-1]
+    assert (uid, total) == (UID, RING_SECONDS)
+    assert in_ring < total
+    assert len(world.log.warnings) == 1
+
+
+def test_a_ledger_nobody_understands_is_put_aside_and_a_new_life_begins_at_the_logs_end(world: World) -> None:
+    world.write(f"S {world.second} {UID} s1 GET /\nE s1\n")
+    world.report()
+    (world.folder / "ledger.json").write_text('{"incarnation": "cut sh')
+    world.restarted()
+    standing = world.report()
+    assert len(set(world.reports.incarnations)) == 2
+    assert standing.covers_from >= world.second - 2
+    assert len(world.reports.counters) == 1
+    assert (world.folder / "ledger.broken").exists()
+
+
+def test_paths_of_any_bytes_are_kept(world: World) -> None:
+    world.write(f"S {world.second} {UID} s1 GET /\xff\x80\n")
+    standing = world.report()
+    assert "GET /\xff\x80 of echo" in standing.unfinished_examples[0]
+    assert json.loads((world.folder / "ledger.json").read_text())["requests"]

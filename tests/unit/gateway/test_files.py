@@ -1,0 +1,141 @@
+"""Rendered files: all or nothing, in an order that never refers to what is not there yet, through a full disk."""
+
+import errno
+import json
+from pathlib import Path
+
+import pytest
+
+from paramedic_gateway.layout import Layout
+from paramedic_gateway.proxy.admin import AdminUnreachableError, EnvoyAdmin
+from paramedic_gateway.render.apply import LINGER_SECONDS, Applier
+from paramedic_gateway.render.files import RenderedFiles, RenderFailedError
+from paramedic_gateway.render.frame import Frame
+from paramedic_gateway.routes.model import ServiceRoutes
+from tests.fakes.clock import FakeClock
+from tests.fakes.log import ListLog
+from tests.unit.gateway.routes import FRAME, routes, upstream
+
+
+class AbsentEnvoy(EnvoyAdmin):
+    """Not running; it will read all files when it starts."""
+
+    def versions(self) -> dict[str, str]:
+        raise AdminUnreachableError("it is not there")
+
+
+class Replica:
+    def __init__(self, root: Path) -> None:
+        self.frame = Frame(Layout(root), FRAME.host, FRAME.port, None, FRAME.domain, None)
+        self.folder = self.frame.layout.rendered
+        self.folder.mkdir()
+        self.clock = FakeClock()
+        self.log = ListLog()
+        self.applier = self.restarted()
+
+    def restarted(self) -> Applier:
+        admin = AbsentEnvoy(self.frame.layout.admin_socket)
+        self.applier = Applier(RenderedFiles(self.folder), admin, self.clock, self.log.warning)
+        return self.applier
+
+    def apply(self, *services: ServiceRoutes) -> None:
+        self.applier.apply({each.service: each for each in services}, self.frame)
+
+    def files(self) -> dict[str, str]:
+        return {str(path.relative_to(self.folder)): path.read_text() for path in self.folder.rglob("*.json")}
+
+    def clusters(self) -> list[str]:
+        return [each["name"] for each in json.loads((self.folder / "cds.json").read_text())["resources"]]
+
+
+@pytest.fixture
+def replica(tmp_path: Path) -> Replica:
+    return Replica(tmp_path)
+
+
+ECHO = routes("echo", upstream(1))
+OTHER = routes("other", upstream(2), port=9002)
+
+
+def test_what_is_in_place_already_is_not_written_again_not_even_after_a_restart(
+    replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replica.apply(ECHO, OTHER)
+    before = replica.files()
+    monkeypatch.setattr(Path, "write_text", no_space)
+    replica.apply(ECHO, OTHER)
+    replica.restarted()
+    replica.apply(ECHO, OTHER)
+    assert replica.files() == before
+
+
+def test_on_a_full_disk_the_old_configuration_stays_whole_and_the_change_is_made_once_there_is_room(
+    replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replica.apply(ECHO)
+    before = replica.files()
+    with monkeypatch.context() as full:
+        full.setattr(Path, "write_text", room_for(2))
+        for _ in range(2):
+            with pytest.raises(RenderFailedError, match="No space left on device; Envoy keeps its configuration"):
+                replica.apply(ECHO, OTHER)
+    assert replica.files() == before
+    assert list((replica.folder / "staged").iterdir()) == []
+    replica.apply(ECHO, OTHER)
+    assert {"eds/other.json", "rds/port-other.json"} <= set(replica.files())
+
+
+def no_space(path: Path, *_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+
+def room_for(files: int) -> object:
+    """A `write_text` whose disk is full after so many files, with the next one cut short."""
+    left = [files]
+    real = Path.write_text
+
+    def write_text(path: Path, text: str, **options: str) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            real(path, text[:10], **options)
+            no_space(path)
+        real(path, text, **options)
+
+    return write_text
+
+
+def test_files_come_in_an_order_in_which_nothing_refers_to_what_is_not_there(
+    replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renamed: list[str] = []
+    real = Path.rename
+
+    def rename(path: Path, target: Path) -> Path:
+        renamed.append(str(target.relative_to(replica.folder)))
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    replica.apply(ECHO)
+    assert renamed == ["eds/echo.json", "cds.json", "rds/port-echo.json", "rds/shared.json", "lds.json"]
+
+
+def test_a_cluster_outlives_the_routes_to_it_for_a_while(replica: Replica) -> None:
+    replica.apply(ECHO, OTHER)
+    replica.apply(ECHO)
+    assert replica.clusters() == ["echo", "other"]
+    assert "eds/other.json" in replica.files()
+    assert "rds/port-other.json" not in replica.files()
+    replica.clock.advance(LINGER_SECONDS)
+    replica.apply(ECHO)
+    assert replica.clusters() == ["echo"]
+    assert "eds/other.json" not in replica.files()
+
+
+def test_a_service_that_comes_back_while_its_cluster_lingers_has_one_cluster(replica: Replica) -> None:
+    replica.apply(ECHO, OTHER)
+    replica.apply(ECHO)
+    replica.apply(ECHO, OTHER)
+    assert replica.clusters() == ["echo", "other"]
+    replica.clock.advance(LINGER_SECONDS)
+    replica.apply(ECHO, OTHER)
+    assert replica.clusters() == ["echo", "other"]

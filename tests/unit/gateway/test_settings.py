@@ -1,0 +1,51 @@
+"""Settings: every mistake names its variable, and no message holds the token."""
+
+from pathlib import Path
+
+import pytest
+
+from paramedic_gateway.settings import InvalidSettingError, Settings
+
+GIVEN = {"TABLE_PREFIX": "p-", "PARAMEDIC_GATEWAY_REPLICA": "r1", "PARAMEDIC_GATEWAY_DIR": "/gw"}
+
+
+def test_little_needs_to_be_given() -> None:
+    settings = Settings.from_env({**GIVEN, "PARAMEDIC_GATEWAY_HOST": "", "UNRELATED": "x"})
+    assert (settings.gateway, settings.host, settings.port, settings.token()) == ("default", None, 8080, None)
+    assert not settings.speaks_tls
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PARAMEDIC_GATEWAY_REPLICA", "R1"),
+        ("PARAMEDIC_GATEWAY_PORT", "0"),
+        ("PARAMEDIC_GATEWAY_DOMAIN", "Models.Test"),
+        ("PARAMEDIC_GATEWAY_REPORT_SECONDS", "11"),
+        ("PARAMEDIC_GATEWAY_CERTIFICATE_FILE", "/tls.crt"),
+        ("PARAMEDIC_GATEWAY_DIR", "/" + "d" * 100),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises(InvalidSettingError, match="PARAMEDIC_GATEWAY_") as refused:
+        Settings.from_env({**GIVEN, name: value})
+    assert name.rsplit("_", maxsplit=1)[-1] in str(refused.value)
+
+
+def test_a_token_file_is_read_and_must_hold_something(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    settings = Settings.from_env({**GIVEN, "PARAMEDIC_GATEWAY_TOKEN_FILE": str(path)})
+    with pytest.raises(InvalidSettingError, match="cannot be read"):
+        settings.token()
+    path.write_text("\n")
+    with pytest.raises(InvalidSettingError, match="is empty"):
+        settings.token()
+    path.write_text("horse\n")
+    assert settings.token() == "horse"
+    assert "horse" not in repr(settings)
+
+
+def test_two_tokens_are_one_too_many_and_none_is_shown() -> None:
+    with pytest.raises(InvalidSettingError) as refused:
+        Settings.from_env({**GIVEN, "PARAMEDIC_GATEWAY_TOKEN": "horse", "PARAMEDIC_GATEWAY_TOKEN_FILE": "/x"})
+    assert "horse" not in str(refused.value)
