@@ -15,7 +15,7 @@ from paramedic.services.spec import ServiceSpec, parse_spec, read_spec
 from paramedic.state.load_balancers import LoadBalancer
 from paramedic.state.recoveries import Step
 from paramedic.state.replicas import Replica
-from paramedic_cli.host.gateway_replica import SHARED_PORT, read_health, replica_name, start_gateway
+from paramedic_cli.host.gateway_replica import SHARED_PORT, GatewayFailedError, read_health, replica_name, start_gateway
 from tests.e2e.conftest import Deployed, eventually, recovery_at, signal_group
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -77,3 +77,15 @@ def assert_each_counted_once(client: Client, uid: str) -> None:
     replica, total = replica_name(NAME), len(client.requests)
     eventually(lambda: read_counted(NAME, replica, uid).reading.total == total or None, "all to be counted", 20)
     assert read_counted(NAME, replica, uid).is_possible(client.requests)
+
+
+def test_a_gateway_started_again_takes_over_the_envoy_that_serves_on(deployed: Deployed) -> None:
+    first = start_gateway(deployed.layout, "again", 8081)
+    envoy = deployed.layout.gateways / "again/envoy.json"
+    before = envoy.read_text()
+    with pytest.raises(GatewayFailedError, match="another agent serves"):
+        start_gateway(deployed.layout, "again", 8081)
+    signal_group(first.receipt, signal.SIGKILL)
+    second = start_gateway(deployed.layout, "again", 8081)
+    assert second.receipt != first.receipt
+    assert envoy.read_text() == before

@@ -29,7 +29,7 @@ def end_everything(layout: HostLayout) -> tuple[Receipt, ...]:
 
 
 def _left_of(gateways: Path) -> Iterator[ProcessIdentity]:
-    for directory in gateways.glob("*/"):
+    for directory in gateways.resolve().glob("*"):
         markers = {DIRECTORY_VARIABLE: str(directory)}
         for stat in procfs.all_processes():
             identity = ProcessIdentity.of(stat.pid) if procfs.has_markers(stat.pid, markers) else None

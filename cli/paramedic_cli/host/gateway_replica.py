@@ -67,7 +67,7 @@ def start_gateway(layout: HostLayout, name: str, port: int) -> StartedGateway:
     profile, workload = layout.gateway_profile, f"gateway:{name}"
     key = f"{workload}/{uuid.uuid4().hex}"
     request = launch_request(profile, workload=workload, scope=workload, epoch=_FENCE_EPOCH, key=key)
-    directory = layout.gateways / name
+    directory = layout.gateways.resolve() / name
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     launcher = make_launcher(profile)
     own = _variables(name, directory, port)

@@ -1,5 +1,6 @@
 """A local stack's credentials are private, and nothing launched for it outlives it."""
 
+import signal
 import stat
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import pytest
 from paramedic.launchers.interface import EpochRefusedError, Launch, RunState
 from paramedic.launchers.process.launcher import ProcessLauncher
 from paramedic.launchers.profiles import parse_profiles, read_environment_file
+from paramedic_cli.host.ending import DIRECTORY_VARIABLE, end_everything
+from paramedic_cli.host.gateway_replica import InvalidGatewayNameError, start_gateway
 from paramedic_cli.host.layout import PROFILE, HostLayout
 from paramedic_cli.host.workloads import stop_workloads
 
@@ -58,3 +61,26 @@ def test_a_process_that_was_not_launched_is_left_alone(layout: HostLayout) -> No
 
 def test_ending_the_workloads_of_a_host_that_never_had_any_is_harmless(tmp_path: Path) -> None:
     assert stop_workloads(tmp_path / "nothing") == ()
+
+
+def test_an_envoy_that_its_agent_left_serving_is_ended_and_no_other(layout: HostLayout, tmp_path: Path) -> None:
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+    mine, other = layout.gateways / "a", tmp_path / "other/gateways/a"
+    mine.mkdir(parents=True)
+    left = subprocess.Popen(sleep, env={DIRECTORY_VARIABLE: str(mine)})
+    stranger = subprocess.Popen(sleep, env={DIRECTORY_VARIABLE: str(other)})
+    try:
+        end_everything(layout)
+        assert left.wait(5) in {-signal.SIGTERM, -signal.SIGKILL}
+        assert stranger.poll() is None
+    finally:
+        for process in (left, stranger):
+            process.kill()
+            process.wait()
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "", "A"])
+def test_a_gateway_whose_name_is_no_name_is_refused_before_anything_is_done(layout: HostLayout, name: str) -> None:
+    with pytest.raises(InvalidGatewayNameError, match="NAME"):
+        start_gateway(layout, name, 8080)
+    assert not layout.gateways.exists()
