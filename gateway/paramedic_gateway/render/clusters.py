@@ -37,7 +37,8 @@ _BREAKERS = {
 # trouble; a plain 500 is more often one client's bad request than the replica's fault and ejects nobody.
 _OUTLIERS = {
     "split_external_local_origin_errors": True,
-    "consecutive_local_origin_failure": 3,
+    # Fewer than a request has retries: looking for the least load finds the dead replica idle again and again.
+    "consecutive_local_origin_failure": 2,
     "enforcing_consecutive_local_origin_failure": 100,
     "enforcing_local_origin_success_rate": 0,
     "consecutive_gateway_failure": 10,

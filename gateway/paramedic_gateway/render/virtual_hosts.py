@@ -114,7 +114,7 @@ def _action(handling: RequestHandling, cluster: str, retry_on: str) -> Resource:
         "idle_timeout": seconds(handling.idle_timeout_seconds),
         "retry_policy": {
             "retry_on": retry_on,
-            "num_retries": 3,
+            "num_retries": 5,
             "retry_host_predicate": [
                 {
                     "name": "envoy.retry_host_predicates.previous_hosts",

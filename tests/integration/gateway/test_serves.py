@@ -405,3 +405,20 @@ def test_a_port_that_somebody_else_has_is_a_problem_until_it_is_free(
         assert gateway.served_by(8080, host="other.models.test") == "two"
     eventually(lambda: gateway.served_by(9002) == "two", "the port once it is free")
     eventually(lambda: gateway.healthy()["problems"] == [], "the problem to be over")
+
+
+def test_the_least_loaded_replica_being_dead_fails_no_get_either(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream, two: Upstream
+) -> None:
+    publish("echo", 2, [one.url, two.url], policy="least_load")
+    eventually(lambda: gateway.served_by() == "two", "the second replica")
+    over = threading.Event()
+    with ThreadPoolExecutor(8) as pool:
+        clients = [pool.submit(ask_until, gateway, over) for _ in range(8)]
+        eventually(lambda: len(one.requests) + len(two.requests) > 200, "traffic")
+        two.die()
+        reached = len(one.requests)
+        eventually(lambda: len(one.requests) > reached + 500, "traffic without it")
+        over.set()
+        counts = sum((each.result() for each in clients), Counter[int]())
+    assert set(counts) == {200}
