@@ -77,8 +77,8 @@ class StickyCookie(_Part):
 class Authorization(_Part):
     """Asks `url` about every request first; what it answers with 2xx passes, any other answer is the client's.
 
-    It is asked with GET and the request's headers, and told X-Forwarded-Method, -Proto, -Host and -Uri. Of a 2xx
-    answer the headers `response_headers` are handed on to the replica.
+    It is asked with the request's method and headers, no body, and told X-Forwarded-Method, -Proto, -Host and -Uri.
+    Of a 2xx answer the headers `response_headers` are handed on to the replica.
     """
 
     url: str = Field(pattern=r"^http://\S+$")
