@@ -180,10 +180,17 @@ class GatewayReplica:
         return int(json.loads(self.layout.envoy_identity.read_text())["pid"])
 
     def kill_envoy(self) -> int:
-        """kill -9; the pid it had."""
-        pid = self.envoy_pid()
-        os.kill(pid, signal.SIGKILL)
-        return pid
+        """kill -9 of the Envoy there is, or of the next one when the last has just died; the pid it had."""
+
+        def kill() -> int | None:
+            pid = self.envoy_pid()
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                return None
+            return pid
+
+        return eventually(kill, f"an Envoy to kill; the log:\n{self.log_text()}")
 
     def kill_agent(self) -> None:
         """kill -9 of the agent alone."""

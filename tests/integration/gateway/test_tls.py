@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPResponse
 from pathlib import Path
 
 import boto3
@@ -72,11 +73,10 @@ def serial(gateway: GatewayReplica, port: int = TLS_PORT) -> int | None:
 
 def ask(connection: ssl.SSLSocket, path: str) -> str:
     connection.sendall(f"GET {path} HTTP/1.1\r\nHost: echo.models.test\r\n\r\n".encode())
-    received = b""
-    while not received.endswith(b"}"):
-        received += connection.recv(65536)
-    head, _, body = received.partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 200")
+    response = HTTPResponse(connection)
+    response.begin()
+    body = response.read()
+    assert response.status == 200, body
     return str(json.loads(body)["path"])
 
 
