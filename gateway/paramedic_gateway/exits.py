@@ -12,7 +12,6 @@ class Exit(IntEnum):
     UNEXPECTED = 1
     BAD_SETTINGS = 2
     ALREADY_RUNNING = 3
-    CANNOT_START = 4
 
 
 class CannotStartError(ParamedicError):

@@ -72,6 +72,8 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    # An answer leaves whole or not at all: once its head has left, nobody could try another replica.
+    wbufsize = -1
 
     @property
     def upstream(self) -> Upstream:
@@ -127,6 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         self.wfile.write(b"5\r\nfirst\r\n")
+        self.wfile.flush()
         self.upstream.holding.release()
         self.upstream.release.wait(PATIENCE_SECONDS)
         self.wfile.write(b"6\r\nsecond\r\n0\r\n\r\n")
@@ -136,6 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Upgrade", "websocket")
         self.send_header("Connection", "Upgrade")
         self.end_headers()
+        self.wfile.flush()
         while data := self.connection.recv(4096):
             self.connection.sendall(data)
         self.close_connection = True

@@ -35,10 +35,6 @@ class EnvoyAdmin:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def is_ready(self) -> bool:
-        """Whether it has its configuration and listens."""
-        return self._ask("GET", "/ready").startswith(b"LIVE")
-
     def versions(self) -> Mapping[str, str]:
         """The version of everything it follows, by the name of its statistic, as last taken over."""
         text = self._ask("GET", "/stats?type=TextReadouts&filter=version_text").decode()

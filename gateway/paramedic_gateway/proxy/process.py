@@ -77,10 +77,6 @@ class EnvoyProcess:
         """The process last started or adopted."""
         return self._identity
 
-    def is_running(self) -> bool:
-        """Whether that very process lives."""
-        return self._identity is not None and _is_alive(self._identity)
-
     def adopt(self) -> bool:
         """Take over the Envoy an earlier agent left running; False when there is none.
 

@@ -51,6 +51,16 @@ def test_an_envoy_whose_start_nobody_lived_to_record_is_found_all_the_same(
     assert gateway.healthy()["envoy_pid"] == envoy
 
 
+def test_an_envoy_that_was_started_with_other_settings_is_replaced(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes]
+) -> None:
+    envoy = gateway.envoy_pid()
+    gateway.kill_agent()
+    gateway.start(PARAMEDIC_GATEWAY_WORKERS="2")
+    eventually(lambda: gateway.served_by() == "one" and gateway.healthy()["envoy_starts"] == 1, "its successor")
+    assert gateway.envoy_pid() != envoy
+
+
 def test_an_envoy_that_is_killed_comes_back_on_the_same_ports(
     gateway: GatewayReplica, serving: subprocess.Popen[bytes]
 ) -> None:

@@ -3,7 +3,10 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
+from paramedic.services.spec import parse_spec
+from paramedic_cli.local.project import project_root
 from paramedic_gateway.settings import InvalidSettingError, Settings
 
 GIVEN = {"TABLE_PREFIX": "p-", "PARAMEDIC_GATEWAY_REPLICA": "r1", "PARAMEDIC_GATEWAY_DIR": "/gw"}
@@ -49,3 +52,18 @@ def test_two_tokens_are_one_too_many_and_none_is_shown() -> None:
     with pytest.raises(InvalidSettingError) as refused:
         Settings.from_env({**GIVEN, "PARAMEDIC_GATEWAY_TOKEN": "horse", "PARAMEDIC_GATEWAY_TOKEN_FILE": "/x"})
     assert "horse" not in str(refused.value)
+
+
+def test_the_options_in_the_documentation_are_those_of_a_service() -> None:
+    text = (project_root() / "docs/gateway.md").read_text()
+    block = text.partition("```yaml\n")[2].partition("```")[0]
+    document = yaml.safe_load(block)
+    document["service"] |= {"readiness_probe": "/health", "replicas": 1}
+    handling = parse_spec({**document, "name": "documented", "run": "serve"}).service.requests
+    assert set(document["service"]["requests"]) == set(type(handling).model_fields)
+
+
+def test_every_variable_is_documented() -> None:
+    text = (project_root() / "docs/gateway.md").read_text()
+    names = {str(field.alias) for field in Settings.model_fields.values()}
+    assert [name for name in names if name.removeprefix("PARAMEDIC_GATEWAY") not in text] == []
