@@ -7,10 +7,11 @@ import pytest
 from paramedic.errors import InvalidInputError
 from paramedic.health.events import ControllerFailed
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest
+from paramedic.launchers.profiles import UnknownProfileError
 from paramedic.recovery import recoverer
 from paramedic.recovery.messages import Status
 from paramedic.recovery.opening import remember_refusal
-from paramedic.recovery.surroundings import Surroundings
+from paramedic.recovery.surroundings import LaunchPlan, Surroundings
 from paramedic.state.controllers import EPOCH, ControllerEpoch
 from paramedic.state.incidents import CURRENT_ITEM, GLOBAL_TARGET, SWITCH_ITEM, GlobalSwitch, Incident, SwitchState
 from paramedic.state.recoveries import Recovery, Step, open_recoveries
@@ -103,6 +104,23 @@ def test_a_hold_between_stop_and_launch_pages_although_one_before_the_stop_did(w
     recoverer.sweep(world.around())
     assert world.recovery(2).step == Step.LAUNCH
     assert len([page for page in world.pages if "waits" in page]) == 3
+
+
+def test_a_profile_that_is_gone_from_the_stack_pages_and_launches_nothing(world: RecoveryWorld) -> None:
+    world.first.suspended = True
+    world.host.unstoppable = True
+    recoverer.on_failure(world.found_bad("hung"), world.around())
+    world.host.unstoppable = False
+    Recovery(TARGET, 2).update(actions=[Recovery.waits_for.remove()])
+
+    def gone(name: str) -> LaunchPlan:
+        raise UnknownProfileError(f"launcher profile {name!r} does not exist")
+
+    recoverer.sweep(replace(world.around(), profile=gone))
+    assert world.recovery(2).waits_for == "unconfirmed"
+    assert "does not exist" in world.recovery(2).story.entries[-1].text
+    assert len([page for page in world.pages if "waits" in page]) == 2
+    assert world.host.alive() == [1]
 
 
 def test_a_page_that_cannot_be_sent_delays_no_recovery_and_is_sent_later(world: RecoveryWorld) -> None:

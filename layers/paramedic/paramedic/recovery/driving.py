@@ -6,7 +6,7 @@ the next invocation goes on.
 
 from paramedic.errors import ParamedicError
 from paramedic.health.outcomes import OutcomeKind, ProbeRequest
-from paramedic.launchers.interface import Launcher, LauncherError, RunState, StopOutcome, StopResult
+from paramedic.launchers.interface import Launcher, RunState, StopOutcome, StopResult
 from paramedic.recovery import records
 from paramedic.recovery.gate import Switch
 from paramedic.recovery.opening import read_switch
@@ -47,7 +47,8 @@ def _stop(recovery: Recovery, around: Surroundings) -> Recovery:
         return records.wait_for(recovery, "held", held, around)
     try:
         results = _stop_all(recovery, around.profile(recovery.profile).launcher)
-    except LauncherError as error:
+    except ParamedicError as error:
+        # Whatever keeps the launcher from answering, a profile gone from the stack included: nothing is confirmed.
         return records.wait_for(recovery, "unconfirmed", f"unconfirmed: {error}", around)
     unconfirmed = [result.detail for result in results if result.outcome is StopOutcome.UNCONFIRMED]
     if unconfirmed:
