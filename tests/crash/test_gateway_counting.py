@@ -2,7 +2,6 @@
 
 import random
 import threading
-import time
 from collections.abc import Iterator
 from typing import Self
 
@@ -13,8 +12,9 @@ from paramedic.autoscaling.traffic import CounterReading, Coverage, merge
 from paramedic.state import tables
 from paramedic.state.traffic import read_counters, read_reports
 from paramedic.state.traffic_report import unpack_ring
-from tests.fakes.gateway_replica import GATEWAY, GatewayReplica, eventually, publish
+from tests.fakes.gateway_replica import GATEWAY, GatewayReplica, publish
 from tests.fakes.upstream import Upstream
+from tests.fakes.waiting import eventually
 
 pytestmark = [pytest.mark.crash, pytest.mark.integration]
 
@@ -76,8 +76,8 @@ class Clients:
     def _run(self) -> None:
         with httpx.Client(trust_env=False, timeout=5) as http:
             while not self._over.is_set():
-                if self.paused.wait(0.001):
-                    time.sleep(0.01)
+                if self.paused.is_set():
+                    self._over.wait(0.01)
                     continue
                 try:
                     http.get(self._url)
@@ -98,6 +98,12 @@ def gateway(table_prefix: str) -> Iterator[GatewayReplica]:
     replica.close()
 
 
+def wait_for_answers(clients: Clients, number: int) -> None:
+    """Let that many more requests be answered."""
+    before = clients.answered
+    eventually(lambda: clients.answered >= before + number, f"{number} more answers")
+
+
 def wait_until_reported(clients: Clients, controller: Controller) -> None:
     """Have nobody ask until all is reported: then there is nothing that a killed Envoy could take along."""
     clients.paused.set()
@@ -114,7 +120,7 @@ def test_every_request_is_counted_once_whoever_is_killed(gateway: GatewayReplica
         eventually(lambda: EnvoyServes(gateway).look(), "the service")
         with Clients(gateway.url()) as clients:
             for _ in range(8):
-                time.sleep(moments.uniform(0.1, 0.8))
+                wait_for_answers(clients, moments.randint(20, 200))
                 victim = moments.choice(["agent", "envoy", "both"])
                 if victim != "agent":
                     wait_until_reported(clients, controller)
@@ -122,11 +128,11 @@ def test_every_request_is_counted_once_whoever_is_killed(gateway: GatewayReplica
                     clients.paused.clear()
                 if victim != "envoy":
                     gateway.kill_agent()
-                    time.sleep(moments.uniform(0, 0.5))
+                    if victim == "agent":
+                        wait_for_answers(clients, moments.randint(0, 100))
                     gateway.start()
                 controller.tick()
-            served = clients.answered
-            eventually(lambda: clients.answered > served + 20, "requests after the last kill")
+            wait_for_answers(clients, 20)
         wait_until_reported(clients, controller)
     # A request that broke may or may not have reached Envoy; what was answered was counted, and nothing twice.
     assert clients.answered <= controller.received <= clients.asked

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -79,17 +78,6 @@ def deployed(_host: Deployed, monkeypatch: pytest.MonkeyPatch) -> Deployed:
         monkeypatch.setenv(name, value)
     tables.bind(_host.stack.outputs.table_prefix)
     return _host
-
-
-def eventually[T](look: Callable[[], T | None], what: str, seconds: float = 90) -> T:
-    """The first thing that `look` finds; fails the test when it finds nothing within `seconds`."""
-    pause = threading.Event()
-    for _ in range(int(seconds / 0.1)):
-        found = look()
-        if found is not None:
-            return found
-        pause.wait(0.1)
-    raise AssertionError(f"{what} did not happen within {seconds} s")
 
 
 def recovery_at(controller_id: str, epoch: int, step: str) -> Callable[[], Recovery | None]:

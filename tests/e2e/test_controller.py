@@ -6,9 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,23 +28,13 @@ from paramedic.state.services import ObservedService, observed_item
 from paramedic.state.traffic_report import TrafficReporter
 from paramedic_controller.exits import Exit
 from tests.fakes.epochs import grant_next_epoch
+from tests.fakes.waiting import PATIENCE_SECONDS, eventually
 
 pytestmark = pytest.mark.integration
 
 CLOCK = SystemClock()
 HTTP = httpx.Client(timeout=2.0, trust_env=False, headers={"Connection": "close"})
 EXAMPLE = Path(__file__).parents[2] / "examples/echo-model/service.yaml"
-PATIENCE_SECONDS = 40.0
-
-
-def eventually[T](look: Callable[[], T | None], what: str) -> T:
-    """The first answer that is neither None nor empty nor false."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        if found := look():
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"waited {PATIENCE_SECONDS:g} s in vain for {what}")
 
 
 class Stage:

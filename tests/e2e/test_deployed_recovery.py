@@ -9,7 +9,8 @@ import pytest
 from paramedic.launchers.interface import RunState
 from paramedic.state.controllers import ENDPOINT, ControllerEndpoint
 from paramedic.state.recoveries import Step, open_recoveries
-from tests.e2e.conftest import Deployed, epoch_of, eventually, recovery_at, signal_group, target_row
+from tests.e2e.conftest import Deployed, epoch_of, recovery_at, signal_group, target_row
+from tests.fakes.waiting import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

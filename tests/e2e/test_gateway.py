@@ -24,7 +24,8 @@ from paramedic.state import tables
 from paramedic.state.load_balancers import LoadBalancer
 from paramedic.state.replicas import Replica
 from tests.fakes.epochs import grant_next_epoch
-from tests.fakes.gateway_replica import GatewayReplica, eventually
+from tests.fakes.gateway_replica import GatewayReplica
+from tests.fakes.waiting import eventually
 
 pytestmark = pytest.mark.integration
 

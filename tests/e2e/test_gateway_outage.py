@@ -13,8 +13,9 @@ from paramedic.state import tables
 from paramedic_cli.local.emulator import Emulator, start_emulator
 from paramedic_cli.local.project import project_root
 from paramedic_cli.local.template_tables import create_tables
-from tests.fakes.gateway_replica import GatewayReplica, eventually, publish
+from tests.fakes.gateway_replica import GatewayReplica, publish
 from tests.fakes.upstream import Upstream
+from tests.fakes.waiting import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 

@@ -8,8 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +18,11 @@ from pynamodb.expressions.operand import Path as AttributePath
 from paramedic.launchers.process import procfs
 from paramedic.state.load_balancers import INDEX, LoadBalancer, LoadBalancerIndex, RequestHandling, Route, Routes
 from paramedic_gateway.layout import Layout
+from tests.fakes.waiting import eventually
 
-PATIENCE_SECONDS = 30.0
 TOKEN = "correct-horse"
 GATEWAY = "default"
 PORT = 8080
-
-
-def eventually[T](look: Callable[[], T | None], what: str) -> T:
-    """The first answer that is neither None nor empty nor false."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        if found := look():
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"waited {PATIENCE_SECONDS:g} s in vain for {what}")
 
 
 def own_address() -> str:

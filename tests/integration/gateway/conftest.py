@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from paramedic.state import tables
-from tests.fakes.gateway_replica import GatewayReplica, eventually, publish
+from tests.fakes.gateway_replica import GatewayReplica, publish
 from tests.fakes.upstream import Upstream
+from tests.fakes.waiting import eventually
 
 
 @pytest.fixture

@@ -17,8 +17,9 @@ import httpx
 import pytest
 
 from paramedic_gateway.proxy.admin import EnvoyAdmin
-from tests.fakes.gateway_replica import GatewayReplica, eventually, own_address, publish
+from tests.fakes.gateway_replica import GatewayReplica, own_address, publish
 from tests.fakes.upstream import Upstream
+from tests.fakes.waiting import eventually
 
 pytestmark = pytest.mark.integration
 

@@ -9,8 +9,9 @@ import pytest
 
 from paramedic.state.load_balancers import LoadBalancer
 from paramedic_gateway.exits import Exit
-from tests.fakes.gateway_replica import GatewayReplica, eventually, point_index_at, publish, withdraw
+from tests.fakes.gateway_replica import GatewayReplica, point_index_at, publish, withdraw
 from tests.fakes.upstream import Upstream
+from tests.fakes.waiting import eventually
 
 pytestmark = pytest.mark.integration
 

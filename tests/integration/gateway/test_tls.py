@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from paramedic.state import tables
-from tests.fakes.gateway_replica import GatewayReplica, eventually, publish
+from tests.fakes.gateway_replica import GatewayReplica, publish
 from tests.fakes.upstream import Upstream
+from tests.fakes.waiting import eventually
 
 pytestmark = pytest.mark.integration
 

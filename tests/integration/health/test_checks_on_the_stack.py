@@ -2,9 +2,8 @@
 
 import json
 import socket
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -32,15 +31,6 @@ def _dispatch(stack: LocalStack) -> Any:
     return stack.invoke(stack.outputs.dispatch_function_name, {"tick": to_iso(datetime.now(UTC))})
 
 
-def _eventually(found: Callable[[], Any], seconds: float = 40.0) -> Any:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if value := found():
-            return value
-        time.sleep(0.3)
-    raise AssertionError(f"did not happen within {seconds} s")
-
-
 def _closed_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -63,7 +53,7 @@ def refused(stack: LocalStack) -> Iterator[tuple[str, str]]:
 
 def test_one_tick_finds_records_and_publishes_what_refuses(stack: LocalStack, refused: tuple[str, str]) -> None:
     assert _dispatch(stack)["ChecksDispatched"] >= 1
-    rows = [_eventually(partial(_published, target_id)) for target_id in refused]
+    rows = [eventually(partial(_published, target_id), f"the finding about {target_id}") for target_id in refused]
     assert [(row.bad.diagnosis, row.bad.outcome) for row in rows] == [("unreachable", "refused"), ("dead", "refused")]
 
 
