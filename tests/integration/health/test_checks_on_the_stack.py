@@ -15,6 +15,7 @@ from paramedic.state import tables
 from paramedic.state.target_registry import add_target, remove_target
 from paramedic.state.targets import Target, TargetKind, TargetMode, bucket_of
 from paramedic_cli.local.stack import FunctionError, LocalStack
+from tests.fakes.waiting import eventually
 
 pytestmark = pytest.mark.e2e
 
