@@ -13,7 +13,7 @@ import pytest
 from paramedic.clock import SystemClock, to_iso
 from paramedic.state import tables
 from paramedic.state.target_registry import add_target, remove_target
-from paramedic.state.targets import Target, TargetKind, TargetMode, bucket_of
+from paramedic.state.targets import BadPeriod, Target, TargetKind, TargetMode, bucket_of
 from paramedic_cli.local.stack import FunctionError, LocalStack
 from tests.fakes.waiting import eventually
 
@@ -54,8 +54,8 @@ def refused(stack: LocalStack) -> Iterator[tuple[str, str]]:
 
 def test_one_tick_finds_records_and_publishes_what_refuses(stack: LocalStack, refused: tuple[str, str]) -> None:
     assert _dispatch(stack)["ChecksDispatched"] >= 1
-    rows = [eventually(partial(_published, target_id), f"the finding about {target_id}") for target_id in refused]
-    assert [(row.bad.diagnosis, row.bad.outcome) for row in rows] == [("unreachable", "refused"), ("dead", "refused")]
+    found = [eventually(partial(_published, target_id), f"the finding about {target_id}") for target_id in refused]
+    assert [(bad.diagnosis, bad.outcome) for bad in found] == [("unreachable", "refused"), ("dead", "refused")]
 
 
 def test_a_malformed_message_is_given_back_to_its_queue(stack: LocalStack) -> None:
@@ -69,6 +69,6 @@ def test_a_malformed_tick_is_an_error_that_names_the_field(stack: LocalStack) ->
         stack.invoke(stack.outputs.dispatch_function_name, {"tick": "noon"})
 
 
-def _published(target_id: str) -> Target | None:
+def _published(target_id: str) -> BadPeriod | None:
     row = Target.read(bucket_of(target_id), target_id)
-    return row if row is not None and row.bad is not None and row.bad.unpublished is None else None
+    return row.bad if row is not None and row.bad is not None and row.bad.unpublished is None else None
