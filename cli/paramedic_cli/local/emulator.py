@@ -6,6 +6,7 @@ import random
 import socket
 import subprocess
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -81,11 +82,10 @@ def start_emulator(
     if identity is None:
         raise EmulatorFailedError("the emulator ended at once", log)
     emulator = Emulator(host=address, port=port, home=home, process=identity)
-    try:
+    with ExitStack() as failure:
+        failure.callback(emulator.stop)
         _await_ready(emulator, child, log)
-    except BaseException:
-        emulator.stop()
-        raise
+        failure.pop_all()
     return emulator
 
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
@@ -108,11 +109,10 @@ def start(
     Unless `detached`, the emulator dies with the calling process.
     """
     emulator = start_emulator(home, host=host, port=port, detached=detached)
-    try:
+    with ExitStack() as failure:
+        failure.callback(emulator.stop)
         outputs = deploy(emulator.environment, stack_name, parameters)
-    except BaseException:
-        emulator.stop()
-        raise
+        failure.pop_all()
     return LocalStack(stack_name=stack_name, emulator=emulator, outputs=outputs)
 
 
