@@ -11,11 +11,12 @@ from aws_lambda_powertools import Logger
 from paramedic.clock import SystemClock
 from paramedic.errors import ParamedicError
 from paramedic.launchers.process.launcher import ProcessLauncher
+from paramedic.settings import InvalidSettingError
 from paramedic.state.tables import bind
 from paramedic_controller.boot import start
 from paramedic_controller.exits import Exit, exit_code
 from paramedic_controller.process import ControllerProcess
-from paramedic_controller.settings import InvalidSettingError, Settings
+from paramedic_controller.settings import Settings
 
 
 def main() -> Exit:

@@ -1,29 +1,21 @@
 """The controller's settings, all from environment variables, checked once at the start."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, field_validator
 
-from paramedic.errors import InvalidInputError
+from paramedic.settings import EnvironmentSettings
 from paramedic.state.heartbeat import HEARTBEAT_SECONDS
 from paramedic.state.lease import SELF_FENCE_LEASE_SECONDS
 from paramedic.state.tables import LONGEST_CALL_SECONDS
 
 
-class InvalidSettingError(InvalidInputError):
-    """An environment variable is missing, malformed or contradicts another."""
-
-
-class Settings(BaseModel):
+class Settings(EnvironmentSettings):
     """Times in seconds. `epoch` is given by a recovery only; `launch_key` by whichever launcher started the process.
 
     `profile` names the launcher profile that starts this controller again; `host_dir` is the process launcher's
     directory on this host, for its replicas.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     table_prefix: str = Field(alias="TABLE_PREFIX", min_length=1)
     controller_id: str = Field(alias="PARAMEDIC_CONTROLLER_ID", pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$")
@@ -41,17 +33,18 @@ class Settings(BaseModel):
     probe_seconds: float = Field(default=2.0, gt=0, alias="PARAMEDIC_PROBE_SECONDS")
     drain_seconds: float = Field(default=2.0, ge=0, alias="PARAMEDIC_DRAIN_SECONDS")
     stop_grace_seconds: float = Field(default=10.0, ge=0, alias="PARAMEDIC_STOP_GRACE_SECONDS")
-    stale_seconds: float = Field(default=10.0, alias="STALE_SECONDS")
+    stale_seconds: float = Field(default=SELF_FENCE_LEASE_SECONDS, validate_default=True, alias="STALE_SECONDS")
 
-    @model_validator(mode="after")
-    def _lease_ends_before_anyone_calls_us_stale(self) -> Self:
+    @field_validator("stale_seconds")
+    @classmethod
+    def _lease_ends_before_anyone_calls_us_stale(cls, stale_seconds: float) -> float:
         busiest = HEARTBEAT_SECONDS + 2 * LONGEST_CALL_SECONDS
-        if not busiest < SELF_FENCE_LEASE_SECONDS <= self.stale_seconds:
+        if not busiest < SELF_FENCE_LEASE_SECONDS <= stale_seconds:
             raise ValueError(
-                f"STALE_SECONDS {self.stale_seconds:g} must be at least the self-fence lease of "
-                f"{SELF_FENCE_LEASE_SECONDS:g} s, which must exceed heartbeat + 2 DynamoDB retries ({busiest:g} s)"
+                f"must be at least the self-fence lease of {SELF_FENCE_LEASE_SECONDS:g} s, "
+                f"which must exceed heartbeat + 2 DynamoDB calls ({busiest:g} s)"
             )
-        return self
+        return stale_seconds
 
     @property
     def profile_name(self) -> str:
@@ -62,19 +55,3 @@ class Settings(BaseModel):
     def replica_log_dir(self) -> Path:
         """Where replicas' output goes."""
         return self.log_dir or self.host_dir / "logs"
-
-    @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> Self:
-        """Settings from the variables named above; others are ignored, empty ones count as unset.
-
-        Raises:
-            InvalidSettingError: names the variable.
-        """
-        names = {field.alias for field in cls.model_fields.values()}
-        try:
-            return cls.model_validate({name: value for name, value in environ.items() if name in names and value})
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            variable = ".".join(str(part) for part in first["loc"]) or "STALE_SECONDS"
-            given = environ.get(variable)
-            raise InvalidSettingError(variable, given, first["msg"].removeprefix("Value error, ")) from error

@@ -1,33 +1,26 @@
 """The gateway replica's settings, all from environment variables, checked once at the start."""
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
-from paramedic.errors import InvalidInputError
 from paramedic.services.spec import NAME_PATTERN
+from paramedic.settings import EnvironmentSettings, InvalidSettingError
 from paramedic.state.load_balancers import HOST_NAME_PATTERN
 
 LONGEST_SOCKET_PATH = 107
 """What the kernel takes as the name of a unix socket."""
 
 
-class InvalidSettingError(InvalidInputError):
-    """An environment variable is missing, malformed or contradicts another."""
-
-
-class Settings(BaseModel):
+class Settings(EnvironmentSettings):
     """Times in seconds. `replica` names this replica of `gateway` for good, over all its lives.
 
     `directory` is this replica's alone and outlives it. `host` is where it listens; without one, where each service's
     row says. `port` and `tls_port` are shared by all services, told apart by `<service>.<domain>`. `health_token` is
     what health checks carry. The certificate comes from two files or from one secret.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     table_prefix: str = Field(alias="TABLE_PREFIX", min_length=1)
     gateway: str = Field(default="default", alias="PARAMEDIC_GATEWAY", pattern=NAME_PATTERN)
@@ -80,27 +73,10 @@ class Settings(BaseModel):
             raise InvalidSettingError("PARAMEDIC_GATEWAY_TOKEN_FILE", str(self.health_token_file), "is empty")
         return token
 
+    @field_validator("directory")
     @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> Self:
-        """Settings from the variables named above; others are ignored, empty ones count as unset.
-
-        Raises:
-            InvalidSettingError: names the variable.
-        """
-        names = {field.alias for field in cls.model_fields.values()}
-        try:
-            settings = cls.model_validate({name: value for name, value in environ.items() if name in names and value})
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            variable = ".".join(str(part) for part in first["loc"]) or "PARAMEDIC_GATEWAY_*"
-            shown = None if "TOKEN" in variable else environ.get(variable)
-            raise InvalidSettingError(variable, shown, first["msg"].removeprefix("Value error, ")) from None
-        _require_short_sockets(settings.directory)
-        return settings
-
-
-def _require_short_sockets(directory: Path) -> None:
-    longest = len(os.fsencode(directory.absolute() / "admin.sock"))
-    if longest > LONGEST_SOCKET_PATH:
-        problem = f"its sockets' names would have {longest} bytes where {LONGEST_SOCKET_PATH} are possible"
-        raise InvalidSettingError("PARAMEDIC_GATEWAY_DIR", str(directory), problem)
+    def _has_room_for_sockets(cls, directory: Path) -> Path:
+        longest = len(os.fsencode(directory.absolute() / "admin.sock"))
+        if longest > LONGEST_SOCKET_PATH:
+            raise ValueError(f"its sockets' names would have {longest} bytes where {LONGEST_SOCKET_PATH} are possible")
+        return directory

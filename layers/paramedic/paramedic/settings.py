@@ -1,39 +1,50 @@
-"""What a function is told by its environment: one frozen class per function, read once at its start."""
+"""What a process is told by its environment: one frozen class each, read once at its start."""
 
 import os
 from collections.abc import Mapping
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 
 from paramedic.errors import InvalidInputError
 from paramedic.state.lease import SELF_FENCE_LEASE_SECONDS
 
+ENVIRONMENT = "environment"
+"""What is named when variables contradict each other."""
+
 
 class InvalidSettingError(InvalidInputError):
-    """An environment variable is missing or malformed; `field` is its name."""
+    """An environment variable is missing or malformed; `field` is its name, or "environment" for a contradiction."""
 
 
 class EnvironmentSettings(BaseModel):
-    """Base of a function's settings: the field `probe_function_name` is read from PROBE_FUNCTION_NAME."""
+    """Base of settings: a field is read from the variable its alias names, or else from its own name in capitals."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        """The settings in `environ`; variables that are not set keep their field's default.
+        """The settings in `environ`; variables that are unset or empty keep their field's default.
 
         Raises:
-            InvalidSettingError: a variable is missing or malformed.
+            InvalidSettingError: a variable is missing or malformed, or two contradict each other; shows no secret.
         """
-        given = {name: environ[name.upper()] for name in cls.model_fields if name.upper() in environ}
+        fields = {field.alias or name.upper(): field for name, field in cls.model_fields.items()}
+        keys = {field.alias or name.upper(): field.alias or name for name, field in cls.model_fields.items()}
+        given = {keys[variable]: environ[variable] for variable in keys if environ.get(variable)}
         try:
             return cls.model_validate(given)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            variable = str(first["loc"][0]).upper()
-            problem = "is not set" if variable not in environ else str(first["msg"])
-            raise InvalidSettingError(variable, environ.get(variable), problem) from None
+            variable = next((each for each, key in keys.items() if first["loc"][:1] == (key,)), ENVIRONMENT)
+            problem = "is not set" if first["type"] == "missing" else first["msg"].removeprefix("Value error, ")
+            hidden = variable in fields and _is_secret(fields[variable])
+            raise InvalidSettingError(variable, None if hidden else environ.get(variable), problem) from None
+
+
+def _is_secret(field: FieldInfo) -> bool:
+    return SecretStr in (field.annotation, *getattr(field.annotation, "__args__", ()))
 
 
 class HealthDispatchSettings(EnvironmentSettings):

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from paramedic.clock import SystemClock
+from paramedic.settings import InvalidSettingError
 from paramedic_controller.backoff import LONGEST_SECONDS, Backoff
 from paramedic_controller.board import STALLED_AFTER_SECONDS, Board, Identity
 from paramedic_controller.exits import CannotStartError, Exit
 from paramedic_controller.http_api import HttpApi
 from paramedic_controller.ports import BIND_PATIENCE_SECONDS, FreePorts, bind
-from paramedic_controller.settings import InvalidSettingError, Settings
+from paramedic_controller.settings import Settings
 from tests.fakes.clock import FakeClock
 from tests.unit.controller.states import replica, state
 

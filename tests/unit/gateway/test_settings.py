@@ -6,8 +6,9 @@ import pytest
 import yaml
 
 from paramedic.services.spec import parse_spec
+from paramedic.settings import InvalidSettingError
 from paramedic_cli.local.project import project_root
-from paramedic_gateway.settings import InvalidSettingError, Settings
+from paramedic_gateway.settings import Settings
 
 GIVEN = {"TABLE_PREFIX": "p-", "PARAMEDIC_GATEWAY_REPLICA": "r1", "PARAMEDIC_GATEWAY_DIR": "/gw"}
 
