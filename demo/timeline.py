@@ -9,7 +9,7 @@ from rich.table import Table
 
 from paramedic.clock import from_iso
 from paramedic.state.controllers import EPOCH, HEARTBEAT, ControllerEpoch, ControllerHeartbeat
-from paramedic.state.recoveries import OPEN_STEPS, Entry, Recovery, Step
+from paramedic.state.recoveries import OPEN_STEPS, Recovery, Step
 from paramedic.state.targets import BadPeriod, Target, bucket_of, controller_target_id
 
 _LOOK_SECONDS = 0.1
@@ -127,19 +127,12 @@ class Watch:
             words = f"{self._verdict.diagnosis}: {self._verdict.detail}" if self._verdict else recovery.story.reason
             yield Moment(from_iso(detected), "targets", words)
         for entry in recovery.story.entries:
-            yield Moment(from_iso(entry.at), "recoveries", f"{entry.step}: {_words(entry, recovery)}")
+            yield Moment(from_iso(entry.at), "recoveries", f"{entry.step}: {entry.text}")
         epoch = ControllerEpoch.read(self._controller_id, EPOCH)
         if epoch is not None and epoch.claimed_at is not None:
-            text = f"epoch {epoch.epoch} claimed by process {epoch.claimant.identity['pid'] if epoch.claimant else '?'}"
+            text = f"epoch {epoch.epoch} claimed by {epoch.claimant.called if epoch.claimant else 'nobody known'}"
             yield Moment(from_iso(epoch.claimed_at), "controllers", text)
         heartbeat = ControllerHeartbeat.read(self._controller_id, HEARTBEAT)
         if heartbeat is not None and heartbeat.beat_at is not None:
             text = f"heartbeat {heartbeat.sequence}, beat {heartbeat.beats} of epoch {heartbeat.sealed_epoch}"
             yield Moment(from_iso(heartbeat.beat_at), "controllers", text)
-
-
-def _words(entry: Entry, recovery: Recovery) -> str:
-    launched = recovery.story.launched
-    if entry.step == Step.VERIFY and launched is not None and entry.text.startswith("launched"):
-        return f"launched as process {launched.identity['pid']}"
-    return entry.text

@@ -107,7 +107,7 @@ def _launch(recovery: Recovery, around: Surroundings) -> Recovery:
     except ParamedicError as error:
         return _fail(recovery, f"launch failed: {error}", around)
     story = recovery.story.model_copy(update={"launched": receipt})
-    return records.advance(recovery, Step.VERIFY, f"launched as {dict(receipt.identity)}", around, story)
+    return records.advance(recovery, Step.VERIFY, f"launched as {receipt.called}", around, story)
 
 
 def _verify(recovery: Recovery, around: Surroundings) -> Recovery:

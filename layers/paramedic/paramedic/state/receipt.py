@@ -18,3 +18,8 @@ class Receipt(BaseModel):
     key: str
     epoch: int
     identity: Mapping[str, str]
+
+    @property
+    def called(self) -> str:
+        """What people call the workload, such as "process 4711"."""
+        return f"{self.launcher} {self.identity.get('pid', self.key)}"
