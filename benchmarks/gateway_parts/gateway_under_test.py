@@ -82,6 +82,10 @@ class GatewayReplica:
         """What the agent has used so far."""
         return cpu_seconds(self.agent_pid)
 
+    def envoy_cpu_seconds(self) -> float:
+        """What Envoy has used so far."""
+        return cpu_seconds(self.envoy_pid)
+
     def kill(self) -> None:
         """End agent and Envoy without a word."""
         envoy = ProcessIdentity.of(self.envoy_pid)

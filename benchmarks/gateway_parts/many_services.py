@@ -29,11 +29,13 @@ def measure(lab: Lab) -> Figures:
             await_ok(service.address)
         print(f"  all services serve after {time.monotonic() - started:.1f} s")
         time.sleep(SETTLE_SECONDS)
-        used = gateway.agent_cpu_seconds()
+        agent, envoy = gateway.agent_cpu_seconds(), gateway.envoy_cpu_seconds()
         time.sleep(IDLE_SECONDS)
-        cores = (gateway.agent_cpu_seconds() - used) / IDLE_SECONDS
+        agent_cores = (gateway.agent_cpu_seconds() - agent) / IDLE_SECONDS
+        envoy_cores = (gateway.envoy_cpu_seconds() - envoy) / IDLE_SECONDS
         return {
             "many_services_agent_mb": round(memory_mb(gateway.agent_pid, peak=True), 1),
-            "many_services_agent_idle_cores": round(cores, 4),
+            "many_services_agent_idle_cores": round(agent_cores, 4),
+            "many_services_envoy_idle_cores": round(envoy_cores, 4),
             "many_services_envoy_mb": round(memory_mb(gateway.envoy_pid, peak=False), 1),
         }
