@@ -217,40 +217,36 @@ def _invalid(model: type[Row], key: str, error: AttributeDeserializationError | 
     return InvalidRowError(model.Meta.table_name, key, field, "another type", f"must be of DynamoDB's type {expected}")
 
 
-class JsonAttribute[T: BaseModel](Attribute[T]):
-    """A pydantic model kept as JSON text and validated on every read."""
+class _JsonText[V](Attribute[V]):
+    """A pydantic model kept as JSON text and validated on every read; an absent one is never asked to serialize."""
 
     attr_type = STRING
 
-    def __init__(self, model: type[T]) -> None:
+    def __init__(self, model: type[BaseModel], *, null: bool) -> None:
         self._model = model
-        super().__init__()
+        super().__init__(null=null)
 
-    def serialize(self, value: T) -> str:
-        """JSON text of `value`."""
-        return value.model_dump_json()
+    def serialize(self, value: Any) -> str:
+        """JSON text of a model."""
+        return str(value.model_dump_json())
 
-    def deserialize(self, value: Any) -> T:
+    def deserialize(self, value: Any) -> Any:
         """The validated model; raises pydantic's ValidationError."""
         return self._model.model_validate_json(value)
 
 
-class OptionalJsonAttribute[T: BaseModel](Attribute[T | None]):
-    """Like `JsonAttribute`, for attributes that may be absent: absent reads as None."""
-
-    attr_type = STRING
+class JsonAttribute[T: BaseModel](_JsonText[T]):
+    """A model that every row has."""
 
     def __init__(self, model: type[T]) -> None:
-        self._model = model
-        super().__init__(null=True)
+        super().__init__(model, null=False)
 
-    def serialize(self, value: T | None) -> str | None:
-        """JSON text of `value`."""
-        return None if value is None else value.model_dump_json()
 
-    def deserialize(self, value: Any) -> T:
-        """The validated model; raises pydantic's ValidationError."""
-        return self._model.model_validate_json(value)
+class OptionalJsonAttribute[T: BaseModel](_JsonText[T | None]):
+    """A model that may be absent: absent reads as None."""
+
+    def __init__(self, model: type[T]) -> None:
+        super().__init__(model, null=True)
 
 
 def all_models() -> Mapping[str, tuple[type[Row], ...]]:
