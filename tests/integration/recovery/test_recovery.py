@@ -133,11 +133,12 @@ def test_three_failed_attempts_block_automation_and_page_once_but_not_a_person(w
     assert recoverer.by_hand(by_hand_request(), world.around()).status is Status.RECOVERED
 
 
-def test_a_held_switch_refuses_and_after_the_stop_pages(world: RecoveryWorld) -> None:
+def test_a_held_switch_opens_no_recovery_and_pages(world: RecoveryWorld) -> None:
     GlobalSwitch(GLOBAL_TARGET, SWITCH_ITEM, state=SwitchState.HOLD, actor="ada", reason="migration").save()
     world.first.alive = False
     assert recoverer.on_failure(world.found_bad(), world.around()).status is Status.REFUSED
     assert world.epoch().epoch == 1
+    assert world.pages == ["controller:main is down and not being recovered"]
 
 
 def test_an_unreadable_switch_holds(world: RecoveryWorld) -> None:
