@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from paramedic.health.addresses import AddressGuard
@@ -69,7 +70,7 @@ def _settings() -> RecoverySettings:
 
 def _surroundings(settings: RecoverySettings) -> Surroundings:
     return make_surroundings(
-        guard=AddressGuard(settings.allowed_cidrs.split(",") if settings.allowed_cidrs else ()),
+        guard=AddressGuard(settings.allowed_cidrs),
         profiles=parse_profiles(settings.launcher_profiles),
         page=_page,
         stale_seconds=settings.stale_seconds,
@@ -89,4 +90,5 @@ def _page(subject: str, text: str) -> bool:
 
 @cache
 def _sns() -> Any:
-    return boto3.client("sns")
+    # A topic that does not answer may hold up a recovery for a moment only; the page stays owed and is tried again.
+    return boto3.client("sns", config=Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1}))

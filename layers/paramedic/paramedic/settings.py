@@ -2,9 +2,9 @@
 
 import os
 from collections.abc import Mapping
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 from paramedic.errors import InvalidInputError
@@ -16,6 +16,14 @@ ENVIRONMENT = "environment"
 
 class InvalidSettingError(InvalidInputError):
     """An environment variable is missing or malformed; `field` is its name, or "environment" for a contradiction."""
+
+
+def _split(value: object) -> object:
+    return tuple(each.strip() for each in value.split(",")) if isinstance(value, str) else value
+
+
+type CommaList = Annotated[tuple[str, ...], BeforeValidator(_split)]
+"""Texts separated by commas."""
 
 
 class EnvironmentSettings(BaseModel):

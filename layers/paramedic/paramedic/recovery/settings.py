@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from paramedic.settings import EnvironmentSettings
+from paramedic.settings import CommaList, EnvironmentSettings
 from paramedic.state.lease import SELF_FENCE_LEASE_SECONDS
 
 
@@ -12,6 +12,6 @@ class RecoverySettings(EnvironmentSettings):
     table_prefix: str = Field(min_length=1)
     alert_topic_arn: str = Field(min_length=1)
     launcher_profiles: str = "{}"
-    allowed_cidrs: str = ""
+    allowed_cidrs: CommaList = ()
     stale_seconds: float = Field(default=SELF_FENCE_LEASE_SECONDS, ge=SELF_FENCE_LEASE_SECONDS, le=30)
     idempotency_table: str = Field(min_length=1)
