@@ -113,16 +113,30 @@ def write_model(path: Path, model: BaseModel) -> None:
     Raises:
         HostFileError: it could not be written; the old content stands.
     """
-    temporary = path.with_name(f"{path.name}.tmp")
     try:
-        with temporary.open("w") as file:
-            file.write(model.model_dump_json(indent=1))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(path)
-        _sync_directory(path.parent)
+        replace_file(path, model.model_dump_json(indent=1).encode())
     except OSError as error:
         raise HostFileError(f"cannot write {path}: {error.strerror}; nothing was changed") from error
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Replace the file so that a crash at any point leaves either the old or the new content, on disk.
+
+    Raises:
+        OSError: it could not be written; the old content stands.
+    """
+    temporary = path.with_name(f"{path.name}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        # What was begun takes up room, and that is what is likely to be missing.
+        temporary.unlink(missing_ok=True)
+        raise
+    temporary.rename(path)
+    _sync_directory(path.parent)
 
 
 def _sync_directory(path: Path) -> None:

@@ -105,13 +105,19 @@ def all_processes() -> Iterator[ProcessStat]:
             yield stat
 
 
+def environment_of(pid: int) -> Mapping[str, str]:
+    """What the process was started with, as far as we may read it; nothing when it is gone."""
+    try:
+        variables = (PROC / str(pid) / "environ").read_bytes().split(b"\0")
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return {}
+    pairs = (os.fsdecode(each).partition("=") for each in variables if each)
+    return {name: value for name, _, value in pairs}
+
+
 def has_markers(pid: int, markers: Mapping[str, str]) -> bool:
     """True when the process was started with all of `markers` in its environment, as far as we may read it."""
-    try:
-        environment = (PROC / str(pid) / "environ").read_bytes().split(b"\0")
-    except (FileNotFoundError, ProcessLookupError, PermissionError):
-        return False
-    return all(os.fsencode(f"{name}={value}") in environment for name, value in markers.items())
+    return markers.items() <= environment_of(pid).items()
 
 
 def find_marked(markers: Mapping[str, str]) -> ProcessStat | None:
