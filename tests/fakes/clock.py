@@ -1,11 +1,13 @@
-"""A clock that moves only when somebody sleeps or a test pushes it."""
+"""Clocks for tests."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from paramedic.clock import SystemClock
+
 
 class FakeClock:
-    """Starts at a fixed moment; `on_sleep` lets the world go on while somebody waits."""
+    """Moves only when somebody sleeps or a test pushes it; `on_sleep` lets the world go on while somebody waits."""
 
     def __init__(self) -> None:
         self._now = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
@@ -25,3 +27,17 @@ class FakeClock:
     def advance(self, seconds: float) -> None:
         self._now += timedelta(seconds=seconds)
         self._monotonic += seconds
+
+
+class UnhurriedClock(SystemClock):
+    """Sleeps really and counts only what was slept: how long a busy machine takes exhausts no retry budget."""
+
+    def __init__(self) -> None:
+        self._slept = 0.0
+
+    def monotonic(self) -> float:
+        return self._slept
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        self._slept += seconds

@@ -129,7 +129,7 @@ def test_of_two_services_that_want_one_host_name_the_first_has_it_and_the_other_
 ) -> None:
     publish("other", 1, [two.url], port=9002, hosts=["echo.models.test"])
     assert "host name echo.models.test of service other belongs to service echo" in gateway.problem("host name")
-    assert gateway.served_by(9002) == "two"
+    eventually(lambda: gateway.served_by(9002) == "two", "the other, on its own port")
     assert gateway.served_by(8080, host="echo.models.test") == "one"
 
 
@@ -403,7 +403,7 @@ def test_a_port_that_somebody_else_has_is_a_problem_until_it_is_free(
         publish("other", 1, [two.url], port=9002)
         assert "Envoy refuses lds.json" in gateway.problem("lds.json")
         assert gateway.served_by() == "one"
-        assert gateway.served_by(8080, host="other.models.test") == "two"
+        eventually(lambda: gateway.served_by(8080, host="other.models.test") == "two", "the other, by its host name")
     eventually(lambda: gateway.served_by(9002) == "two", "the port once it is free")
     eventually(lambda: gateway.healthy()["problems"] == [], "the problem to be over")
 

@@ -4,7 +4,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from paramedic.clock import SystemClock
 from paramedic.state import tables
 from paramedic.state.claims import (
     AlreadyRegisteredError,
@@ -19,11 +18,12 @@ from paramedic.state.controllers import EPOCH, ControllerEpoch
 from paramedic.state.receipt import Receipt
 from paramedic.state.recoveries import OPEN, Recovery, Step, Story
 from paramedic.state.targets import COUNTS_BUCKET, TargetCount
+from tests.fakes.clock import UnhurriedClock
 from tests.fakes.dynamodb_faults import faults, reply_lost, silent
 
 pytestmark = pytest.mark.integration
 
-CLOCK = SystemClock()
+CLOCK = UnhurriedClock()
 RECEIPT = Receipt(launcher="fake", workload="controller:main", key="k", epoch=1, identity={"pid": "1"})
 STORY = Story(actor="ada", reason="test", manual=True, diagnosis="dead", evidence="none")
 

@@ -5,7 +5,6 @@ import uuid
 import pytest
 from pynamodb.expressions.condition import Condition
 
-from paramedic.clock import SystemClock
 from paramedic.state import tables
 from paramedic.state.autoscalers import Autoscaler, AutoscalerState, Window
 from paramedic.state.claims import claim, claim_first_epoch, register
@@ -15,12 +14,13 @@ from paramedic.state.receipt import Receipt
 from paramedic.state.services import ServiceFence, fence_item
 from paramedic.state.tables import StateUnreachableError
 from paramedic.state.transactions import ConditionFailedError, Put, put_new, transact
+from tests.fakes.clock import UnhurriedClock
 from tests.fakes.dynamodb_faults import conflict, faults, reply_lost, silent, throttled
 from tests.fakes.epochs import grant_next_epoch
 
 pytestmark = pytest.mark.integration
 
-CLOCK = SystemClock()
+CLOCK = UnhurriedClock()
 RECEIPT = Receipt(launcher="fake", workload="controller:main", key="k", epoch=1, identity={"pid": "1"})
 
 

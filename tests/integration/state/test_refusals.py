@@ -8,7 +8,6 @@ import pytest
 from botocore.exceptions import ClientError
 from pynamodb.expressions.operand import Path
 
-from paramedic.clock import SystemClock
 from paramedic.state import tables
 from paramedic.state.claims import claim_first_epoch, register
 from paramedic.state.controllers import HINT, ControllerHint
@@ -17,12 +16,13 @@ from paramedic.state.load_balancers import INDEX, LoadBalancerIndex
 from paramedic.state.receipt import Receipt
 from paramedic.state.services import ServiceFence, fence_item
 from paramedic.state.transactions import TransactionRefusedError, Update, put_new, transact
+from tests.fakes.clock import UnhurriedClock
 from tests.fakes.dynamodb_faults import faults
 from tests.fakes.epochs import grant_next_epoch
 
 pytestmark = pytest.mark.integration
 
-CLOCK = SystemClock()
+CLOCK = UnhurriedClock()
 RECEIPT = Receipt(launcher="fake", workload="controller:main", key="k", epoch=1, identity={"pid": "1"})
 
 

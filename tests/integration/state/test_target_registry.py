@@ -2,15 +2,15 @@
 
 import pytest
 
-from paramedic.clock import SystemClock
 from paramedic.state import tables
 from paramedic.state.target_registry import TargetExistsError, TargetMissingError, add_target, remove_target
 from paramedic.state.targets import COUNTS_BUCKET, Target, TargetCount, TargetKind, TargetMode, bucket_of
+from tests.fakes.clock import UnhurriedClock
 from tests.fakes.dynamodb_faults import faults, reply_lost, silent
 
 pytestmark = pytest.mark.integration
 
-CLOCK = SystemClock()
+CLOCK = UnhurriedClock()
 NAME = "url:shop"
 
 

@@ -4,7 +4,6 @@ Reads are strongly consistent and fully paginated. A row that cannot be understo
 the key and the field; it never turns into a default.
 """
 
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -20,9 +19,9 @@ from pynamodb.constants import STRING
 from pynamodb.exceptions import AttributeDeserializationError, PynamoDBException
 from pynamodb.expressions.condition import Condition
 from pynamodb.models import Model
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+from tenacity import Retrying, retry_if_exception_type, wait_random_exponential
 
-from paramedic.clock import from_iso
+from paramedic.clock import Clock, SystemClock, from_iso
 from paramedic.errors import InvalidInputError, ParamedicError
 
 SCHEMA = 1
@@ -67,13 +66,15 @@ def shared_connection() -> Connection:
     )
 
 
-def patiently[T](call: Callable[[], T], transient: type[Exception], sleep: Callable[[float], None] = time.sleep) -> T:
+def patiently[T](call: Callable[[], T], transient: type[Exception], clock: Clock | None = None) -> T:
     """Repeat `call` while it raises `transient` and the retry budget lasts, then let that through."""
+    clock = clock or SystemClock()
+    begun = clock.monotonic()
     retrying = Retrying(
         retry=retry_if_exception_type(transient),
-        stop=stop_after_delay(RETRY_SECONDS),
+        stop=lambda _: clock.monotonic() - begun >= RETRY_SECONDS,
         wait=wait_random_exponential(multiplier=0.05, max=0.5),
-        sleep=sleep,
+        sleep=clock.sleep,
         reraise=True,
     )
     return retrying(call)

@@ -141,7 +141,7 @@ def transact(changes: Sequence[Change], clock: Clock, *, token: str | None = Non
     if len(changes) > MAX_CHANGES:
         raise TooManyChangesError(f"{len(changes)} changes do not fit one transaction of {MAX_CHANGES}")
     try:
-        patiently(_Attempt(changes, token), _TransientError, clock.sleep)
+        patiently(_Attempt(changes, token), _TransientError, clock)
     except _TransientError as error:
         raise StateUnreachableError(f"transaction got no final answer in {RETRY_SECONDS} s: {error}") from error
 
