@@ -19,7 +19,7 @@ from paramedic_gateway.proxy.admin import AdminUnreachableError, EnvoyAdmin
 from paramedic_gateway.proxy.process import END_SECONDS, EnvoyCommand, EnvoyProcess
 from paramedic_gateway.proxy.supervisor import Supervisor
 from paramedic_gateway.render.apply import Applier
-from paramedic_gateway.render.bootstrap import bootstrap
+from paramedic_gateway.render.bootstrap import bootstrap, keep_bootstrap
 from paramedic_gateway.render.files import RenderedFiles
 from paramedic_gateway.render.frame import Frame
 from paramedic_gateway.routes.follow import RouteFollower, StoredRows
@@ -44,6 +44,7 @@ class Agent:
         self._log = log
         self._leaving = False
         self._stays = False
+        self._bootstrap_problem: str | None = None
         self._frame = _frame(settings, layout)
         self._admin = EnvoyAdmin(layout.admin_socket)
         self._access_log = AccessLog(layout.access_log, self._admin.reopen_logs, log.warning)
@@ -82,7 +83,7 @@ class Agent:
             LauncherError: Envoy cannot be started, or the directory not be used.
         """
         self._serving.restore()
-        self._layout.bootstrap.write_text(bootstrap(self._frame, self._settings.gateway, self._settings.replica))
+        self._bootstrap_problem = self._keep_bootstrap()
         self._supervisor.ensure_running()
         api = HealthApi(self._layout.agent_socket, self.health)
         api.start()
@@ -104,7 +105,6 @@ class Agent:
         serving, now = self._serving, self._clock.monotonic()
         passed = serving.passed_at if serving.passed_at is not None else now
         status = "leaving" if self._leaving else "stalled" if now - passed > STALLED_SECONDS else "ok"
-        certificate = self._certificates.problem
         return Health(
             status=status,
             gateway=self._settings.gateway,
@@ -115,8 +115,19 @@ class Agent:
             services=len(self._services()),
             unfinished_requests=self._counting.unfinished,
             state_age_seconds=None if serving.seen_at is None else round(now - serving.seen_at, 3),
-            problems=[*serving.problems, *self._counting.problems, *([certificate] if certificate else [])],
+            problems=self._problems(),
         )
+
+    def _problems(self) -> list[str]:
+        single = (self._bootstrap_problem, self._envoy.problem, self._certificates.problem)
+        return [*self._serving.problems, *self._counting.problems, *(each for each in single if each is not None)]
+
+    def _keep_bootstrap(self) -> str | None:
+        text = bootstrap(self._frame, self._settings.gateway, self._settings.replica)
+        problem = keep_bootstrap(self._layout.bootstrap, text)
+        if problem is not None:
+            self._log.warning(problem)
+        return problem
 
     def _end(self) -> None:
         """End in the order that loses nothing: no new requests, those under way, Envoy, the last figures."""

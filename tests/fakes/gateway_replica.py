@@ -89,11 +89,12 @@ def _indexed(service: str) -> AttributePath:
 class GatewayReplica:
     """One replica at an address of its own. Its directory's path is short, as sockets need it to be."""
 
-    def __init__(self, table_prefix: str, name: str = "r1", **variables: str) -> None:
+    def __init__(self, table_prefix: str, name: str = "r1", *, directory: Path | None = None, **variables: str) -> None:
         self.host = own_address()
         self.name = name
-        self.layout = Layout(Path(tempfile.mkdtemp(prefix="gw-")))
-        self.log = self.layout.root / "agent.log"
+        self.layout = Layout(directory or Path(tempfile.mkdtemp(prefix="gw-")))
+        self._log_folder = tempfile.TemporaryDirectory(prefix="gw-log-")
+        self.log = Path(self._log_folder.name) / "agent.log"
         self._variables = {"TABLE_PREFIX": table_prefix, **variables}
         self._processes: list[subprocess.Popen[bytes]] = []
         self.http = httpx.Client(timeout=20, trust_env=False)
@@ -202,3 +203,4 @@ class GatewayReplica:
             if procfs.has_markers(stat.pid, marks) and not stat.gone:
                 os.kill(stat.pid, signal.SIGKILL)
         shutil.rmtree(self.layout.root, ignore_errors=True)
+        self._log_folder.cleanup()

@@ -96,6 +96,7 @@ class Counting:
 
     def _read_to_end(self) -> None:
         self._log.finish_rotation()
+        self._log.make_up_for_mark()
         while True:
             before = self._ledger.position
             text, after = self._log.read(before)

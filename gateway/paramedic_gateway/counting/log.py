@@ -1,5 +1,6 @@
 """The access log as one endless text over restarts and rotations."""
 
+import errno
 import os
 import re
 from collections.abc import Callable
@@ -24,6 +25,7 @@ class AccessLog:
         self._path = path
         self._reopen = reopen
         self._warn = warn
+        self._owes_mark = False
 
     def end(self) -> Position:
         """Where the next line will be; for whoever does not know what was counted before."""
@@ -74,11 +76,30 @@ class AccessLog:
     def begin_life(self) -> None:
         """Tell readers that what was open is lost, and end a line that was cut short. Before each start of Envoy.
 
-        Raises:
-            OSError: the log cannot be written.
+        Where the disk does not take it, `make_up_for_mark` does so later: Envoy starts all the same.
         """
-        with self._path.open("ab") as log:
-            log.write(f"\n{NEW_LIFE}\n".encode())
+        try:
+            self._mark()
+        except OSError as error:
+            self._warn(f"what Envoy had under way stays open in the counts until {self._path} can be written: {error}")
+            self._owes_mark = True
+
+    def make_up_for_mark(self) -> None:
+        """Mark a beginning that could not be marked in time; what has begun since counts as lost as well.
+
+        Raises:
+            OSError: the log still cannot be written.
+        """
+        # Not while the next file is yet to be opened: Envoy is to make that one.
+        if self._owes_mark and self._path.exists():
+            self._mark()
+
+    def _mark(self) -> None:
+        with self._path.open("ab", buffering=0) as log:
+            mark = f"\n{NEW_LIFE}\n".encode()
+            if log.write(mark) != len(mark):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
+        self._owes_mark = False
 
     def _read_lines(self, path: Path, start: Position) -> tuple[str, Position]:
         try:

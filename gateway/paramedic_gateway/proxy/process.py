@@ -71,6 +71,8 @@ class EnvoyProcess:
     def __init__(self, command: EnvoyCommand) -> None:
         self._command = command
         self._identity: EnvoyIdentity | None = None
+        self._recorded_identity: EnvoyIdentity | None = None
+        self.problem: str | None = None
 
     @property
     def identity(self) -> EnvoyIdentity | None:
@@ -87,7 +89,7 @@ class EnvoyProcess:
             return False
         self._identity = found
         if found.started_with == self._command.markers()["PARAMEDIC_ENVOY_STARTED_WITH"]:
-            self._record(found)
+            self.record()
             return True
         self.end(END_SECONDS)
         return False
@@ -96,7 +98,7 @@ class EnvoyProcess:
         """Start a new one.
 
         Raises:
-            LauncherError: it cannot be started, or not be recorded.
+            LauncherError: it cannot be started.
         """
         plan = self._command.plan()
         stat = procfs.read_stat(spawn_session(plan))
@@ -107,7 +109,21 @@ class EnvoyProcess:
         self._identity = EnvoyIdentity(
             pid=stat.pid, start_time=stat.start_time, boot_id=boot, started_with=started_with
         )
-        self._record(self._identity)
+        self.record()
+
+    def record(self) -> None:
+        """Write down which process it is, unless that is done. What cannot be written is a problem and no more: its
+        environment tells as well, to whoever looks at all processes.
+        """
+        if self._identity is None or self._identity == self._recorded_identity:
+            return
+        try:
+            write_model(self._command.layout.envoy_identity, self._identity)
+        except HostFileError as error:
+            self.problem = f"it is not recorded which process Envoy is, trying again: {error}"
+        else:
+            self._recorded_identity = self._identity
+            self.problem = None
 
     def wait_end(self, seconds: float) -> bool:
         """Whether it ended within `seconds`; returns as soon as it does."""
@@ -175,9 +191,6 @@ class EnvoyProcess:
                         pid=stat.pid, start_time=stat.start_time, boot_id=boot, started_with=started_with
                     )
         return None
-
-    def _record(self, identity: EnvoyIdentity) -> None:
-        write_model(self._command.layout.envoy_identity, identity)
 
 
 def _is_alive(identity: EnvoyIdentity) -> bool:

@@ -58,6 +58,7 @@ class Supervisor:
             while not self._envoy.wait_end(LOOK_SECONDS):
                 if self._stopping.is_set():
                     return
+                self._envoy.record()
             self._envoy.bury()
             if not self._stopping.is_set():
                 self._restart(self._clock.monotonic() - since)

@@ -1,7 +1,9 @@
 """What Envoy starts from: its admin surface, the agent's, and where everything else is followed."""
 
 import json
+from pathlib import Path
 
+from paramedic.launchers.process.files import HostFileError, replace_file
 from paramedic_gateway.render.frame import Frame, watched_file
 from paramedic_gateway.render.virtual_hosts import AGENT_CLUSTER
 
@@ -28,3 +30,21 @@ def bootstrap(frame: Frame, gateway: str, replica: str) -> str:
         },
     }
     return json.dumps(document, indent=1) + "\n"
+
+
+def keep_bootstrap(path: Path, text: str) -> str | None:
+    """Put `text` in place at `path`, unless it is there; what is wrong when the former one has to do.
+
+    Raises:
+        HostFileError: there is no former one either, so that nothing can be started.
+    """
+    try:
+        if path.exists() and path.read_bytes() == text.encode():
+            return None
+        replace_file(path, text.encode())
+    except OSError as error:
+        problem = f"{path} cannot be written: {error.strerror}"
+        if not path.exists():
+            raise HostFileError(f"{problem}; Envoy has nothing to start from: make room on the disk") from error
+        return f"{problem}; Envoy has its former settings: make room on the disk, then restart the agent"
+    return None

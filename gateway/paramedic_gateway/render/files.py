@@ -73,10 +73,17 @@ class RenderedFiles:
         self.put_in_place(files, name)
 
     def remove_all_but(self, names: Mapping[str, str]) -> None:
-        """Remove what nothing refers to any more."""
+        """Remove what nothing refers to any more.
+
+        Raises:
+            RenderFailedError: a file cannot be removed.
+        """
         texts = self._in_place()
         for name in [name for name in texts if name not in names]:
-            (self._folder / name).unlink(missing_ok=True)
+            try:
+                (self._folder / name).unlink(missing_ok=True)
+            except OSError as error:
+                raise RenderFailedError(f"cannot remove {self._folder / name}: {error.strerror}") from error
             del texts[name]
 
     def _staged(self, name: str) -> Path:

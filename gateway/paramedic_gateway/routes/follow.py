@@ -148,5 +148,6 @@ class RouteFollower:
         self._refused[service] = _Refused(revision, problem, retry_at)
 
     def _forget(self, service: str) -> None:
-        self.services.pop(service, None)
+        # On disk first: whoever is still known is looked at again.
         self.store.forget(service)
+        self.services.pop(service, None)

@@ -41,8 +41,16 @@ class RouteStore:
         write_model(self._path(routes.service), routes)
 
     def forget(self, service: str) -> None:
-        """A service that is gone must not come back after a restart."""
-        self._path(service).unlink(missing_ok=True)
+        """A service that is gone must not come back after a restart.
+
+        Raises:
+            HostFileError: its routes cannot be removed.
+        """
+        path = self._path(service)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise HostFileError(f"cannot remove {path}: {error.strerror}; check its folder's owner and mode") from error
 
     def _path(self, service: str) -> Path:
         return self._folder / f"{service}.json"

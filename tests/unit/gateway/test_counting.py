@@ -47,9 +47,10 @@ class World:
         self.restarted()
 
     def restarted(self) -> None:
+        self.access_log = AccessLog(self.folder / "access.log", lambda: None, self.log.warning)
         self.counting = Counting(
             LedgerStore(self.folder / "ledger.json", self.clock, self.log.warning),
-            AccessLog(self.folder / "access.log", lambda: None, self.log.warning),
+            self.access_log,
             self.reports,
             clock=self.clock,
             out=self.log,
@@ -110,6 +111,20 @@ def test_what_was_under_way_when_envoy_ended_is_over_and_said(world: World) -> N
     )
     assert world.report().unfinished_count == 1
     assert "2 requests were under way when Envoy ended" in world.log.warnings
+
+
+def test_what_was_under_way_when_envoy_ended_on_a_full_disk_is_over_once_there_is_room(world: World) -> None:
+    world.write(f"S {world.second} {UID} s1 GET /\n")
+    assert world.report().unfinished_count == 1
+    log, aside = world.folder / "access.log", world.folder / "aside"
+    log.rename(aside)
+    log.symlink_to("/dev/full")
+    world.access_log.begin_life()
+    aside.rename(log)
+    world.write(f"S {world.second} {UID} s2 GET /\nE s2\n")
+    assert world.report().unfinished_count == 0
+    world.write(f"S {world.second} {UID} s3 GET /\n")
+    assert world.report().unfinished_count == 1
 
 
 def test_a_log_that_envoy_could_not_write_makes_seconds_missing_not_empty(world: World) -> None:

@@ -139,3 +139,15 @@ def test_a_service_that_comes_back_while_its_cluster_lingers_has_one_cluster(rep
     replica.clock.advance(LINGER_SECONDS)
     replica.apply(ECHO, OTHER)
     assert replica.clusters() == ["echo", "other"]
+
+
+def test_a_file_that_cannot_be_removed_is_an_error_that_says_which(replica: Replica) -> None:
+    replica.apply(ECHO, OTHER)
+    stuck = replica.folder / "rds" / "port-other.json"
+    stuck.unlink()
+    stuck.mkdir()
+    with pytest.raises(RenderFailedError, match=r"cannot remove .*port-other\.json"):
+        replica.apply(ECHO)
+    stuck.rmdir()
+    replica.apply(ECHO)
+    assert "rds/port-other.json" not in replica.files()

@@ -223,3 +223,19 @@ def test_a_file_of_the_store_that_was_cut_short_does_not_stop_the_start(world: W
     assert world.served() == {"other": (1, [4001])}
     world.follower.look()
     assert world.served() == {"echo": (1, [4001]), "other": (1, [4001])}
+
+
+def test_a_service_whose_routes_cannot_be_removed_from_disk_is_served_until_they_can(world: World) -> None:
+    world.rows.set("echo", 1, 4001)
+    world.follower.look()
+    world.rows.index = {}
+    world.rows.rows.clear()
+    stuck = world.folder / "echo.json"
+    stuck.unlink()
+    stuck.mkdir()
+    with pytest.raises(HostFileError, match=r"cannot remove .*echo\.json"):
+        world.follower.look()
+    assert "echo" in world.served()
+    stuck.rmdir()
+    world.follower.look()
+    assert world.served() == {}
