@@ -31,7 +31,7 @@ def main() -> Exit:
 
 
 def _run(settings: Settings, log: Logger) -> Exit:
-    # Its files hold the health token and the paths of clients' requests.
+    # Its files hold the certificate's key and the paths of clients' requests.
     os.umask(0o077)
     bind(settings.table_prefix)
     layout = Layout(settings.directory.absolute())

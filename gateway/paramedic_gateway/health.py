@@ -1,5 +1,6 @@
-"""`/health`, answered to Envoy alone, on a unix socket."""
+"""The replica's health, answered through Envoy, on a unix socket, to whoever knows the token."""
 
+import hmac
 import socket
 import threading
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
+
+from paramedic_gateway.render.virtual_hosts import TOKEN_HEADER, UNKNOWN_HOST
 
 CLIENT_SECONDS = 5.0
 
@@ -50,12 +53,12 @@ class _UnixServer(ThreadingHTTPServer):
 
 
 class HealthApi:
-    """Answers in threads of its own, so that a slow DynamoDB does not make it look dead."""
+    """Answers in threads of its own, so that a slow DynamoDB does not make it look dead. Without a token to nobody."""
 
-    def __init__(self, path: Path, health: Callable[[], Health]) -> None:
+    def __init__(self, path: Path, health: Callable[[], Health], token: str | None) -> None:
         # Left behind by an agent that was killed; the directory's lock says that it is nobody's.
         path.unlink(missing_ok=True)
-        self._server = _UnixServer(str(path), _handler_for(health))  # type: ignore[arg-type]
+        self._server = _UnixServer(str(path), _handler_for(health, token))  # type: ignore[arg-type]
         self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
 
     def start(self) -> None:
@@ -68,24 +71,41 @@ class HealthApi:
         self._server.server_close()
 
 
-def _handler_for(health: Callable[[], Health]) -> type[BaseHTTPRequestHandler]:
+def _handler_for(health: Callable[[], Health], token: str | None) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         timeout = CLIENT_SECONDS
 
         def do_GET(self) -> None:
-            now = health()
-            body = now.model_dump_json().encode()
-            self.send_response(now.code)
-            self.send_header("Content-Type", "application/json")
+            if _is_token(self.headers.get(TOKEN_HEADER, ""), token):
+                now = health()
+                self._answer(now.code, "application/json", now.model_dump_json())
+            else:
+                self._refuse()
+
+        def send_error(self, *_: Any, **__: Any) -> None:
+            # The inherited one tells which software this is.
+            self._refuse()
+
+        def _refuse(self) -> None:
+            self._answer(HTTPStatus.NOT_FOUND, "text/plain", UNKNOWN_HOST)
+
+        def _answer(self, code: HTTPStatus, kind: str, text: str) -> None:
+            body = text.encode()
+            self.send_response_only(code)
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
+            # A body that came along is not read: what follows on this connection is no request.
+            self.send_header("Connection", "close")
             self.end_headers()
             self.wfile.write(body)
-
-        def address_string(self) -> str:
-            return "envoy"
 
         def log_message(self, *_: Any) -> None:
             """Probes come every few seconds; a line for each would hide what matters."""
 
     return Handler
+
+
+def _is_token(given: str, token: str | None) -> bool:
+    # Header values are bytes, which the standard library reads as Latin-1.
+    return token is not None and hmac.compare_digest(given.encode("latin-1"), token.encode())

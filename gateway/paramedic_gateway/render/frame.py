@@ -15,14 +15,18 @@ TYPES = "type.googleapis.com/envoy"
 
 @dataclass(frozen=True)
 class Frame:
-    """One gateway replica. `host` None means where each service's row says; `tls_port` None means no certificate."""
+    """One gateway replica. `host` None means where each service's row says; `tls_port` None means no certificate.
+
+    `answers_health` says whether there is a token to ask for the replica's health with; the token itself is the agent's
+    alone, for Envoy logs and shows whatever it is configured with.
+    """
 
     layout: Layout
     host: str | None
     port: int
     tls_port: int | None
     domain: str
-    health_token: str | None
+    answers_health: bool
     certificate: str | None = None
 
     @property

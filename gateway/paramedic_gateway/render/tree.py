@@ -14,7 +14,7 @@ from paramedic_gateway.render.listeners import (
     shared_routes,
     tls_listener,
 )
-from paramedic_gateway.render.virtual_hosts import UNCOUNTED, health_routes, virtual_host
+from paramedic_gateway.render.virtual_hosts import UNCOUNTED, UNKNOWN_HOST, health_routes, virtual_host
 from paramedic_gateway.routes.model import ServiceRoutes
 
 ROUTES = "config.route.v3.RouteConfiguration"
@@ -123,7 +123,7 @@ def _nobody(frame: Frame) -> Resource:
     unknown = {
         "name": UNCOUNTED,
         "match": {"prefix": "/"},
-        "direct_response": {"status": 404, "body": {"inline_string": "no service has this host name\n"}},
+        "direct_response": {"status": 404, "body": {"inline_string": UNKNOWN_HOST}},
     }
     return {"name": "nobody", "domains": ["*"], "routes": [*health_routes(frame), unknown]}
 

@@ -13,6 +13,9 @@ HEALTH_PATH = "/.paramedic/health"
 TOKEN_HEADER = "x-paramedic-token"  # noqa: S105 - the header's name, not its value
 AGENT_CLUSTER = "paramedic!agent"
 
+UNKNOWN_HOST = "no service has this host name\n"
+"""What a 404 says where no service is meant; a wrong token gets the same, so that it learns nothing."""
+
 UNCOUNTED = "-"
 """Route name of requests that are no service's; all others are named by their service's uid."""
 
@@ -27,6 +30,7 @@ _IDEMPOTENT = {
     "name": ":method",
     "string_match": {"safe_regex": {"regex": "GET|HEAD|OPTIONS|TRACE"}},
 }
+_GET = {"name": ":method", "string_match": {"exact": "GET"}}
 _WITH_BODY = {"name": ":method", "string_match": {"safe_regex": {"regex": "POST|PUT|PATCH"}}}
 
 _HIGHEST_LENGTH = 2**63 - 1
@@ -47,13 +51,13 @@ def virtual_host(routes: ServiceRoutes, domains: list[str], frame: Frame) -> Res
 
 
 def health_routes(frame: Frame) -> Iterator[Resource]:
-    """The reserved path; whoever does not know the token is not told that it exists."""
-    if frame.health_token is None:
+    """The reserved path, for whoever brings a token: the agent checks it. Without one the path is the service's own."""
+    if not frame.answers_health:
         return
-    token = {"name": TOKEN_HEADER, "string_match": {"exact": frame.health_token}}
+    token = {"name": TOKEN_HEADER, "present_match": True}
     yield {
         "name": UNCOUNTED,
-        "match": {"path": HEALTH_PATH, "headers": [token]},
+        "match": {"path": HEALTH_PATH, "headers": [_GET, token]},
         "route": {"cluster": AGENT_CLUSTER, "timeout": "5s"},
         "typed_per_filter_config": {
             STICKY_FILTER: _filter_off(),

@@ -15,7 +15,7 @@ FRAME = Frame(
     port=8080,
     tls_port=8443,
     domain="models.test",
-    health_token="secret",
+    answers_health=True,
 )
 
 

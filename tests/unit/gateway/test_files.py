@@ -26,7 +26,7 @@ class AbsentEnvoy(EnvoyAdmin):
 
 class Replica:
     def __init__(self, root: Path) -> None:
-        self.frame = Frame(Layout(root), FRAME.host, FRAME.port, None, FRAME.domain, None)
+        self.frame = Frame(Layout(root), FRAME.host, FRAME.port, None, FRAME.domain, answers_health=False)
         self.folder = self.frame.layout.rendered
         self.folder.mkdir()
         self.clock = FakeClock()
