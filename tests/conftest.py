@@ -5,10 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from paramedic.state import tables
 from paramedic_cli.local.emulator import Emulator, start_emulator
 from paramedic_cli.local.project import project_root
 from paramedic_cli.local.stack import LocalStack, start
 from paramedic_cli.local.template_tables import create_tables
+from tests.fakes.waiting import PATIENCE_SECONDS
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -17,6 +19,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         needs_sam = "deployed_stack" in getattr(item, "fixturenames", ()) or item.path.parent.name == "template"
         if needs_sam:
             item.add_marker(pytest.mark.xdist_group("sam"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _a_busy_machine_is_no_outage() -> Iterator[None]:
+    """Calls that tests make in their own process wait for an emulator that is short of a processor."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(tables, "CONNECT_TIMEOUT_SECONDS", PATIENCE_SECONDS)
+        patched.setattr(tables, "READ_TIMEOUT_SECONDS", PATIENCE_SECONDS)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -14,15 +14,20 @@ from typing import Any
 
 import httpx
 from pynamodb.expressions.operand import Path as AttributePath
+from pynamodb.expressions.update import Action
 
 from paramedic.launchers.process import procfs
 from paramedic.state.load_balancers import INDEX, LoadBalancer, LoadBalancerIndex, RequestHandling, Route, Routes
+from paramedic.state.tables import Row
+from paramedic.state.transactions import Delete, Put, Update, transact
 from paramedic_gateway.layout import Layout
+from tests.fakes.clock import UnhurriedClock
 from tests.fakes.waiting import eventually
 
 TOKEN = "correct-horse"
 GATEWAY = "default"
 PORT = 8080
+CLOCK = UnhurriedClock()
 
 
 def own_address() -> str:
@@ -51,9 +56,9 @@ def publish(
             replica_id=number, url=url, weight=(weights or {}).get(url, 1), version=(at_version or {}).get(url, 1)
         )
 
-    row = LoadBalancer(GATEWAY, service)
-    row.update(
-        actions=[
+    _write(
+        LoadBalancer(GATEWAY, service),
+        [
             LoadBalancer.uid.set(uid or f"uid-{service}"),
             LoadBalancer.host.set("127.0.0.1"),
             LoadBalancer.port.set(port),
@@ -61,7 +66,7 @@ def publish(
             LoadBalancer.routes.set(Routes(replicas=tuple(map(route, urls)), draining=tuple(map(route, draining)))),
             LoadBalancer.requests.set(RequestHandling.model_validate(requests)),
             LoadBalancer.revision.set(revision),
-        ]
+        ],
     )
     point_index_at(service, revision)
 
@@ -70,16 +75,19 @@ def point_index_at(service: str, revision: int) -> None:
     """Say in the gateway's index that the service is at this revision."""
     index = LoadBalancerIndex.read(GATEWAY, INDEX)
     if index is None:
-        LoadBalancerIndex(GATEWAY, INDEX, revisions={service: revision}).save()
+        transact([Put(LoadBalancerIndex(GATEWAY, INDEX, revisions={service: revision}))], CLOCK)
     else:
-        index.update(actions=[_indexed(service).set(revision)])
+        _write(index, [_indexed(service).set(revision)])
 
 
 def withdraw(service: str) -> None:
     """Remove a service, as a controller does at the end of `down`."""
-    LoadBalancer(GATEWAY, service).delete()
-    index = LoadBalancerIndex(GATEWAY, INDEX)
-    index.update(actions=[_indexed(service).remove()])
+    transact([Delete(LoadBalancer(GATEWAY, service))], CLOCK)
+    _write(LoadBalancerIndex(GATEWAY, INDEX), [_indexed(service).remove()])
+
+
+def _write(row: Row, actions: Sequence[Action]) -> None:
+    transact([Update(row, tuple(actions))], CLOCK)
 
 
 def _indexed(service: str) -> AttributePath:
