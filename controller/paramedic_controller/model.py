@@ -74,7 +74,8 @@ class OpenOperation:
 class Balancer:
     """What gateways serve for the service; `revision` grows with every other change.
 
-    `draining` are replicas that are to end once they have answered the requests they have.
+    `draining` are replicas that are to end once they have answered the requests they have. `requests` is absent when
+    what is stored is not understood; the next change writes it anew.
     """
 
     host: str
@@ -82,7 +83,7 @@ class Balancer:
     routes: tuple[Route, ...]
     revision: int
     draining: tuple[Route, ...] = ()
-    requests: RequestHandling = field(default_factory=RequestHandling)
+    requests: RequestHandling | None = field(default_factory=RequestHandling)
 
 
 @dataclass(frozen=True)

@@ -150,9 +150,10 @@ class Recorder:
             LoadBalancer.port.set(desired.port),
             LoadBalancer.policy.set(balancer.policy),
             LoadBalancer.routes.set(Routes(replicas=balancer.routes, draining=balancer.draining)),
-            LoadBalancer.requests.set(balancer.requests),
             LoadBalancer.revision.set(balancer.revision),
         ]
+        if balancer.requests is not None:
+            actions.append(LoadBalancer.requests.set(balancer.requests.model_dump_json()))
         ours = _is_ours(LoadBalancer.uid, desired.uid)
         yield Update(LoadBalancer(desired.gateway, desired.name), tuple(actions), ours)
         revision = _indexed(desired.name).set(balancer.revision)

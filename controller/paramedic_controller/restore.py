@@ -137,7 +137,7 @@ def _read_spec_to_end(controller_id: str, desired: Desired, balancer: Balancer |
         spec = parse_spec({"name": desired.name, "run": "exit 1", "service": section})
     if balancer is None:
         return spec
-    told = {"load_balancing_policy": balancer.policy, "requests": balancer.requests}
+    told = {"load_balancing_policy": balancer.policy, "requests": balancer.requests or RequestHandling()}
     return spec.model_copy(update={"service": spec.service.model_copy(update=told)})
 
 
@@ -167,8 +167,16 @@ def _read_balancer(desired: Desired) -> Balancer | None:
         row.routes.replicas,
         int(row.revision),
         draining=row.routes.draining,
-        requests=row.requests or RequestHandling(),
+        requests=_readable_requests(row),
     )
+
+
+def _readable_requests(row: LoadBalancer) -> RequestHandling | None:
+    try:
+        return row.request_handling()
+    except InvalidRowError:
+        # It follows from the spec: what an older release wrote there keeps no service from being mended or taken down.
+        return None
 
 
 def _replica(row: Replica) -> ReplicaRecord:

@@ -64,7 +64,7 @@ def publish(
             LoadBalancer.port.set(port),
             LoadBalancer.policy.set(policy),
             LoadBalancer.routes.set(Routes(replicas=tuple(map(route, urls)), draining=tuple(map(route, draining)))),
-            LoadBalancer.requests.set(RequestHandling.model_validate(requests)),
+            LoadBalancer.requests.set(RequestHandling.model_validate(requests).model_dump_json()),
             LoadBalancer.revision.set(revision),
         ],
     )

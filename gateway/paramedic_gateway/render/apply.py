@@ -9,7 +9,8 @@ from paramedic_gateway.render.clusters import endpoints_file
 from paramedic_gateway.render.files import RenderedFiles
 from paramedic_gateway.render.frame import Frame, Resource, discovery, version_of
 from paramedic_gateway.render.listeners import ROUTES_POLL_SECONDS
-from paramedic_gateway.render.tree import CLUSTERS_FILE, ServiceParts, service_parts, tree
+from paramedic_gateway.render.services import ServiceRenderer
+from paramedic_gateway.render.tree import CLUSTERS_FILE, tree
 from paramedic_gateway.routes.model import ServiceRoutes
 
 LINGER_SECONDS = 5.0
@@ -54,7 +55,7 @@ class Applier:
         self._admin = admin
         self._clock = clock
         self._warn = warn
-        self._parts: dict[str, ServiceParts] = {}
+        self._renderer = ServiceRenderer()
         self._clusters: dict[str, Resource] = {}
         self._retired: dict[str, _Retired] = {}
         # Version by the name of the file that has it.
@@ -73,8 +74,7 @@ class Applier:
         now = self._clock.monotonic()
         if self._applied == (services, frame) and not any(each.until <= now for each in self._retired.values()):
             return
-        parts = self._rendered(services, frame)
-        wanted = tree(parts, frame)
+        wanted = tree(self._renderer.parts(services, frame), frame)
         clusters = {str(each["name"]): each for each in wanted.clusters}
         self._retire(clusters, now)
         files = {**wanted.files, CLUSTERS_FILE: discovery([*clusters.values(), *self._lingering()])}
@@ -87,7 +87,7 @@ class Applier:
         self._files.remove_all_but({**files, **{endpoints_file(name): "" for name in self._retired}})
         self._expect(files, changed)
         self._applied = (dict(services), frame)
-        self._say(wanted.problems)
+        self._say((*self._renderer.problems, *wanted.problems))
 
     def confirm(self) -> None:
         """See whether Envoy took over what was last put in place; what it refuses is said, and offered again."""
@@ -116,17 +116,6 @@ class Applier:
         for name in self._awaited:
             # Whatever stood in the way (a taken port) may be gone: the same text again is a new look.
             self._files.touch(name)
-
-    def _rendered(self, services: Mapping[str, ServiceRoutes], frame: Frame) -> Sequence[ServiceParts]:
-        if self._applied is None or self._applied[1] != frame:
-            self._parts.clear()
-        for name in [name for name in self._parts if name not in services]:
-            del self._parts[name]
-        for name, routes in services.items():
-            known = self._parts.get(name)
-            if known is None or known.routes != routes:
-                self._parts[name] = service_parts(routes, frame)
-        return [self._parts[name] for name in sorted(self._parts)]
 
     def _retire(self, clusters: Mapping[str, Resource], now: float) -> None:
         for name, cluster in self._clusters.items():

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 from paramedic.services.spec import LoadBalancingPolicy
 from paramedic.state.load_balancers import Authorization
@@ -141,8 +140,8 @@ def _protocol(routes: ServiceRoutes) -> dict[str, Any]:
 
 
 def _authorization(service: str, authorization: Authorization) -> Resource:
-    name, url = authorization_cluster(service), urlsplit(authorization.url)
-    endpoint = {"endpoint": {"address": socket_address(url.hostname or "", url.port or 80)}}
+    name = authorization_cluster(service)
+    endpoint = {"endpoint": {"address": socket_address(authorization.host, authorization.port)}}
     return typed(
         CLUSTER,
         name=name,

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from paramedic.state.load_balancers import Authorization, RequestHandling, StickyCookie, VersionRule
 from paramedic_gateway.render.clusters import authorization_cluster, cluster_name
@@ -168,7 +167,6 @@ def _authorized(service: str, authorization: Authorization | None) -> dict[str, 
 
 
 def _authorization_service(service: str, authorization: Authorization) -> Resource:
-    url = urlsplit(authorization.url)
     patterns = [{"exact": name.lower()} for name in authorization.response_headers]
     handed_on = {"authorization_response": {"allowed_upstream_headers": {"patterns": patterns}}} if patterns else {}
     return {
@@ -177,6 +175,6 @@ def _authorization_service(service: str, authorization: Authorization) -> Resour
             "cluster": authorization_cluster(service),
             "timeout": seconds(authorization.timeout_seconds),
         },
-        "path_override": (url.path or "/") + (f"?{url.query}" if url.query else ""),
+        "path_override": authorization.path,
         **handed_on,
     }

@@ -63,7 +63,7 @@ def from_row(row: LoadBalancer) -> ServiceRoutes:
         host=_address(row, "host", row.host),
         port=int(row.port),
         policy=_policy(row),
-        requests=row.requests or RequestHandling(),
+        requests=row.request_handling(),
         upstreams=_upstreams(row),
     )
 

@@ -10,7 +10,7 @@ from paramedic.services.verbs import down
 from paramedic.state.controllers import HEARTBEAT, ControllerHeartbeat
 from paramedic.state.fencing import FencedError
 from paramedic.state.heartbeat import seal_heartbeat
-from paramedic.state.load_balancers import INDEX, LoadBalancer, LoadBalancerIndex
+from paramedic.state.load_balancers import INDEX, LoadBalancer, LoadBalancerIndex, RequestHandling
 from paramedic.state.operations import Operation, OperationKind, open_item
 from paramedic.state.replicas import Replica
 from paramedic.state.services import DesiredService, ServiceFence, ServiceSpecRow, desired_item, fence_item, spec_item
@@ -238,6 +238,39 @@ def test_a_service_whose_spec_nobody_understands_can_still_go_down(world: Contro
     assert [each.request.environment["PARAMEDIC_SERVICE"] for each in world.launcher.living()] == ["other"]
     assert DesiredService.read("main", desired_item("echo")) is None
     assert Replica.read_all(uid) == []
+    assert LoadBalancer.read("default", "echo") is None
+    assert life.fleet.quarantined == {}
+
+
+OLDER = '{"authorization": {"url": "http://auth:99999/v"}}'
+"""What an older release wrote for a service, and no release accepts any more."""
+
+
+def test_routes_with_options_nobody_understands_are_written_anew_from_the_spec(world: ControllerWorld) -> None:
+    two_services(world)
+    LoadBalancer("default", "echo").update(actions=[LoadBalancer.requests.set(OLDER)])
+    before = LoadBalancer.read("default", "echo")
+    life = world.start()
+    life.settle()
+    after = LoadBalancer.read("default", "echo")
+    assert before is not None
+    assert after is not None
+    assert life.fleet.quarantined == {}
+    assert after.request_handling() == RequestHandling()
+    assert after.revision == before.revision + 1
+
+
+def test_a_service_whose_options_nobody_understands_can_still_go_down(world: ControllerWorld) -> None:
+    two_services(world)
+    LoadBalancer("default", "echo").update(actions=[LoadBalancer.requests.set(OLDER)])
+    row = ServiceSpecRow.read("main", spec_item("echo", 1))
+    assert row is not None
+    row.update(actions=[ServiceSpecRow.spec.set(row.spec.replace('"authorization":null', OLDER[1:-1]))])
+    life = world.start()
+    life.run_pass()
+    assert "authorization.url" in life.fleet.quarantined["echo"]
+    down("main", "echo", "ada", clock=world.clock)
+    life.settle()
     assert LoadBalancer.read("default", "echo") is None
     assert life.fleet.quarantined == {}
 

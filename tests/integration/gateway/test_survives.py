@@ -104,6 +104,21 @@ def test_a_malformed_row_keeps_its_last_good_routes_and_others_move_on(
     assert gateway.healthy()["problems"] == []
 
 
+def test_a_row_that_an_older_release_wrote_with_an_authority_nobody_can_ask_harms_no_start_and_no_other_service(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], two: Upstream
+) -> None:
+    unaskable = '{"authorization": {"url": "http://auth:99999/v"}}'
+    LoadBalancer("default", "echo").update(actions=[LoadBalancer.requests.set(unaskable), LoadBalancer.revision.set(2)])
+    point_index_at("echo", 2)
+    assert "requests.authorization.url" in gateway.problem("revision 1 stays in place")
+    gateway.kill_agent()
+    gateway.start()
+    assert "requests.authorization.url" in gateway.problem("revision 1 stays in place")
+    publish("other", 1, [two.url], port=9002)
+    eventually(lambda: gateway.served_by(9002) == "two", "the other service")
+    assert gateway.served_by() == "one"
+
+
 def test_a_row_older_than_what_was_applied_is_never_applied(
     gateway: GatewayReplica, serving: subprocess.Popen[bytes], two: Upstream
 ) -> None:

@@ -1,11 +1,13 @@
 """Rendered files: all or nothing, in an order that never refers to what is not there yet, through a full disk."""
 
+import dataclasses
 import errno
 import json
 from pathlib import Path
 
 import pytest
 
+from paramedic.state.load_balancers import Authorization
 from paramedic_gateway.layout import Layout
 from paramedic_gateway.proxy.admin import AdminUnreachableError, EnvoyAdmin
 from paramedic_gateway.render.apply import LINGER_SECONDS, Applier
@@ -55,6 +57,37 @@ def replica(tmp_path: Path) -> Replica:
 
 ECHO = routes("echo", upstream(1))
 OTHER = routes("other", upstream(2), port=9002)
+
+
+def unrenderable(service: ServiceRoutes) -> ServiceRoutes:
+    """What validation should have kept out, and did not."""
+    authorization = Authorization.model_construct(url="http://auth:99999/v")
+    requests = service.requests.model_copy(update={"authorization": authorization})
+    return service.model_copy(update={"requests": requests, "revision": 2})
+
+
+def test_a_service_that_cannot_be_rendered_keeps_what_it_had_and_the_others_move_on(replica: Replica) -> None:
+    replica.apply(ECHO, OTHER)
+    before = replica.files()
+    moved = OTHER.model_copy(update={"upstreams": (upstream(7),)})
+    replica.apply(unrenderable(ECHO), moved)
+    after = replica.files()
+    assert [name for name in before if after[name] != before[name]] == ["eds/other.json"]
+    problem = "service echo cannot be rendered, what it had stays in place: Port out of range 0-65535"
+    assert replica.applier.problems == (problem,)
+    assert replica.log.warnings == [problem]
+    replica.frame = dataclasses.replace(replica.frame, domain="elsewhere.test")
+    replica.apply(unrenderable(ECHO), moved)
+    assert "elsewhere.test" in replica.files()["rds/shared.json"]
+    assert replica.files()["eds/echo.json"] == before["eds/echo.json"]
+    replica.apply(ECHO, OTHER)
+    assert not replica.applier.problems
+
+
+def test_a_service_that_cannot_be_rendered_and_never_was_is_not_served_and_the_others_are(replica: Replica) -> None:
+    replica.apply(unrenderable(ECHO), OTHER)
+    assert replica.clusters() == ["other"]
+    assert replica.applier.problems == ("service echo cannot be rendered, it is not served: Port out of range 0-65535",)
 
 
 def test_what_is_in_place_already_is_not_written_again_not_even_after_a_restart(

@@ -1,6 +1,7 @@
 """Following DynamoDB: one item a look, changed rows only, never backwards, and nothing is lost to trouble."""
 
 import errno
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,16 @@ class FakeRows:
 
     def set(self, service: str, revision: int, *ports: int, **more: Any) -> None:
         replicas = tuple(Route(replica_id=port, url=f"http://10.0.0.1:{port}") for port in ports)
-        fields = {"uid": "u", "host": "127.0.0.1", "port": 9001, "policy": "least_load", **more}
+        fields = {
+            "uid": "u",
+            "host": "127.0.0.1",
+            "port": 9001,
+            "policy": "least_load",
+            "requests": None,
+            **more,
+        }
         self.rows[service] = LoadBalancer(
-            "default", service, routes=Routes(replicas=replicas), revision=revision, requests=None, **fields
+            "default", service, routes=Routes(replicas=replicas), revision=revision, **fields
         )
         assert self.index is not None
         self.index[service] = revision
@@ -165,6 +173,18 @@ def test_a_malformed_field_is_named_and_the_others_move_on(world: World, field: 
     assert repr(value) in world.follower.problems[0]
     world.follower.look()
     assert len(world.log.warnings) == 1
+
+
+@pytest.mark.parametrize("url", ["http://auth:99999/v", "http://auth:port", "http://[::1"])
+def test_an_authority_that_an_older_release_let_pass_is_named_and_the_others_move_on(world: World, url: str) -> None:
+    world.rows.set("echo", 1, 4001)
+    world.follower.look()
+    world.rows.set("echo", 2, 4002, requests=json.dumps({"authorization": {"url": url}}))
+    world.rows.set("other", 1, 4002)
+    world.follower.look()
+    assert world.served() == {"echo": (1, [4001]), "other": (1, [4002])}
+    assert "[default, echo].requests.authorization.url: " in world.follower.problems[0]
+    assert repr(url) in world.follower.problems[0]
 
 
 def test_a_row_that_cannot_be_read_is_looked_at_again_later_and_at_once_when_it_moved(world: World) -> None:

@@ -1,11 +1,14 @@
 """Table `load_balancers`: what a gateway serves for each service, and one index item per gateway."""
 
+import ipaddress
+import re
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pynamodb.attributes import MapAttribute, NumberAttribute, UnicodeAttribute
 
-from paramedic.state.tables import JsonAttribute, OptionalJsonAttribute, Row, TableMeta
+from paramedic.state.tables import JsonAttribute, Row, TableMeta
 
 TABLE = "load_balancers"
 
@@ -14,6 +17,10 @@ INDEX = "#index"
 HEADER_NAME_PATTERN = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$"
 HOST_NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$"
 
+# As HOST_NAME_PATTERN, and with the underscores that names of containers have, and the dot that ends absolute names.
+_AUTHORITY_PATTERN = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?"
+
+HTTP_PORT = 80
 
 MAX_SECONDS = 30 * 24 * 3600
 """The longest timeout that may be asked for: longer ones are typing errors, and overflow where they are used."""
@@ -81,9 +88,47 @@ class Authorization(_Part):
     Of a 2xx answer the headers `response_headers` are handed on to the replica.
     """
 
-    url: str = Field(pattern=r"^http://\S+$")
+    url: str = Field(pattern=r"^http://[!-~]+$", max_length=2048)
     response_headers: tuple[Annotated[str, Field(pattern=HEADER_NAME_PATTERN)], ...] = ()
     timeout_seconds: Timeout = 5.0
+
+    @field_validator("url")
+    @classmethod
+    def _names_somebody(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.username is not None:
+            raise ValueError("names a user, and nobody would be told")
+        if not _is_host(parts.hostname or ""):
+            raise ValueError("names no host that could be asked")
+        if parts.port == 0:
+            raise ValueError("names port 0, where nobody answers")
+        return url
+
+    @property
+    def host(self) -> str:
+        """Name or IP address of whom to ask."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        """Its port."""
+        return urlsplit(self.url).port or HTTP_PORT
+
+    @property
+    def path(self) -> str:
+        """Path and query that are asked for."""
+        parts = urlsplit(self.url)
+        return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def _is_host(text: str) -> bool:
+    if re.fullmatch(_AUTHORITY_PATTERN, text):
+        return True
+    try:
+        # A zone is one host's own; rows are for all of a gateway's.
+        return getattr(ipaddress.ip_address(text), "scope_id", None) is None
+    except ValueError:
+        return False
 
 
 class RequestHandling(_Part):
@@ -120,8 +165,17 @@ class LoadBalancer(Row):
     port = NumberAttribute()
     policy = UnicodeAttribute()
     routes = JsonAttribute(Routes)
-    requests = OptionalJsonAttribute(RequestHandling)
+    # Text, so that whoever only replaces or removes the row need not understand it.
+    requests = UnicodeAttribute(null=True)
     revision = NumberAttribute()
+
+    def request_handling(self) -> RequestHandling:
+        """What is kept as JSON in `requests`.
+
+        Raises:
+            InvalidRowError: this release understands it no more, or not yet.
+        """
+        return self.parsed("requests", RequestHandling) if self.requests else RequestHandling()
 
 
 class LoadBalancerIndex(Row):

@@ -192,6 +192,19 @@ class Row(Model):
         except ValueError as error:
             raise self._refused(field, text, f"must be one of {', '.join(words)}") from error
 
+    def parsed[M: BaseModel](self, field: str, model: type[M]) -> M:
+        """The model kept as JSON text in `field`.
+
+        Raises:
+            InvalidRowError: the text is no such model; the error names the field within it.
+        """
+        try:
+            return model.model_validate_json(getattr(self, field))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            path = ".".join([field, *(str(part) for part in first["loc"])])
+            raise self._refused(path, first.get("input"), first["msg"]) from error
+
     def _refused(self, field: str, value: object, problem: str) -> InvalidRowError:
         return InvalidRowError(type(self).Meta.table_name, self.key_text(), field, value, problem)
 
