@@ -7,15 +7,13 @@ from paramedic.autoscaling.traffic import CounterReading, Coverage, merge
 from paramedic.autoscaling.window import Figures
 from paramedic.clock import Clock
 from paramedic.state.tables import InvalidRowError
-from paramedic.state.traffic import TrafficCounter, TrafficReport, draining_key, read_counters, read_reports
+from paramedic.state.traffic import TrafficCounter, TrafficReport, read_counters, read_reports
 from paramedic.state.traffic_report import unpack_ring
 from paramedic_controller.board import UnfinishedRequests
+from paramedic_controller.draining import DrainReport, drained
 from paramedic_controller.model import ServiceState
 
 UNFINISHED_EXAMPLES = 100
-
-SILENT_SECONDS = 60
-"""A gateway replica that reported nothing for so long is not waited for: it may be gone for good."""
 
 
 class FigureReader:
@@ -42,25 +40,21 @@ class FigureReader:
         return merge(cursors, reports, counters)
 
     def drained(self, state: ServiceState) -> frozenset[int] | None:
-        """The leaving replicas to which no gateway replica has a request under way; None while none reports.
+        """The replicas to be stopped that no gateway replica has a request for; None where there is no gateway.
+
+        A gateway replica that is silent, even for so long that its figures are out of date, is still there: it may
+        serve on without its agent, or without DynamoDB.
 
         Raises:
             StateUnreachableError: DynamoDB did not answer.
         """
-        since = self._clock.now().timestamp() - SILENT_SECONDS
         try:
-            rows = [row for row in self._current_reports(state.desired.gateway) if row.covers_until >= since]
-            counts = [row.draining.requests for row in rows if row.draining is not None]
+            rows = read_reports(state.desired.gateway)
         except InvalidRowError as error:
             self._warn(f"leaving replicas of service {state.desired.name} get their full time: {error}")
             return frozenset()
-        if not counts:
-            return None
-        leaving = state.balancer.draining if state.balancer is not None else ()
-        named = {each.replica_id: draining_key(state.desired.uid, each.replica_id) for each in leaving}
-        # Who is not among them was never routed to and has nothing to finish.
-        unrouted = {each.replica_id for each in state.replicas} - set(named)
-        return frozenset(unrouted | {i for i, key in named.items() if all(count.get(key) == 0 for count in counts)})
+        reports = [DrainReport(float(row.covers_until), row.draining.requests) for row in rows if row.draining]
+        return drained(state, reports) if reports else None
 
     def unfinished_requests(self, gateways: Sequence[str]) -> UnfinishedRequests:
         """What the gateways were serving by their last reports.

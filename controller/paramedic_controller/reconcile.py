@@ -53,7 +53,7 @@ class Look:
 class Circumstances:
     """What the plan depends on besides the state. `busy` are operations whose launcher call is under way.
 
-    `drained` are the leaving replicas without requests; None where no gateway says anything about them.
+    `drained` are the leaving replicas without requests; None where there is no gateway to wait for.
     """
 
     now: datetime

@@ -17,9 +17,10 @@ class Crew:
         self.failed = False
 
     def repeat(self, name: str, work: Callable[[], None], seconds: float) -> None:
-        """Do `work` every `seconds`, a tenth more or less, so that a fleet does not ask all at once."""
+        """Do `work` now and every `seconds`, a tenth more or less, so that a fleet does not ask all at once."""
 
         def run() -> None:
+            work()
             while not self._stopping.wait(seconds * self._random.uniform(0.9, 1.1)):
                 work()
 

@@ -7,6 +7,9 @@ import pytest
 
 from paramedic.services.verbs import down
 from paramedic.state.replicas import ReplicaStatus
+from paramedic.state.traffic import draining_key
+from paramedic.state.traffic_report import Standing, TrafficWriter
+from paramedic_controller.restore import read_desired
 from tests.fakes.controller_world import ControllerWorld, Life, make_spec
 
 pytestmark = [pytest.mark.crash, pytest.mark.integration]
@@ -120,3 +123,47 @@ def test_a_controller_that_dies_again_and_again_still_gets_there(table_prefix: s
     story.crash = CrashAt(0)
     story.settle()
     story.check_serving(3)
+
+
+def test_a_crash_anywhere_ends_no_replica_before_a_silent_gateway_had_its_time(
+    table_prefix: str, tmp_path: Path
+) -> None:
+    for number in range(1, MOST_POINTS):
+        world = ControllerWorld(table_prefix, tmp_path, f"drain-{number}")
+        gateway, crash = world.controller_id, CrashAt(number)
+        Story(world, CrashAt(0)).settle()
+        uid = world.up(make_spec(gateway=gateway, drain_seconds=8, min_replicas=2)).uid
+        Story(world, CrashAt(0)).settle()
+        now = int(world.clock.now().timestamp())
+        last_words = {draining_key(uid, 1): 1, draining_key(uid, 2): 0}
+        TrafficWriter(gateway, "r1").write_report("life-1", Standing(1, now, now, 1, ("GET /",), last_words))
+        world.clock.advance(1.0)
+        down(world.controller_id, "echo", "ada", clock=world.clock)
+        ended = drive_until_gone(world, crash)
+        assert min(ended) >= 8
+        assert max(ended) < 20
+        if not crash.happened:
+            assert number > 4
+            break
+
+
+def drive_until_gone(world: ControllerWorld, crash: CrashAt) -> list[float]:
+    """Seconds from now at which replicas were ended."""
+    began, ended = world.clock.monotonic(), list[float]()
+
+    def hook(point: str) -> None:
+        if point == "before stop":
+            ended.append(world.clock.monotonic() - began)
+        crash(point)
+
+    life: Life | None = None
+    for _ in range(60):
+        if read_desired(world.controller_id, "echo") is None:
+            return ended
+        try:
+            life = life or world.start(hook)
+            life.run_pass()
+        except CrashError:
+            life = None
+        world.clock.advance(1.0)
+    raise AssertionError("the service is still there after a minute")

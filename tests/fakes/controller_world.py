@@ -31,9 +31,14 @@ def no_hook(_: str) -> None:
     """Nothing happens."""
 
 
-def make_spec(name: str = "echo", gateway: str = "default", **policy: Any) -> ServiceSpec:
+def make_spec(name: str = "echo", gateway: str = "default", drain_seconds: float = 600, **policy: Any) -> ServiceSpec:
     """A service whose policy is one replica by default."""
-    section = {"readiness_probe": "/health", "gateway": gateway, "replica_policy": policy or {"min_replicas": 1}}
+    section = {
+        "readiness_probe": "/health",
+        "gateway": gateway,
+        "replica_policy": policy or {"min_replicas": 1},
+        "requests": {"drain_seconds": drain_seconds},
+    }
     return parse_spec({"name": name, "run": "serve", "service": section})
 
 

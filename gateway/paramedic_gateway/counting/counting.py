@@ -73,12 +73,15 @@ class Counting:
         self._report_until(int(self._clock.now().timestamp() - SETTLE_SECONDS), draining)
 
     def close(self) -> None:
-        """Report all there is, for good: Envoy has ended, and nothing will be added to this second."""
-        self._report_until(int(self._clock.now().timestamp()) + 1, {})
+        """Report all there is, for good: Envoy has ended, and nothing will be added to this second.
+
+        No replica is to wait for it any more.
+        """
+        self._report_until(int(self._clock.now().timestamp()) + 1, None)
         with suppress(OSError):
             self._keep()
 
-    def _report_until(self, until: int, draining: Mapping[str, int]) -> None:
+    def _report_until(self, until: int, draining: Mapping[str, int] | None) -> None:
         try:
             self._read_to_end()
             self._ledger.forget_before(until - RING_SECONDS)
@@ -114,7 +117,7 @@ class Counting:
         self._store.save(self._ledger)
         self._log.drop_before(self._ledger.position)
 
-    def _write(self, until: int, draining: Mapping[str, int]) -> None:
+    def _write(self, until: int, draining: Mapping[str, int] | None) -> None:
         ledger = self._ledger
         for uid, count in ledger.changed(until).items():
             total = count.total(until)

@@ -92,5 +92,6 @@ def around(
     busy: frozenset[str] = frozenset(),
     may_launch: bool = True,
     drain_seconds: float = 2.0,
+    drained: frozenset[int] | None = None,
 ) -> Circumstances:
-    return Circumstances(NOW, looks or {}, busy, may_launch, drain_seconds)
+    return Circumstances(NOW, looks or {}, busy, may_launch, drain_seconds, drained)

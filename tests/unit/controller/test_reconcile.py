@@ -200,6 +200,26 @@ def test_a_stop_waits_until_gateways_have_dropped_the_route(age: float, look: Lo
     assert planned(service, around({1: FINE, 2: look})) == ((Drive("s"),) if due else ())
 
 
+@pytest.mark.parametrize(
+    ("age", "look", "drained", "due"),
+    [
+        (2, FINE, {2}, True),
+        (1.9, FINE, {2}, False),
+        (599, FINE, set(), False),
+        (600, FINE, set(), True),
+        (599, SILENT, set(), False),
+        (0, GONE, set(), True),
+    ],
+)
+def test_a_replica_that_has_not_finished_gets_all_the_time_its_service_grants(
+    age: float, look: Look, drained: set[int], due: bool
+) -> None:
+    stop = operation("s", OperationKind.STOP, 2, age_seconds=age)
+    service = state(replica(1), replica(2, STOPPING), target=1, operations=(stop,))
+    circumstances = around({1: FINE, 2: look}, drained=frozenset(drained))
+    assert planned(service, circumstances) == ((Drive("s"),) if due else ())
+
+
 def test_going_down_ends_every_replica_and_launches_none() -> None:
     service = state(replica(1), replica(2, STARTING), target=4, going_down=True)
     actions = planned(service, around({1: FINE, 2: GONE}))

@@ -168,3 +168,9 @@ def test_paths_of_any_bytes_are_kept(world: World) -> None:
     standing = world.report()
     assert "GET /\xff\x80 of echo" in standing.unfinished_examples[0]
     assert json.loads((world.folder / "ledger.json").read_text())["requests"]
+
+
+def test_who_has_ended_is_not_waited_for(world: World) -> None:
+    assert world.report().draining == {}
+    world.counting.close()
+    assert world.reports.standings[-1].draining is None

@@ -39,8 +39,8 @@ def unpack_ring(ring: bytes) -> tuple[int, ...]:
 class Standing:
     """Where a gateway replica stands: its counters hold all of the seconds [`covers_from`, `covers_until`).
 
-    `draining` has the requests that each leaving replica it knows of still has, by `draining_key`; None when it
-    cannot tell, and nobody is to wait for it.
+    `draining` has the requests that each leaving replica it knows of still has, by `draining_key`; None when nobody
+    is to wait for it: it has ended, or never tells.
     """
 
     sequence: int
@@ -92,9 +92,8 @@ class TrafficWriter:
             TrafficReport.unfinished_count.set(standing.unfinished_count),
             TrafficReport.unfinished_examples.set(list(standing.unfinished_examples[:UNFINISHED_EXAMPLES])),
             TrafficReport.expires_at.set(standing.covers_until + ROWS_LIVE_SECONDS),
+            _draining(standing.draining),
         ]
-        if standing.draining is not None:
-            actions.append(TrafficReport.draining.set(Draining(requests=standing.draining)))
         _update(row, actions)
 
 
@@ -152,6 +151,13 @@ class TrafficReporter:
 
     def _second(self) -> int:
         return int(self._clock.now().timestamp())
+
+
+def _draining(requests: Mapping[str, int] | None) -> Action:
+    """Nothing an earlier report said of leaving replicas may stay."""
+    if requests is None:
+        return TrafficReport.draining.remove()
+    return TrafficReport.draining.set(Draining(requests=requests))
 
 
 def _update(row: TrafficCounter | TrafficReport, actions: list[Action]) -> None:
