@@ -6,7 +6,8 @@ from functools import partial
 
 from paramedic.clock import Clock
 from paramedic.state.traffic_report import TrafficWriter
-from paramedic_gateway.certificates import CertificateKeeper, keeper_for
+from paramedic_gateway.certificates.keeper import CertificateKeeper
+from paramedic_gateway.certificates.source import FileSource, SecretSource
 from paramedic_gateway.counting.counting import Counting
 from paramedic_gateway.counting.log import AccessLog
 from paramedic_gateway.counting.store import LedgerStore
@@ -30,6 +31,9 @@ from paramedic_gateway.settings import Settings
 
 JOIN_SECONDS = 10.0
 DRAIN_LOOK_SECONDS = 0.2
+
+CERTIFICATE_LOOK_SECONDS = 1.0
+"""How often the certificate's files are looked at, and whether Secrets Manager is due to be asked."""
 
 
 class Agent:
@@ -60,7 +64,7 @@ class Agent:
             ),
             applier=Applier(RenderedFiles(layout.rendered), self._admin, clock, log.warning),
             frame=self._frame,
-            certificate=self._certificates.current,
+            certificate=lambda: self._certificates.current,
             clock=clock,
             log=log,
         )
@@ -83,6 +87,7 @@ class Agent:
         Raises:
             LauncherError: Envoy cannot be started, or the directory not be used.
         """
+        self._certificates.restore()
         self._serving.restore()
         self._bootstrap_problem = self._keep_bootstrap()
         self._supervisor.ensure_running()
@@ -92,6 +97,7 @@ class Agent:
             signal.signal(number, self._heed)
         self._crew.start("envoy", self._supervisor.run)
         self._crew.repeat("routes", self._serving.run_pass, self._settings.poll_seconds)
+        self._crew.repeat("certificate", self._look_at_certificate, CERTIFICATE_LOOK_SECONDS)
         self._crew.repeat("counting", self._report, self._settings.report_seconds)
         self._log.info(f"serving {len(self._services())} services, Envoy is process {self._envoy_pid()}")
         self._crew.wait()
@@ -154,6 +160,9 @@ class Agent:
         except AdminUnreachableError as error:
             self._log.warning(f"requests under way are not waited for: {error}")
 
+    def _look_at_certificate(self) -> None:
+        self._certificates.look(self._serving.certificate_in_use)
+
     def _report(self) -> None:
         self._counting.report(draining_requests(self._services(), self._admin), self._failed_log_writes())
 
@@ -191,7 +200,8 @@ def _frame(settings: Settings, layout: Layout, *, answers_health: bool) -> Frame
 
 
 def _certificates(settings: Settings, layout: Layout, clock: Clock, log: Log) -> CertificateKeeper:
-    keeper = partial(keeper_for, folder=layout.certificates, clock=clock, log=log)
+    keeper = partial(CertificateKeeper, folder=layout.certificates, clock=clock, log=log)
     if settings.certificate_file is not None and settings.key_file is not None:
-        return keeper((settings.certificate_file, settings.key_file), None)
-    return keeper(None, settings.certificate_secret)
+        return keeper(FileSource(settings.certificate_file, settings.key_file), every=0.0)
+    secret = settings.certificate_secret
+    return keeper(None if secret is None else SecretSource(secret), every=settings.secret_seconds)

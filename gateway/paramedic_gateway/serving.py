@@ -15,7 +15,7 @@ from paramedic_gateway.routes.follow import RouteFollower
 
 @dataclass
 class Serving:
-    """`certificate` names the pair to serve, None while there is none."""
+    """`certificate` names the pair to serve, `certificate_in_use` the one last rendered; None while there is none."""
 
     follower: RouteFollower
     applier: Applier
@@ -25,6 +25,7 @@ class Serving:
     log: Log
     seen_at: float | None = None
     passed_at: float | None = None
+    certificate_in_use: str | None = None
     _troubles: dict[str, str] = field(default_factory=dict)
 
     def restore(self) -> None:
@@ -66,6 +67,7 @@ class Serving:
         except RenderFailedError as error:
             self._trouble("render", str(error))
         else:
+            self.certificate_in_use = frame.certificate
             self._well("render", "the configuration is in place")
 
     def _trouble(self, kind: str, text: str) -> None:

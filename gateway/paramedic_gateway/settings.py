@@ -35,6 +35,7 @@ class Settings(EnvironmentSettings):
     certificate_file: Path | None = Field(default=None, alias="PARAMEDIC_GATEWAY_CERTIFICATE_FILE")
     key_file: Path | None = Field(default=None, alias="PARAMEDIC_GATEWAY_KEY_FILE")
     certificate_secret: str | None = Field(default=None, alias="PARAMEDIC_GATEWAY_CERTIFICATE_SECRET")
+    secret_seconds: float = Field(default=60.0, ge=1, alias="PARAMEDIC_GATEWAY_SECRET_SECONDS")
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, alias="PARAMEDIC_GATEWAY_WORKERS")
     poll_seconds: float = Field(default=1.0, gt=0, alias="PARAMEDIC_GATEWAY_POLL_SECONDS")
     report_seconds: float = Field(default=3.0, gt=0, le=10, alias="PARAMEDIC_GATEWAY_REPORT_SECONDS")

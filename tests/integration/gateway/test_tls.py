@@ -3,63 +3,32 @@
 import json
 import socket
 import ssl
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Sequence
 from http.client import HTTPResponse
 from pathlib import Path
 
 import boto3
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from paramedic.state import tables
-from tests.fakes.gateway_replica import GatewayReplica, publish
+from tests.fakes.certificates import Pems, self_signed
+from tests.fakes.gateway_replica import GatewayReplica, own_address, publish
 from tests.fakes.upstream import Upstream
-from tests.fakes.waiting import eventually
+from tests.fakes.waiting import PATIENCE_SECONDS, eventually
 
 pytestmark = pytest.mark.integration
 
 TLS_PORT = 8443
 
 
-@dataclass(frozen=True)
-class Pems:
-    """A certificate and its key."""
-
-    certificate: str
-    key: str
-
-
-def self_signed(serial: int) -> Pems:
-    """A certificate for *.models.test whose serial number tells it from others."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "*.models.test")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(serial)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return Pems(certificate.public_bytes(serialization.Encoding.PEM).decode(), private.decode())
-
-
-def connect(gateway: GatewayReplica, port: int = TLS_PORT) -> ssl.SSLSocket:
+def connect(
+    gateway: GatewayReplica, port: int = TLS_PORT, protocols: Sequence[str] = ("h2", "http/1.1")
+) -> ssl.SSLSocket:
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    context.set_alpn_protocols(["h2", "http/1.1"])
+    context.set_alpn_protocols(list(protocols))
     return context.wrap_socket(socket.create_connection((gateway.host, port), timeout=20))
 
 
@@ -101,6 +70,19 @@ def write(folder: Path, pems: Pems) -> None:
     (folder / "tls.key").write_text(pems.key)
 
 
+def stored(pems: Pems) -> str:
+    """What a secret with this certificate holds."""
+    return json.dumps({"certificate": pems.certificate, "private_key": pems.key})
+
+
+@pytest.fixture
+def black_hole() -> Iterator[socket.socket]:
+    """Takes connections and never answers."""
+    with socket.create_server((own_address(), 0)) as server:
+        server.settimeout(PATIENCE_SECONDS)
+        yield server
+
+
 def test_a_certificate_from_files_is_renewed_without_dropping_a_connection(
     gateway: GatewayReplica, one: Upstream, tmp_path: Path
 ) -> None:
@@ -113,10 +95,7 @@ def test_a_certificate_from_files_is_renewed_without_dropping_a_connection(
     eventually(gateway.served_by, "the service")
     with connect(gateway) as connection:
         assert connection.selected_alpn_protocol() == "h2"
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    with context.wrap_socket(socket.create_connection((gateway.host, TLS_PORT), timeout=20)) as connection:
+    with connect(gateway, protocols=["http/1.1"]) as connection:
         assert ask(connection, "/before") == "/before"
         write(tmp_path, self_signed(2))
         eventually(lambda: serial(gateway) == 2, "the new certificate")
@@ -127,10 +106,8 @@ def test_a_certificate_from_files_is_renewed_without_dropping_a_connection(
 
 
 def test_a_certificate_from_secrets_manager_is_kept_for_when_it_is_gone(gateway: GatewayReplica, one: Upstream) -> None:
-    pems = self_signed(7)
     secrets = boto3.client("secretsmanager")
-    value = json.dumps({"certificate": pems.certificate, "private_key": pems.key})
-    name = str(secrets.create_secret(Name=f"tls-{gateway.host}", SecretString=value)["ARN"])
+    name = str(secrets.create_secret(Name=f"tls-{gateway.host}", SecretString=stored(self_signed(7)))["ARN"])
     gateway.start(PARAMEDIC_GATEWAY_CERTIFICATE_SECRET=name)
     eventually(lambda: serial(gateway) == 7, f"TLS; the log:\n{gateway.log_text()}")
     publish("secure", 1, [one.url], port=9443, tls=True)
@@ -143,6 +120,42 @@ def test_a_certificate_from_secrets_manager_is_kept_for_when_it_is_gone(gateway:
     gateway.start(PARAMEDIC_GATEWAY_CERTIFICATE_SECRET=name)
     eventually(lambda: serial(gateway) == 7, "the certificate that was kept")
     assert "PRIVATE KEY" not in gateway.log_text()
+
+
+def test_a_certificate_in_secrets_manager_is_renewed_without_dropping_a_connection(
+    gateway: GatewayReplica, one: Upstream
+) -> None:
+    secrets = boto3.client("secretsmanager")
+    name = str(secrets.create_secret(Name=f"renewed-{gateway.host}", SecretString=stored(self_signed(1)))["ARN"])
+    gateway.start(PARAMEDIC_GATEWAY_CERTIFICATE_SECRET=name, PARAMEDIC_GATEWAY_SECRET_SECONDS="1")
+    eventually(lambda: serial(gateway) == 1, f"TLS; the log:\n{gateway.log_text()}")
+    eventually(gateway.served_by, "the service")
+    with connect(gateway, protocols=["http/1.1"]) as connection:
+        assert ask(connection, "/before") == "/before"
+        secrets.put_secret_value(SecretId=name, SecretString=stored(self_signed(2)))
+        eventually(lambda: serial(gateway) == 2, "the new certificate")
+        assert ask(connection, "/after") == "/after"
+
+
+def test_a_secrets_manager_that_never_answers_delays_neither_the_start_nor_what_changes(
+    gateway: GatewayReplica, one: Upstream, two: Upstream, black_hole: socket.socket
+) -> None:
+    name = f"lost-{gateway.host}"
+    boto3.client("secretsmanager").create_secret(Name=name, SecretString=stored(self_signed(7)))
+    gateway.start(PARAMEDIC_GATEWAY_CERTIFICATE_SECRET=name)
+    eventually(lambda: serial(gateway) == 7, f"TLS; the log:\n{gateway.log_text()}")
+    gateway.kill_agent()
+    gateway.kill_envoy()
+    host, port = black_hole.getsockname()
+    gateway.start(PARAMEDIC_GATEWAY_CERTIFICATE_SECRET=name, AWS_ENDPOINT_URL_SECRETS_MANAGER=f"http://{host}:{port}")
+    asked, _ = black_hole.accept()
+    with asked:
+        eventually(lambda: serial(gateway) == 7, f"the certificate that was kept; the log:\n{gateway.log_text()}")
+        publish("echo", 2, [two.url])
+        eventually(lambda: gateway.served_by() == "two", f"the change; the log:\n{gateway.log_text()}")
+        gateway.problem("cannot read secret")
+        assert gateway.healthy()["status"] == "ok"
+    assert serial(gateway) == 7
 
 
 def test_the_port_of_a_service_that_wants_tls_never_speaks_without(gateway: GatewayReplica, one: Upstream) -> None:
