@@ -154,19 +154,19 @@ def _derived(state: ServiceState) -> ServiceState:
 
 def _balanced(state: ServiceState, balancer: Balancer) -> Balancer:
     service = state.spec.service
-    # Whoever was never routed to has no requests to finish.
+    # Whoever was never routed to has no requests to finish; whoever was keeps them while it is not ready.
     routed = {each.replica_id for each in (*balancer.routes, *balancer.draining)}
-    leaving = [route for route in _routes(state, ReplicaStatus.STOPPING) if route.replica_id in routed]
+    leaving = _routes(state, ReplicaStatus.NOT_READY, ReplicaStatus.STOPPING)
     wanted = replace(
         balancer,
         policy=service.load_balancing_policy,
         routes=_routes(state, ReplicaStatus.READY),
-        draining=tuple(leaving),
+        draining=tuple(route for route in leaving if route.replica_id in routed),
         requests=service.requests,
     )
     return balancer if wanted == balancer else replace(wanted, revision=balancer.revision + 1)
 
 
-def _routes(state: ServiceState, status: ReplicaStatus) -> tuple[Route, ...]:
-    chosen = sorted((each for each in state.replicas if each.status is status), key=lambda each: each.replica_id)
+def _routes(state: ServiceState, *statuses: ReplicaStatus) -> tuple[Route, ...]:
+    chosen = sorted((each for each in state.replicas if each.status in statuses), key=lambda each: each.replica_id)
     return tuple(Route(replica_id=each.replica_id, url=each.url, version=each.version) for each in chosen)

@@ -108,3 +108,37 @@ def test_a_report_that_cannot_be_understood_shortens_nothing(world: ControllerWo
     go_down(world)
     pass_time(life, 299)
     assert len(world.launcher.living()) == 1
+
+
+def test_a_busy_replica_that_is_not_ready_any_more_is_waited_for_too(world: ControllerWorld) -> None:
+    life, key = serving(world)
+    gateway = Gateway(world)
+    gateway.report({})
+    life.prober.failures[1] = 3
+    pass_time(life, 3)
+    balancer = world.stored().balancer
+    assert balancer is not None
+    assert [route.replica_id for route in balancer.draining] == [1]
+    gateway.report({key: 4})
+    go_down(world)
+    pass_time(life, 60)
+    gateway.report({key: 4})
+    pass_time(world.start(), 60)
+    assert len(world.launcher.living()) == 1
+    gateway.report({key: 0})
+    pass_time(world.start(), 3)
+    assert world.launcher.living() == []
+
+
+def test_what_was_said_while_it_was_unready_before_does_not_end_it_once_it_serves_again(
+    world: ControllerWorld,
+) -> None:
+    life, key = serving(world)
+    life.prober.failures[1] = 3
+    pass_time(life, 3)
+    Gateway(world).report({key: 0})
+    del life.prober.failures[1]
+    pass_time(life, 3)
+    go_down(world)
+    pass_time(life, 60)
+    assert len(world.launcher.living()) == 1

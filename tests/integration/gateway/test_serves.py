@@ -203,8 +203,13 @@ def test_a_leaving_replica_gets_no_new_request_and_finishes_those_it_has(
         eventually(lambda: gateway.served_by() == "two", "the change")
         assert answers(gateway, 10) == {"two": 10}
         admin = EnvoyAdmin(gateway.layout.admin_socket)
-        assert admin.draining_hosts() == {("echo", f"127.0.0.1:{one.port}"): 1}
-        publish("echo", 3, [two.url])
+        where = ("echo", f"127.0.0.1:{one.port}")
+        assert admin.draining_hosts() == {where: 1}
+        publish("echo", 3, [one.url, two.url])
+        eventually(lambda: gateway.served_by() == "one", "a replica that came back")
+        publish("echo", 4, [two.url], draining=[one.url])
+        eventually(lambda: admin.draining_hosts() == {where: 1}, "it to leave with the request it still has")
+        publish("echo", 5, [two.url])
         eventually(lambda: not admin.draining_hosts(), "the replica to leave the routes altogether")
         one.release.set()
         assert held.result() == "one"

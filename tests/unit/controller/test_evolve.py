@@ -1,6 +1,9 @@
 """Every change of state derives its routes and status, and equal states need no write."""
 
-from paramedic.state.load_balancers import LoadBalancer, LoadBalancerIndex
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paramedic.state.load_balancers import LoadBalancer, LoadBalancerIndex, Route
 from paramedic.state.operations import Operation, OperationKind
 from paramedic.state.receipt import Receipt
 from paramedic.state.replicas import Replica, ReplicaStatus
@@ -72,6 +75,30 @@ def test_an_intended_stop_takes_the_route_away_before_anything_is_stopped() -> N
     later = after(state(replica(1), replica(2)), OpenStop(1, "s", "why", failed=False))
     assert later.balancer is not None
     assert [route.replica_id for route in later.balancer.routes] == [2]
+
+
+def ids(routes: tuple[Route, ...]) -> list[int]:
+    return [route.replica_id for route in routes]
+
+
+@given(st.lists(st.sampled_from((MarkReady(1), MarkNotReady(1, "busy"), MarkReady(2), MarkNotReady(2, "busy")))))
+def test_whoever_was_routed_to_keeps_its_requests_until_it_has_ended(marks: list[Change]) -> None:
+    service = after(state(replica(1), replica(2)), *marks)
+    stopping = after(service, OpenStop(1, "s", "fewer are wanted", failed=False))
+    for each in (service, stopping):
+        assert each.balancer is not None
+        assert sorted([*ids(each.balancer.routes), *ids(each.balancer.draining)]) == [1, 2]
+        ready = [record.replica_id for record in each.replicas if record.status is ReplicaStatus.READY]
+        assert ids(each.balancer.routes) == ready
+    ended = after(stopping, Stopped("s", "ended"))
+    assert ended.balancer is not None
+    assert 1 not in ids(ended.balancer.draining)
+
+
+def test_whoever_was_never_routed_to_has_nothing_to_finish() -> None:
+    later = after(state(replica(1, ReplicaStatus.STARTING)), OpenStop(1, "s", "never ready", failed=True))
+    assert later.balancer is not None
+    assert later.balancer.draining == ()
 
 
 def test_a_launch_that_was_made_gives_its_replica_a_receipt() -> None:
