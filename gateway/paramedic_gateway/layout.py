@@ -46,6 +46,11 @@ class Layout:
         return self.root / "envoy.log"
 
     @property
+    def former_envoy_log(self) -> Path:
+        """The end of what it said before its log grew too long."""
+        return self.root / "envoy.former.log"
+
+    @property
     def envoy_identity(self) -> Path:
         """Which process is this replica's Envoy."""
         return self.root / "envoy.json"

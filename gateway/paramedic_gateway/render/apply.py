@@ -1,7 +1,7 @@
 """Brings what is served in line with the services: renders what changed, and sees that Envoy takes it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from paramedic.clock import Clock
 from paramedic_gateway.proxy.admin import AdminUnreachableError, EnvoyAdmin
@@ -21,6 +21,12 @@ CLUSTERS_SECONDS = 2.0
 
 TAKEN_OVER_SECONDS = 3 * ROUTES_POLL_SECONDS
 """How long Envoy may take to take over a change."""
+
+FIRST_OFFER_SECONDS = 5
+LONGEST_OFFER_SECONDS = 120
+"""A refused file is offered again after the first, and twice as long each time up to the longest: Envoy writes all of
+it to its log with each refusal. What stands in the way goes within seconds (a port that is being freed) or by a person.
+"""
 
 POLL_SECONDS = 0.01
 
@@ -47,6 +53,19 @@ class _Retired:
     until: float
 
 
+@dataclass(frozen=True)
+class _Awaited:
+    """A file that Envoy has not taken over yet; it is offered again at `until`, and `wait` seconds after that."""
+
+    version: str
+    until: float
+    wait: float = FIRST_OFFER_SECONDS
+    refused: bool = False
+
+    def offered(self, now: float) -> "_Awaited":
+        return replace(self, until=now + self.wait, wait=min(2 * self.wait, LONGEST_OFFER_SECONDS), refused=True)
+
+
 class Applier:
     """Keeps the rendered files those of the services last given. Not safe for several threads."""
 
@@ -58,9 +77,7 @@ class Applier:
         self._renderer = ServiceRenderer()
         self._clusters: dict[str, Resource] = {}
         self._retired: dict[str, _Retired] = {}
-        # Version by the name of the file that has it.
-        self._awaited: dict[str, str] = {}
-        self._awaited_until = 0.0
+        self._awaited: dict[str, _Awaited] = {}
         self._applied: tuple[Mapping[str, ServiceRoutes], Frame] | None = None
         self.problems: tuple[str, ...] = ()
         self.refused: tuple[str, ...] = ()
@@ -98,24 +115,26 @@ class Applier:
         except AdminUnreachableError:
             # It reads all files when it starts.
             return
+        now = self._clock.monotonic()
         self._awaited = {
-            name: each for name, each in self._awaited.items() if versions.get(version_statistic(name) or "") != each
+            name: each
+            for name, each in self._awaited.items()
+            if versions.get(version_statistic(name) or "") != each.version
         }
-        if not self._awaited:
-            self.refused = ()
-        elif self._clock.monotonic() >= self._awaited_until:
-            self._refuse()
+        overdue = [name for name, each in self._awaited.items() if each.until <= now]
+        self._awaited |= {name: self._awaited[name].offered(now) for name in overdue}
+        self._say_refused()
+        for name in overdue:
+            # Whatever stood in the way may be gone: the same text again is a new look.
+            self._files.touch(name)
 
-    def _refuse(self) -> None:
-        refused = tuple(f"Envoy refuses {name} and keeps what it had in its place" for name in self._awaited)
+    def _say_refused(self) -> None:
+        names = [name for name, each in self._awaited.items() if each.refused]
+        refused = tuple(f"Envoy refuses {name} and keeps what it had in its place" for name in names)
         for text in refused:
             if text not in self.refused:
                 self._warn(f"{text}; its log says why")
         self.refused = refused
-        self._awaited_until = self._clock.monotonic() + LINGER_SECONDS
-        for name in self._awaited:
-            # Whatever stood in the way (a taken port) may be gone: the same text again is a new look.
-            self._files.touch(name)
 
     def _retire(self, clusters: Mapping[str, Resource], now: float) -> None:
         for name, cluster in self._clusters.items():
@@ -142,8 +161,8 @@ class Applier:
         self._awaited = {name: each for name, each in self._awaited.items() if name in files}
         for name in changed:
             if version_statistic(name) is not None:
-                self._awaited[name] = version_of(files[name])
-                self._awaited_until = self._clock.monotonic() + TAKEN_OVER_SECONDS
+                until = self._clock.monotonic() + TAKEN_OVER_SECONDS
+                self._awaited[name] = _Awaited(version_of(files[name]), until)
 
     def _say(self, problems: tuple[str, ...]) -> None:
         for problem in problems:

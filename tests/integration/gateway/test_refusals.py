@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from paramedic_gateway.proxy.envoy_log import LONGEST_BYTES
 from tests.fakes.gateway_replica import PORT, TOKEN, GatewayReplica
 from tests.fakes.waiting import eventually
 
@@ -64,3 +65,15 @@ def test_a_successor_with_another_token_answers_only_to_that_and_envoy_runs_on(
     assert health_status(gateway, TOKEN) == 404
     assert gateway.envoy_pid() == envoy
     assert files_with("another-horse", gateway.layout.root) == []
+
+
+def test_a_log_in_which_envoy_complains_without_end_is_cut_and_written_on(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes]
+) -> None:
+    log = gateway.layout.envoy_log
+    with log.open("ab") as complaints:
+        complaints.write(b"refused, in many words\n" * (LONGEST_BYTES // 20))
+    eventually(lambda: log.stat().st_size < LONGEST_BYTES, "the log to be cut")
+    spoil(gateway, "rds/port-echo.json")
+    assert b"\0" not in log.read_bytes()
+    assert gateway.served_by() == "one"
