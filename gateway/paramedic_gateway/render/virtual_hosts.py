@@ -32,8 +32,6 @@ _IDEMPOTENT = {
 _GET = {"name": ":method", "string_match": {"exact": "GET"}}
 _WITH_BODY = {"name": ":method", "string_match": {"safe_regex": {"regex": "POST|PUT|PATCH"}}}
 
-_HIGHEST_LENGTH = 2**63 - 1
-
 
 def virtual_host(routes: ServiceRoutes, domains: list[str], frame: Frame) -> Resource:
     """The service under the names `domains`."""
@@ -74,7 +72,8 @@ def _refusals(routes: ServiceRoutes) -> Iterator[Resource]:
     limit = routes.requests.max_body_bytes
     if limit is None:
         return
-    too_long = {"name": "content-length", "range_match": {"start": limit + 1, "end": _HIGHEST_LENGTH}}
+    # What is not within the limit, rather than what is above it: some lengths are beyond any range.
+    too_long = {"name": "content-length", "range_match": {"start": 0, "end": limit + 1}, "invert_match": True}
     yield _refusal(routes.uid, [too_long], 413, f"the request's body may have {limit} bytes")
     no_length = {"name": "content-length", "present_match": True, "invert_match": True}
     chunked = {"name": "transfer-encoding", "present_match": True}

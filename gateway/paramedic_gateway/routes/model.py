@@ -111,9 +111,12 @@ def _address_and_port(row: LoadBalancer, field: str, url: str) -> tuple[str, int
 
 def _address(row: LoadBalancer, field: str, text: str) -> str:
     try:
-        return str(ipaddress.ip_address(text))
+        address = ipaddress.ip_address(text)
     except ValueError:
         raise _invalid(row, field, text, "must name an IP address; gateways look no names up") from None
+    if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
+        raise _invalid(row, field, text, "must be an address without a zone, which Envoy does not take")
+    return str(address)
 
 
 def _invalid(row: LoadBalancer, field: str, value: object, problem: str) -> InvalidRowError:

@@ -16,6 +16,13 @@ import h2.events
 import httpx
 import pytest
 
+from paramedic.state.load_balancers import (
+    MAX_BODY_BYTES,
+    MAX_COOKIE_SECONDS,
+    MAX_SECONDS,
+    MAX_VERSION,
+    MAX_WEIGHT,
+)
 from paramedic_gateway.proxy.admin import EnvoyAdmin
 from tests.fakes.gateway_replica import GatewayReplica, own_address, publish
 from tests.fakes.upstream import Upstream
@@ -261,9 +268,17 @@ def test_a_body_limit_holds_for_told_lengths_and_refuses_untold_ones(
         return gateway.http.post(gateway.url(), content=content).status_code
 
     eventually(lambda: status(bytes(11)) == 413, "the limit")
+    for length in (2**63 - 1, 2**63, 2**64 - 1):
+        assert b" 413 " in first_line(gateway, f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n")
     assert status(bytes(10)) == 200
     assert status(iter([bytes(1)])) == 411
     assert gateway.served_by() == "one"
+
+
+def first_line(gateway: GatewayReplica, request: str) -> bytes:
+    with socket.create_connection((gateway.host, 9001), timeout=20) as client:
+        client.sendall(request.encode())
+        return client.recv(4096).split(b"\r\n")[0]
 
 
 def test_websockets_pass(gateway: GatewayReplica, serving: subprocess.Popen[bytes]) -> None:
@@ -367,37 +382,63 @@ def ask_until(gateway: GatewayReplica, over: threading.Event) -> Counter[int]:
     return counts
 
 
-EVERYTHING: dict[str, Any] = {
-    "hosts": ["all.example.org", "more.example.org"],
+LEAST: dict[str, Any] = {
+    "hosts": ["a"],
     "max_body_bytes": 0,
-    "timeout_seconds": 0.5,
+    "timeout_seconds": 0.001,
     "idle_timeout_seconds": 0.001,
-    "sticky": {"cookie": "a!#$%&'*+.^_`|~-z", "seconds": 0},
-    "authorization": {"url": "http://authority.invalid:81/?a=b", "response_headers": ["X-A", "x-b"]},
-    "replica_protocol": "http2",
+    "sticky": {"cookie": "a", "seconds": 0},
+    "authorization": {"url": "http://a", "timeout_seconds": 0.001},
+    "versions": [{"version": 1, "header": {"name": "x", "value": ""}}],
+}
+MOST: dict[str, Any] = {
+    "hosts": [".".join(["h" * 63] * 4), "more.example.org"],
+    "max_body_bytes": MAX_BODY_BYTES,
+    "timeout_seconds": MAX_SECONDS,
+    "idle_timeout_seconds": MAX_SECONDS,
+    "sticky": {"cookie": "a!#$%&'*+.^_`|~-z" + "c" * 111, "seconds": MAX_COOKIE_SECONDS},
+    "authorization": {
+        "url": "http://authority.invalid:65535/?a=b" + "&" * 2013,
+        "response_headers": ["X-A", "x" * 128],
+        "timeout_seconds": MAX_SECONDS,
+    },
     "versions": [
         {"version": 2, "path_prefix": "/a-b_c.d~e%20f"},
-        {"version": 3, "header": {"name": "x", "value": ""}},
-        {"version": 4, "path_prefix": "/x/y", "header": {"name": "x", "value": 'quote"\\ and ü'}},
+        {"version": 3, "header": {"name": "h" * 128, "value": "v" * 8192}},
+        {"version": MAX_VERSION, "path_prefix": "/x" * 4096, "header": {"name": "x", "value": 'quote"\\ and ü'}},
     ],
 }
 
 
-def test_envoy_takes_every_option_alone_and_all_together(
+def test_envoy_takes_the_least_and_the_most_of_every_option_alone_and_all_together(
     gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream
 ) -> None:
-    cases = [{name: value} for name, value in EVERYTHING.items() if name != "hosts"]
+    alone = [{name: value} for extreme in (LEAST, MOST) for name, value in extreme.items() if name != "hosts"]
+    cases = [*alone, LEAST, {**MOST, "replica_protocol": "http2"}]
     policies = ["round_robin", "least_load", "weighted_least_load"]
-    for number, case in enumerate([*cases, EVERYTHING, {"authorization": {"url": "http://127.0.0.1"}}]):
-        publish(f"case-{number}", 1, [one.url], port=9100 + number, policy=policies[number % 3], weights={}, **case)
-    expected = len(cases) + 3
-    eventually(lambda: (gateway.health() or {})["services"] == expected, "all services")
-    confirmed = eventually(
-        lambda: EnvoyAdmin(gateway.layout.admin_socket).versions().get("cluster.case-8.version_text"), "the last one"
-    )
-    assert confirmed
+    for number, case in enumerate(cases):
+        weights, policy = {one.url: MAX_WEIGHT}, policies[number % 3]
+        publish(f"case-{number}", 1, [one.url], port=9100 + number, policy=policy, weights=weights, **case)
+    eventually(lambda: (gateway.health() or {})["services"] == len(cases) + 1, "all services")
+    last = f"cluster.case-{len(cases) - 1}.version_text"
+    assert eventually(lambda: EnvoyAdmin(gateway.layout.admin_socket).versions().get(last), "the last one")
     publish("echo", 2, [one.url], hosts=["late.example.org"])
     eventually(lambda: gateway.served_by(8080, host="late.example.org") == "one", "changes to be taken still")
+    assert gateway.healthy()["problems"] == []
+
+
+def test_with_the_most_of_every_option_at_once_requests_are_served(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream, two: Upstream, authority: Upstream
+) -> None:
+    asked = {**MOST["authorization"], "url": f"{authority.url}/check"}
+    options = {**MOST, "authorization": asked, "policy": "weighted_least_load", "weights": {one.url: MAX_WEIGHT}}
+    publish("most", 1, [one.url, two.url], port=65535, at_version={two.url: MAX_VERSION}, **options)
+    for port, host in ((65535, "x"), (8080, "more.example.org")):
+        eventually(lambda port=port, host=host: gateway.served_by(port, host=host) == "one", host)  # type: ignore[misc]
+    chosen = [(b"x", 'quote"\\ and ü'.encode())]
+    answer = gateway.http.post(gateway.url(65535, "/x" * 4096), content=bytes(1000), headers=chosen)
+    assert answer.json()["name"] == "two"
+    assert f"Max-Age={MAX_COOKIE_SECONDS}" in answer.headers["set-cookie"]
     assert gateway.healthy()["problems"] == []
 
 

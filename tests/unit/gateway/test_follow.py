@@ -156,6 +156,7 @@ def test_a_service_made_anew_is_taken_over_at_whatever_revision(world: World) ->
         ("port", 0),
         ("port", 70000),
         ("host", "localhost"),
+        ("host", "fe80::1%eth0"),
         ("uid", "with space"),
         ("uid", ""),
     ],

@@ -25,6 +25,17 @@ HTTP_PORT = 80
 MAX_SECONDS = 30 * 24 * 3600
 """The longest timeout that may be asked for: longer ones are typing errors, and overflow where they are used."""
 
+MAX_BODY_BYTES = 2**53 - 1
+"""The highest whole number that every reader of JSON keeps exactly (RFC 8259, section 6)."""
+
+MAX_COOKIE_SECONDS = 400 * 24 * 3600
+"""Browsers keep no cookie for longer (RFC 6265bis, section 5.5)."""
+
+MAX_VERSION = 2**31 - 1
+"""Versions count the updates of a service, and are part of names of files."""
+
+MAX_WEIGHT = 128
+
 Timeout = Annotated[float, Field(ge=0.001, le=MAX_SECONDS)]
 
 
@@ -39,7 +50,7 @@ class Route(_Part):
 
     replica_id: int
     url: str
-    weight: int = Field(default=1, ge=1, le=128)
+    weight: int = Field(default=1, ge=1, le=MAX_WEIGHT)
     version: int = 1
 
 
@@ -60,7 +71,7 @@ class HeaderMatch(_Part):
 class VersionRule(_Part):
     """Sends requests below a path, or with a header, or with both, to the replicas of one version alone."""
 
-    version: int = Field(ge=1)
+    version: int = Field(ge=1, le=MAX_VERSION)
     path_prefix: str | None = Field(default=None, pattern=r"^(/[^/?#\s]+)+$")
     header: HeaderMatch | None = None
 
@@ -78,7 +89,7 @@ class StickyCookie(_Part):
     """
 
     cookie: str = Field(pattern=HEADER_NAME_PATTERN)
-    seconds: int = Field(default=0, ge=0)
+    seconds: int = Field(default=0, ge=0, le=MAX_COOKIE_SECONDS)
 
 
 class Authorization(_Part):
@@ -141,7 +152,7 @@ class RequestHandling(_Part):
     """
 
     hosts: tuple[Annotated[str, Field(pattern=HOST_NAME_PATTERN)], ...] = ()
-    max_body_bytes: int | None = Field(default=None, ge=0)
+    max_body_bytes: int | None = Field(default=None, ge=0, le=MAX_BODY_BYTES)
     timeout_seconds: Timeout | None = None
     idle_timeout_seconds: Timeout = 3600
     sticky: StickyCookie | None = None
