@@ -47,6 +47,7 @@ class Agent:
         self._layout = layout
         self._clock = clock
         self._log = log
+        self._started_at = clock.monotonic()
         self._leaving = False
         self._stays = False
         self._bootstrap_problem: str | None = None
@@ -113,7 +114,7 @@ class Agent:
     def health(self) -> Health:
         """How things are now."""
         serving, now = self._serving, self._clock.monotonic()
-        passed = serving.passed_at if serving.passed_at is not None else now
+        passed = serving.passed_at if serving.passed_at is not None else self._started_at
         status = "leaving" if self._leaving else "stalled" if now - passed > STALLED_SECONDS else "ok"
         return Health(
             status=status,
