@@ -13,6 +13,18 @@ from paramedic.state.load_balancers import HOST_NAME_PATTERN
 LONGEST_SOCKET_PATH = 107
 """What the kernel takes as the name of a unix socket."""
 
+LONGEST_POLL_SECONDS = 5.0
+"""Changes arrive in seconds: a replica that is about to be stopped must be out of the routes by then."""
+
+SHORTEST_POLL_SECONDS = 0.1
+"""Each poll is a paid read; Envoy itself looks no more often at what there is a file of per service."""
+
+LONGEST_REPORT_SECONDS = 5.0
+"""Autoscaling calls figures missing once they are 15 s old: one report may be lost, and come late, without that."""
+
+SHORTEST_REPORT_SECONDS = 0.5
+"""Each report is a paid write, and figures are of whole seconds."""
+
 
 class Settings(EnvironmentSettings):
     """Times in seconds. `replica` names this replica of `gateway` for good, over all its lives.
@@ -37,8 +49,12 @@ class Settings(EnvironmentSettings):
     certificate_secret: str | None = Field(default=None, alias="PARAMEDIC_GATEWAY_CERTIFICATE_SECRET")
     secret_seconds: float = Field(default=60.0, ge=1, alias="PARAMEDIC_GATEWAY_SECRET_SECONDS")
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, alias="PARAMEDIC_GATEWAY_WORKERS")
-    poll_seconds: float = Field(default=1.0, gt=0, alias="PARAMEDIC_GATEWAY_POLL_SECONDS")
-    report_seconds: float = Field(default=3.0, gt=0, le=10, alias="PARAMEDIC_GATEWAY_REPORT_SECONDS")
+    poll_seconds: float = Field(
+        default=1.0, ge=SHORTEST_POLL_SECONDS, le=LONGEST_POLL_SECONDS, alias="PARAMEDIC_GATEWAY_POLL_SECONDS"
+    )
+    report_seconds: float = Field(
+        default=3.0, ge=SHORTEST_REPORT_SECONDS, le=LONGEST_REPORT_SECONDS, alias="PARAMEDIC_GATEWAY_REPORT_SECONDS"
+    )
     rotate_bytes: int = Field(default=256 * 1024 * 1024, ge=4096, alias="PARAMEDIC_GATEWAY_ROTATE_BYTES")
     drain_seconds: float = Field(default=30.0, ge=0, alias="PARAMEDIC_GATEWAY_DRAIN_SECONDS")
 
@@ -50,6 +66,9 @@ class Settings(EnvironmentSettings):
             raise ValueError("PARAMEDIC_GATEWAY_CERTIFICATE_FILE excludes PARAMEDIC_GATEWAY_CERTIFICATE_SECRET")
         if self.health_token is not None and self.health_token_file is not None:
             raise ValueError("give PARAMEDIC_GATEWAY_TOKEN or PARAMEDIC_GATEWAY_TOKEN_FILE, not both")
+        if self.port == self.tls_port:
+            both = "PARAMEDIC_GATEWAY_PORT and PARAMEDIC_GATEWAY_TLS_PORT"
+            raise ValueError(f"{both} are both {self.port}; give each a port of its own, even without a certificate")
         return self
 
     @property

@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from paramedic.autoscaling.tick import MAX_REPORT_LAG_SECONDS
 from paramedic.services.spec import parse_spec
 from paramedic.settings import InvalidSettingError
 from paramedic_cli.local.project import project_root
-from paramedic_gateway.settings import Settings
+from paramedic_gateway.counting.counting import SETTLE_SECONDS
+from paramedic_gateway.settings import LONGEST_REPORT_SECONDS, Settings
 
 GIVEN = {"TABLE_PREFIX": "p-", "PARAMEDIC_GATEWAY_REPLICA": "r1", "PARAMEDIC_GATEWAY_DIR": "/gw"}
 
@@ -25,7 +27,10 @@ def test_little_needs_to_be_given() -> None:
         ("PARAMEDIC_GATEWAY_REPLICA", "R1"),
         ("PARAMEDIC_GATEWAY_PORT", "0"),
         ("PARAMEDIC_GATEWAY_DOMAIN", "Models.Test"),
-        ("PARAMEDIC_GATEWAY_REPORT_SECONDS", "11"),
+        ("PARAMEDIC_GATEWAY_POLL_SECONDS", "5.1"),
+        ("PARAMEDIC_GATEWAY_POLL_SECONDS", "0.01"),
+        ("PARAMEDIC_GATEWAY_REPORT_SECONDS", "5.1"),
+        ("PARAMEDIC_GATEWAY_REPORT_SECONDS", "0.1"),
         ("PARAMEDIC_GATEWAY_CERTIFICATE_FILE", "/tls.crt"),
         ("PARAMEDIC_GATEWAY_DIR", "/" + "d" * 100),
     ],
@@ -34,6 +39,20 @@ def test_a_wrong_value_is_refused_by_name(name: str, value: str) -> None:
     with pytest.raises(InvalidSettingError, match="PARAMEDIC_GATEWAY_") as refused:
         Settings.from_env({**GIVEN, name: value})
     assert name.rsplit("_", maxsplit=1)[-1] in str(refused.value)
+
+
+def test_one_port_cannot_be_both_in_the_clear_and_tls() -> None:
+    ports = {"PARAMEDIC_GATEWAY_PORT": "9000", "PARAMEDIC_GATEWAY_TLS_PORT": "9000"}
+    both = "PARAMEDIC_GATEWAY_PORT and PARAMEDIC_GATEWAY_TLS_PORT are both 9000"
+    with pytest.raises(InvalidSettingError, match=both):
+        Settings.from_env({**GIVEN, **ports})
+    assert Settings.from_env({**GIVEN, **ports, "PARAMEDIC_GATEWAY_PORT": "9001"}).port == 9001
+
+
+def test_a_report_that_is_lost_does_not_yet_make_figures_too_old_for_autoscaling() -> None:
+    settings = Settings.from_env({**GIVEN, "PARAMEDIC_GATEWAY_REPORT_SECONDS": str(LONGEST_REPORT_SECONDS)})
+    a_tenth_longer = 1.1 * settings.report_seconds
+    assert 2 * a_tenth_longer + SETTLE_SECONDS < MAX_REPORT_LAG_SECONDS
 
 
 def test_a_token_file_is_read_and_must_hold_something(tmp_path: Path) -> None:
