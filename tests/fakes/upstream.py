@@ -10,7 +10,8 @@ PATIENCE_SECONDS = 60.0
 
 
 class Upstream:
-    """Serves at `url` while it is entered. `requests` has (method, path) of everything it was sent.
+    """Serves at `url` while it is entered. `requests` has (method, path) of everything it was sent, `headers` its
+    headers, one that came several times joined. `answer_headers` go with every answer.
 
     GET /hold answers once `release` is set; GET /stream answers its second half then; POST bodies are counted as they
     come; GET /status/CODE answers that; an upgrade is echoed byte by byte.
@@ -22,6 +23,7 @@ class Upstream:
         self.holding = threading.Semaphore(0)
         self.requests: list[tuple[str, str]] = []
         self.headers: list[dict[str, str]] = []
+        self.answer_headers: dict[str, str] = {}
         self._server = _Server((host, port), self)
         self.host, self.port = host, int(self._server.server_address[1])
         self.url = f"http://{host}:{self.port}"
@@ -102,7 +104,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _remember(self) -> None:
         self.upstream.requests.append((self.command, self.path))
-        self.upstream.headers.append({name.lower(): value for name, value in self.headers.items()})
+        names = {name.lower() for name in self.headers}
+        self.upstream.headers.append({name: ", ".join(self.headers.get_all(name, [])) for name in names})
 
     def _body(self) -> Any:
         if self.headers.get("Transfer-Encoding") == "chunked":
@@ -120,6 +123,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, status: int, **more: Any) -> None:
         body = json.dumps({"name": self.upstream.name, "path": self.path, **more}).encode()
         self.send_response(status)
+        for name, value in self.upstream.answer_headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

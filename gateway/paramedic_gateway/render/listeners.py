@@ -12,7 +12,13 @@ from paramedic_gateway.render.frame import (
     typed,
     watched_file,
 )
-from paramedic_gateway.render.virtual_hosts import AGENT_CLUSTER, AUTHORIZATION_FILTER, FORWARDED_FILTER, STICKY_FILTER
+from paramedic_gateway.render.virtual_hosts import (
+    AGENT_CLUSTER,
+    AUTHORIZATION_FILTER,
+    FORWARDED_FILTER,
+    HANDED_ON_FILTER,
+    STICKY_FILTER,
+)
 
 LISTENER = "config.listener.v3.Listener"
 CERTIFICATE = "certificate"
@@ -107,6 +113,7 @@ def _filters() -> list[Resource]:
     optional = [
         extension(FORWARDED_FILTER, "extensions.filters.http.header_mutation.v3.HeaderMutation"),
         extension(AUTHORIZATION_FILTER, "extensions.filters.http.ext_authz.v3.ExtAuthz", **_authorization()),
+        extension(HANDED_ON_FILTER, "extensions.filters.http.header_mutation.v3.HeaderMutation"),
         extension(STICKY_FILTER, "extensions.filters.http.stateful_session.v3.StatefulSession"),
     ]
     router = extension(

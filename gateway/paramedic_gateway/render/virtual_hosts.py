@@ -21,6 +21,10 @@ UNCOUNTED = "-"
 STICKY_FILTER = "paramedic.sticky"
 AUTHORIZATION_FILTER = "paramedic.authorization"
 FORWARDED_FILTER = "paramedic.forwarded"
+HANDED_ON_FILTER = "paramedic.handed-on"
+
+ANSWER_METADATA = "envoy.filters.http.ext_authz"
+"""Where Envoy keeps the headers of an authority's answer, by default."""
 
 # Nothing of these was acted upon by a replica, so any request may be sent again. A GET may be even after it was sent.
 _ALWAYS_SAFE = "connect-failure,refused-stream,reset-before-request"
@@ -60,6 +64,7 @@ def health_routes(frame: Frame) -> Iterator[Resource]:
             STICKY_FILTER: _filter_off(),
             AUTHORIZATION_FILTER: _filter_off(),
             FORWARDED_FILTER: _filter_off(),
+            HANDED_ON_FILTER: _filter_off(),
         },
     }
 
@@ -145,29 +150,41 @@ def _authorized(service: str, authorization: Authorization | None) -> dict[str, 
     if authorization is None:
         return {}
     told = {"method": "%REQ(:METHOD)%", "host": "%REQ(:AUTHORITY)%", "uri": "%REQ(:PATH)%"}
-    mutations = [
-        {
-            "append": {
-                "header": {"key": f"x-forwarded-{name}", "value": value},
-                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
-            }
-        }
-        for name, value in told.items()
-    ]
-    forwarded = typed(
-        "extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute",
-        mutations={"request_mutations": mutations},
-    )
     ask = typed(
         "extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute",
         check_settings={"http_service": _authorization_service(service, authorization)},
     )
-    return {FORWARDED_FILTER: forwarded, AUTHORIZATION_FILTER: ask}
+    return {
+        FORWARDED_FILTER: _request_headers([_set(f"x-forwarded-{name}", value) for name, value in told.items()]),
+        AUTHORIZATION_FILTER: ask,
+        **_handed_on(authorization),
+    }
+
+
+def _handed_on(authorization: Authorization) -> dict[str, Resource]:
+    # The authority is asked with the client's headers; the replica gets the answer's or none, never the client's.
+    names = [name.lower() for name in authorization.response_headers]
+    if not names:
+        return {}
+    answered = [[{"remove": name}, _set(name, f"%DYNAMIC_METADATA({ANSWER_METADATA}:{name})%")] for name in names]
+    return {HANDED_ON_FILTER: _request_headers([mutation for pair in answered for mutation in pair])}
+
+
+def _request_headers(mutations: list[Resource]) -> Resource:
+    return typed(
+        "extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute",
+        mutations={"request_mutations": mutations},
+    )
+
+
+def _set(name: str, value: str) -> Resource:
+    """Adds nothing where `value` comes to nothing."""
+    return {"append": {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}
 
 
 def _authorization_service(service: str, authorization: Authorization) -> Resource:
     patterns = [{"exact": name.lower()} for name in authorization.response_headers]
-    handed_on = {"authorization_response": {"allowed_upstream_headers": {"patterns": patterns}}} if patterns else {}
+    kept = {"authorization_response": {"dynamic_metadata_from_headers": {"patterns": patterns}}} if patterns else {}
     return {
         "server_uri": {
             "uri": authorization.url,
@@ -175,5 +192,5 @@ def _authorization_service(service: str, authorization: Authorization) -> Resour
             "timeout": seconds(authorization.timeout_seconds),
         },
         "path_override": authorization.path,
-        **handed_on,
+        **kept,
     }

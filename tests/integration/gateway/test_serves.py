@@ -357,6 +357,31 @@ def test_an_authority_decides_who_passes_and_what_the_replica_is_told(
     assert len(one.requests) == seen
 
 
+def test_headers_that_an_authority_may_set_are_never_the_clients(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream, two: Upstream, authority: Upstream
+) -> None:
+    names = ["X-User", "authorization", "x_odd.NAME-1"]
+    publish("echo", 2, [one.url], authorization={"url": f"{authority.url}/check", "response_headers": names})
+    publish("open", 1, [two.url], port=9002)
+    eventually(lambda: gateway.get() and authority.requests, "the authority to be asked")
+    eventually(lambda: gateway.served_by(9002) == "two", "the service without an authority")
+    forged = [("x-user", "eve"), ("X-USER", "mallory"), ("Authorization", "Basic abc"), ("x_odd.name-1", "1")]
+
+    def told(upstream: Upstream, port: int = 9001) -> dict[str, str]:
+        """What `upstream` sees when a client forges all of them."""
+        assert gateway.http.get(gateway.url(port), headers=forged).status_code == 200
+        return {name: value for name, value in upstream.headers[-1].items() if name in {n.lower() for n in names}}
+
+    assert told(one) == {}
+    assert told(authority)["authorization"] == "Basic abc"
+    authority.answer_headers = {"X-User": "ada", "Authorization": "Bearer %REQ(:path)%"}
+    assert told(one) == {"x-user": "ada", "authorization": "Bearer %REQ(:path)%"}
+    authority.answer_headers = {"x-user": ""}
+    assert told(one) == {}
+    assert told(two, 9002)["authorization"] == "Basic abc"
+    assert told(two, 9002)["x_odd.name-1"] == "1"
+
+
 def test_a_replica_set_that_changes_all_the_time_fails_no_request(
     gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream, two: Upstream
 ) -> None:
@@ -399,7 +424,7 @@ MOST: dict[str, Any] = {
     "sticky": {"cookie": "a!#$%&'*+.^_`|~-z" + "c" * 111, "seconds": MAX_COOKIE_SECONDS},
     "authorization": {
         "url": "http://authority.invalid:65535/?a=b" + "&" * 2013,
-        "response_headers": ["X-A", "x" * 128],
+        "response_headers": ["X-A", "_.-" + "x" * 125],
         "timeout_seconds": MAX_SECONDS,
     },
     "versions": [

@@ -39,6 +39,12 @@ def test_an_authority_that_no_gateway_could_ask_is_refused_where_users_write_it(
     assert "service.requests.authorization.url" in str(refused.value)
 
 
+@pytest.mark.parametrize("name", ["Content-Length", "host", "TRANSFER-ENCODING", "connection", "a:b", "a%b", "a)"])
+def test_an_authority_may_not_set_headers_that_frame_a_request_nor_ones_with_odd_names(name: str) -> None:
+    with pytest.raises(InvalidSpecError, match=r"service\.requests\.authorization\.response_headers\.1: "):
+        accepted(authorization={"url": "http://auth", "response_headers": ["x-user", name]})
+
+
 @pytest.mark.parametrize(
     ("url", "host", "port"),
     [

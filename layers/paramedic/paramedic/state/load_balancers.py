@@ -5,7 +5,7 @@ import re
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 from pynamodb.attributes import MapAttribute, NumberAttribute, UnicodeAttribute
 
 from paramedic.state.tables import JsonAttribute, Row, TableMeta
@@ -92,15 +92,38 @@ class StickyCookie(_Part):
     seconds: int = Field(default=0, ge=0, le=MAX_COOKIE_SECONDS)
 
 
+def _frames_nothing(name: str) -> str:
+    if name.lower() in _FRAMING_HEADERS:
+        raise ValueError("is between two neighbours, or says how long a request is, and is nobody else's to set")
+    return name
+
+
+# Of an answer's, these mean the answer: RFC 9110, section 7.6.1, with the lengths and the host.
+_FRAMING_HEADERS = {
+    "connection",
+    "content-length",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+}
+
+# Narrower than HEADER_NAME_PATTERN: in Envoy's formats the other characters have meanings.
+HandedOnHeader = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,128}$"), AfterValidator(_frames_nothing)]
+
+
 class Authorization(_Part):
     """Asks `url` about every request first; what it answers with 2xx passes, any other answer is the client's.
 
     It is asked with the request's method and headers, no body, and told X-Forwarded-Method, -Proto, -Host and -Uri.
-    Of a 2xx answer the headers `response_headers` are handed on to the replica.
+    Of a 2xx answer the headers `response_headers` are handed on to the replica, which never sees the client's own.
     """
 
     url: str = Field(pattern=r"^http://[!-~]+$", max_length=2048)
-    response_headers: tuple[Annotated[str, Field(pattern=HEADER_NAME_PATTERN)], ...] = ()
+    response_headers: tuple[HandedOnHeader, ...] = ()
     timeout_seconds: Timeout = 5.0
 
     @field_validator("url")
