@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from demo.exchanges import Bounds, Exchange
+from paramedic.autoscaling.tick import window_at
 from paramedic.autoscaling.traffic import CounterReading, Coverage, cursor_key, merge
 from paramedic.autoscaling.window import Figures
 from paramedic.state.autoscalers import AutoscalerState, Window
@@ -49,7 +50,8 @@ class Counted:
             covers_from=self.covers_from,
             covers_until=self._covered(after.window, then.reading.ring_end),
         )
-        return merge(before.cursors, [coverage], [then.reading])
+        end = then.reading.ring_end if after.last_tick is None else after.last_tick
+        return merge(before.cursors, [coverage], [then.reading], seconds=window_at(end), now=end)
 
     def is_possible(self, exchanges: Iterable[Exchange]) -> bool:
         """Whether clients that sent these can have caused these figures, second by second."""

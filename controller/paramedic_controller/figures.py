@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Callable, Sequence
 
+from paramedic.autoscaling.tick import window_at
 from paramedic.autoscaling.traffic import CounterReading, Coverage, merge
 from paramedic.autoscaling.window import Figures
 from paramedic.clock import Clock
@@ -22,9 +23,10 @@ class FigureReader:
     def __init__(self, clock: Clock, warn: Callable[[str], None]) -> None:
         self._clock = clock
         self._warn = warn
+        self._ahead: dict[str, set[str]] = {}
 
-    def read(self, state: ServiceState) -> Figures:
-        """What is new since the cursors of `state`.
+    def read(self, state: ServiceState, now_second: int) -> Figures:
+        """What is new since the cursors of `state`, for a tick at `now_second`.
 
         Raises:
             StateUnreachableError: DynamoDB did not answer.
@@ -37,7 +39,9 @@ class FigureReader:
         except InvalidRowError as error:
             self._warn(f"traffic of service {state.desired.name} counts as missing: {error}")
             return Figures(cursors=cursors)
-        return merge(cursors, reports, counters)
+        now = int(self._clock.now().timestamp())
+        self._tell_who_is_ahead(gateway, {report.replica for report in reports if report.is_ahead(now)})
+        return merge(cursors, reports, counters, seconds=window_at(now_second), now=now)
 
     def drained(self, state: ServiceState) -> frozenset[int] | None:
         """The replicas to be stopped that no gateway replica has a request for; None where there is no gateway.
@@ -72,6 +76,14 @@ class FigureReader:
             count += sum(int(row.unfinished_count) for row in reports)
             examples += [str(text) for row in reports for text in row.unfinished_examples]
         return UnfinishedRequests(count=count, examples=tuple(examples[:UNFINISHED_EXAMPLES]))
+
+    def _tell_who_is_ahead(self, gateway: str, ahead: set[str]) -> None:
+        for replica in sorted(ahead - self._ahead.get(gateway, set())):
+            self._warn(
+                f"the clock of replica {replica} of gateway {gateway} is ahead of this one: requests are counted when "
+                "their time has come, and nothing is scaled down"
+            )
+        self._ahead[gateway] = ahead
 
     def _current_reports(self, gateway: str) -> list[TrafficReport]:
         now = self._clock.now().timestamp()

@@ -51,7 +51,7 @@ class Tools:
     clock: Clock
     warn: Callable[[str], None]
     read_service: Callable[[Desired], ServiceState]
-    read_figures: Callable[[ServiceState], Figures]
+    read_figures: Callable[[ServiceState, int], Figures]
     read_drained: Callable[[ServiceState], frozenset[int] | None]
     balancer_host: str
     tick_seconds: int
@@ -116,7 +116,7 @@ class ServiceSupervisor:
             return None
         policy = ScalingPolicy.of(state.spec.service.replica_policy, self._tools.tick_seconds)
         unread = Figures(cursors=state.scaler.cursors)
-        figures = unread if policy.target_qps is None else self._tools.read_figures(state)
+        figures = unread if policy.target_qps is None else self._tools.read_figures(state, now_second)
         scaler, decision = tick(policy, state.scaler, figures, now_second)
         self._commit(replace(state, scaler=scaler), {})
         return decision

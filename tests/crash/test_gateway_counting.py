@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 from collections.abc import Iterator
 from typing import Self
 
@@ -11,7 +12,7 @@ import pytest
 from paramedic.autoscaling.traffic import CounterReading, Coverage, merge
 from paramedic.state import tables
 from paramedic.state.traffic import read_counters, read_reports
-from paramedic.state.traffic_report import unpack_ring
+from paramedic.state.traffic_report import RING_SECONDS, unpack_ring
 from tests.fakes.gateway_replica import GATEWAY, GatewayReplica, publish
 from tests.fakes.upstream import Upstream
 from tests.fakes.waiting import eventually
@@ -48,7 +49,9 @@ class Controller:
             )
             for row in read_counters(GATEWAY, UID)
         ]
-        figures = merge(self._cursors, reports, counters)
+        now = int(time.time())
+        seconds = range(now - RING_SECONDS, now)
+        figures = merge(self._cursors, reports, counters, seconds=seconds, now=now)
         self._cursors = dict(figures.cursors)
         self.received += sum(figures.requests.values())
         return self.received

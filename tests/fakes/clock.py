@@ -24,6 +24,10 @@ class FakeClock:
         self.advance(seconds)
         self.on_sleep()
 
+    def jump(self, seconds: float) -> None:
+        """Somebody sets the time of day; durations are as they were."""
+        self._now += timedelta(seconds=seconds)
+
     def advance(self, seconds: float) -> None:
         self._now += timedelta(seconds=seconds)
         self._monotonic += seconds

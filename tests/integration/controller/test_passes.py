@@ -15,6 +15,7 @@ from paramedic.state.replicas import Replica, ReplicaStatus
 from paramedic.state.services import ServiceSpecRow, spec_item
 from paramedic.state.tables import shared_connection
 from paramedic.state.traffic_report import TrafficReporter
+from tests.fakes.clock import FakeClock
 from tests.fakes.controller_world import ControllerWorld, make_spec
 
 pytestmark = pytest.mark.integration
@@ -173,6 +174,29 @@ def test_traffic_scales_up_and_each_request_is_counted_once_across_restarts(worl
     assert set(counted) == {3}
     assert len(counted) == 30
     assert scaler.target == 1
+
+
+def test_a_gateway_whose_clock_is_ahead_scales_nothing_down_and_is_told_once(world: ControllerWorld) -> None:
+    life = world.start()
+    service = world.up(make_spec(**{**SCALED, "upscale_delay_seconds": 5, "downscale_delay_seconds": 5}))
+    life.settle()
+    gateways_clock = FakeClock()
+    gateways_clock.advance((world.clock.now() - gateways_clock.now()).total_seconds() + 20)
+    reporter = TrafficReporter("default", "0", "life-1", gateways_clock)
+    targets = []
+    for _ in range(120):
+        reporter.count(service.uid, 7)
+        for clock in (world.clock, gateways_clock):
+            clock.advance(1.0)
+        reporter.flush()
+        life.run_pass()
+        scaler = life.state().scaler
+        assert scaler is not None
+        targets.append(scaler.target)
+    assert targets == sorted(targets)
+    assert targets[-1] == 4
+    told = [text for text in world.messages if "the clock of replica 0 of gateway default is ahead" in text]
+    assert len(told) == 1
 
 
 def test_missing_figures_never_scale_down(world: ControllerWorld) -> None:

@@ -14,6 +14,7 @@ from paramedic.autoscaling.tick import (
     differs_in_substance,
     initial_state,
     tick,
+    window_at,
 )
 from paramedic.autoscaling.traffic import CounterReading, Coverage, merge
 from paramedic.autoscaling.window import Figures
@@ -127,6 +128,20 @@ def test_reports_that_lag_are_missing_and_reports_a_moment_old_are_not() -> None
     assert not at(START - MAX_REPORT_LAG_SECONDS - 1)
 
 
+@pytest.mark.parametrize("skew", [-120, -60, -30, -15, -5, -1, 0, 1, 3, 5, 30, 120, 200, 3600])
+def test_a_loaded_service_is_never_scaled_down_whatever_its_gateways_clock_says(skew: int) -> None:
+    rate = 10
+    state = fresh(target=POLICY.maximum)
+    for now in range(START + 300, START + 600, 5):
+        there = now + skew
+        ring = [rate] * 180
+        reading = CounterReading(replica="0", incarnation="a", total=rate * (there - START), ring=ring, ring_end=there)
+        cover = Coverage(replica="0", incarnation="a", covers_from=START, covers_until=there)
+        figures = merge(state.cursors, [cover], [reading], seconds=window_at(now), now=now)
+        state, decision = tick(POLICY, state, figures, now)
+        assert decision.target == POLICY.maximum
+
+
 def test_seconds_not_reported_yet_do_not_dilute_the_rate() -> None:
     figures = Figures(
         requests=dict.fromkeys(range(START - 60, START - 10), 4),
@@ -224,7 +239,8 @@ def targets_of_a_run(arrivals: list[int], *, from_what_was_written: bool) -> lis
         ring, now = arrivals[max(0, end - 120) : end], START + end
         reading = CounterReading(replica="0", incarnation="a", total=sum(arrivals[:end]), ring=ring, ring_end=now)
         cover = Coverage(replica="0", incarnation="a", covers_from=START, covers_until=now)
-        state, decision = tick(POLICY, state, merge(state.cursors, [cover], [reading]), now)
+        figures = merge(state.cursors, [cover], [reading], seconds=window_at(now), now=now)
+        state, decision = tick(POLICY, state, figures, now)
         if differs_in_substance(written, state):
             written = state
         targets.append(decision.target)

@@ -1,8 +1,7 @@
-"""Whatever is killed when: what the controller receives is what was logged, each request once, in its second."""
+"""Whatever is killed when, and whatever the clocks say: what windows receive is what was logged, each request once."""
 
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -10,7 +9,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from paramedic.autoscaling.tick import ScalingPolicy, initial_state, tick, window_at
 from paramedic.autoscaling.traffic import CounterReading, Coverage, merge
+from paramedic.state.autoscalers import AutoscalerState, Window
 from paramedic.state.tables import StateUnreachableError
 from paramedic.state.traffic_report import Standing
 from paramedic_gateway.counting.counting import Counting
@@ -22,6 +23,11 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.log import ListLog
 
 UID = "u" * 32
+POLICY = ScalingPolicy(minimum=1, maximum=9, target_qps=1.0, upscale_ticks=1, downscale_ticks=1, interval=5)
+
+REPORT_SECONDS = 3
+SKEWS = st.integers(-15, 15)
+"""Of both clocks; with what the slowest report takes, all requests reach the window they belong to."""
 
 
 class KilledError(Exception):
@@ -130,25 +136,69 @@ class MortalStore(LedgerStore):
             raise KilledError
 
 
-class ExactCounting(RuleBasedStateMachine):
-    """One gateway replica, its table, and a controller that is there now and then."""
+class Controller:
+    """Its autoscaler; `received` are the requests by second that its windows took in."""
 
-    @initialize()
-    def begin(self) -> None:
-        self.clock = FakeClock()
-        self.table = FakeTable()
-        self.cursors: Mapping[str, int] = {}
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self._state = initial_state(POLICY, 1, self._now)
         self.received = Counter[int]()
+
+    @property
+    def complete(self) -> Counter[int]:
+        """The requests of those seconds of the present window that are known in full."""
+        window = self._state.window
+        counts = {window.start + at: count for at, count in enumerate(window.counts) if count is not None}
+        return Counter({second: count for second, count in counts.items() if second not in window.incomplete})
+
+    @property
+    def is_due(self) -> bool:
+        last = self._state.last_tick
+        return last is None or abs(self._now - last) >= POLICY.interval
+
+    def tick(self, reports: list[Coverage], counters: list[CounterReading]) -> None:
+        due = self._now // POLICY.interval * POLICY.interval
+        figures = merge(self._state.cursors, reports, counters, seconds=window_at(due), now=self._now)
+        before = self._state
+        after, decision = tick(POLICY, before, figures, due)
+        taken_in = by_second(after.window)
+        taken_in.subtract({second: by_second(before.window)[second] for second in taken_in})
+        assert all(count >= 0 for count in taken_in.values())
+        assert decision.complete or decision.target >= before.target
+        self.received.update(taken_in)
+        self._state = AutoscalerState.model_validate_json(after.model_dump_json())
+
+    @property
+    def _now(self) -> int:
+        return int(self._clock.now().timestamp())
+
+
+def by_second(window: Window) -> Counter[int]:
+    return Counter({window.start + at: count for at, count in enumerate(window.counts) if count})
+
+
+class ExactCounting(RuleBasedStateMachine):
+    """One gateway replica, its table, and a controller; each of the two hosts has a clock of its own."""
+
+    @initialize(skew=SKEWS)
+    def begin(self, skew: int) -> None:
+        self.clock = FakeClock()
+        self.clock.jump(skew)
+        self.controllers_clock = FakeClock()
+        self.controllers_skew = 0
+        self.controller = Controller(self.controllers_clock)
+        self.table = FakeTable()
         self.former = Counter[int]()
         self.log = ListLog()
         self._folder = tempfile.TemporaryDirectory()
         self.lives = 0
+        self.reported_at = self.clock.monotonic()
         self._open_replica()
 
     def teardown(self) -> None:
         if hasattr(self, "table"):
             self.settle()
-            assert self.received == self.logged
+            assert +self.controller.received == self.logged
             self._folder.cleanup()
 
     @property
@@ -164,6 +214,16 @@ class ExactCounting(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.envoy.flush()
         self.clock.advance(seconds)
+        self.controllers_clock.advance(seconds)
+        if self.clock.monotonic() - self.reported_at >= REPORT_SECONDS:
+            self._report()
+        if self.controller.is_due:
+            self.the_controller_ticks()
+
+    @rule(skew=SKEWS)
+    def somebody_sets_the_controllers_clock(self, skew: int) -> None:
+        self.controllers_clock.jump(skew - self.controllers_skew)
+        self.controllers_skew = skew
 
     @rule()
     def the_agent_reports(self) -> None:
@@ -199,11 +259,9 @@ class ExactCounting(RuleBasedStateMachine):
     @rule()
     def the_controller_ticks(self) -> None:
         reports = [] if self.table.report is None else [self.table.report]
-        figures = merge(self.cursors, reports, list(self.table.counters.values()))
-        self.cursors = figures.cursors
-        self.received.update(figures.requests)
-        vouched = range(figures.complete_from, figures.complete_until)
-        assert {each: self.received[each] for each in vouched} == {each: self.logged[each] for each in vouched}
+        self.controller.tick(reports, list(self.table.counters.values()))
+        known = self.controller.complete
+        assert known == Counter({second: self.logged[second] for second in known})
 
     @rule()
     def the_replica_is_replaced_by_one_elsewhere(self) -> None:
@@ -218,14 +276,14 @@ class ExactCounting(RuleBasedStateMachine):
     @invariant()
     def nothing_is_counted_twice(self) -> None:
         if hasattr(self, "table"):
-            assert self.received.total() <= self.logged.total()
+            assert self.controller.received.total() <= self.logged.total()
             assert self.table.sequences == sorted(self.table.sequences) or self.lives > 1
 
     def settle(self) -> None:
-        self.time_passes(3.0)
         self._start_agent()
-        self._report()
-        self.the_controller_ticks()
+        # Until the controller's clock has seen every second that the gateway's has.
+        for _ in range(15):
+            self.time_passes(3.0)
 
     def _open_replica(self) -> None:
         self.lives += 1
@@ -255,6 +313,7 @@ class ExactCounting(RuleBasedStateMachine):
             self.counting.report({}, failed_writes=0)
         except KilledError:
             self._start_agent()
+        self.reported_at = self.clock.monotonic()
 
 
 TestExactCounting: Any = ExactCounting.TestCase

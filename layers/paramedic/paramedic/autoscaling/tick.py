@@ -65,6 +65,11 @@ def initial_state(policy: ScalingPolicy, version: int, now_second: int) -> Autos
     return AutoscalerState(version=version, target=policy.minimum, window=Window(start=now_second))
 
 
+def window_at(now_second: int) -> range:
+    """The seconds that a tick at `now_second` goes by."""
+    return range(now_second - WINDOW_SECONDS, now_second)
+
+
 def tick(
     policy: ScalingPolicy, state: AutoscalerState, figures: Figures, now_second: int
 ) -> tuple[AutoscalerState, Decision]:
@@ -75,7 +80,7 @@ def tick(
     """
     if state.last_tick is not None and now_second <= state.last_tick and not _is_gap(policy, state, now_second):
         return state, Decision(state.target, state.target, 0.0, False, "this tick was already made")
-    window = advance(state.window, figures, now_second - WINDOW_SECONDS, now_second)
+    window = advance(state.window, figures, window_at(now_second))
     merged = state.model_copy(update={"window": window, "cursors": dict(figures.cursors), "last_tick": now_second})
     rate, complete = _rate(window, figures.complete_until, now_second)
     target = policy.clamp(state.target)

@@ -22,23 +22,35 @@ class Figures(BaseModel):
     cursors: Mapping[str, int] = {}
 
 
-def advance(window: Window, figures: Figures, start: int, end: int) -> Window:
-    """The window over [start, end): what was known of these seconds, plus `figures`."""
+def advance(window: Window, figures: Figures, seconds: range) -> Window:
+    """The window over `seconds`: what was known of them, plus `figures`.
+
+    One that moves back takes nobody's word for what it did not know: requests may have been counted where it comes
+    from.
+    """
+    moves_back = bool(window.counts) and seconds.start < window.start
+    unknown_before = window.counted_until if moves_back else window.unknown_before
+    covered = range(max(figures.complete_from, unknown_before), figures.complete_until)
     counts: list[int | None] = []
     incomplete: list[int] = []
     known_incomplete = frozenset(window.incomplete)
-    for second in range(start, end):
+    for second in seconds:
         before = _count_at(window, second)
         total = (before or 0) + figures.requests.get(second, 0)
-        reported = figures.complete_from <= second < figures.complete_until
-        if reported or (before is not None and second not in known_incomplete):
+        if second in covered or (before is not None and second not in known_incomplete):
             counts.append(total)
         elif total > 0:
             counts.append(total)
             incomplete.append(second)
         else:
             counts.append(None)
-    return Window(start=start, counts=tuple(counts), incomplete=tuple(incomplete))
+    return Window(
+        start=seconds.start,
+        counts=tuple(counts),
+        incomplete=tuple(incomplete),
+        counted_until=max(window.counted_until, max(figures.requests, default=0) + 1),
+        unknown_before=unknown_before,
+    )
 
 
 def is_complete(window: Window, until: int) -> bool:

@@ -13,7 +13,9 @@ TABLE = "autoscalers"
 class Window(BaseModel):
     """Requests per second of wall time: `counts[i]` is second `start + i`; None is a second nobody covered.
 
-    `incomplete` are the seconds that only some gateway replicas covered: their counts are lower bounds.
+    `incomplete` are the seconds that only some gateway replicas covered: their counts are lower bounds. The last
+    second that had a request, in this window or an earlier one, is before `counted_until`. No report completes a
+    second before `unknown_before`: the clock went back, and its requests may have been counted already.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -21,6 +23,8 @@ class Window(BaseModel):
     start: int
     counts: tuple[int | None, ...] = ()
     incomplete: tuple[int, ...] = ()
+    counted_until: int = 0
+    unknown_before: int = 0
 
 
 class AutoscalerState(BaseModel):
