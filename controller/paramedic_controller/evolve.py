@@ -29,10 +29,11 @@ class Moment:
     epoch: int
 
 
-def completed(state: ServiceState, *, host: str, interval: int, now_second: int) -> ServiceState:
+def completed(state: ServiceState, *, host: str, interval: int, now_second: int, ahead: int = 0) -> ServiceState:
     """`state` with the parts that a service's first write creates; `host` is where gateways listen.
 
-    A service that goes down before it was ever served creates nothing.
+    Its routes go on above the revision `ahead` that a gateway holds and the tables lost. A service that goes down
+    before it was ever served creates nothing.
     """
     desired = state.desired
     if desired.going_down and state.balancer is None:
@@ -43,6 +44,8 @@ def completed(state: ServiceState, *, host: str, interval: int, now_second: int)
     service = state.spec.service
     first = Balancer(host, service.load_balancing_policy, (), state.route_floor + 1, requests=service.requests)
     balancer = state.balancer or first
+    if balancer.revision < ahead:
+        balancer = replace(balancer, revision=ahead + 1)
     return _derived(replace(state, observed=observed, scaler=scaler, balancer=balancer))
 
 

@@ -13,6 +13,7 @@ from paramedic.state.fencing import FencedWriter
 from paramedic.state.heartbeat import report_restored, seal_heartbeat
 from paramedic.state.tables import StateUnreachableError
 from paramedic.state.transactions import TransactionRefusedError
+from paramedic_controller.ahead import AheadReader
 from paramedic_controller.board import Board, Identity, Recovered, operation_text
 from paramedic_controller.boot import Claimed, fence_host
 from paramedic_controller.effects import Actor, Effects
@@ -172,6 +173,7 @@ class ControllerProcess:
             read_service=lambda desired: read_service(self._name, desired),
             read_figures=self._figures.read,
             read_drained=self._figures.drained,
+            read_ahead=AheadReader(self._clock, self._log.warning).read,
             balancer_host=settings.balancer_host,
             tick_seconds=settings.tick_seconds,
             drain_seconds=settings.drain_seconds,

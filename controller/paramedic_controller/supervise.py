@@ -53,6 +53,7 @@ class Tools:
     read_service: Callable[[Desired], ServiceState]
     read_figures: Callable[[ServiceState, int], Figures]
     read_drained: Callable[[ServiceState], frozenset[int] | None]
+    read_ahead: Callable[[ServiceState], int]
     balancer_host: str
     tick_seconds: int
     drain_seconds: float
@@ -122,9 +123,14 @@ class ServiceSupervisor:
         return decision
 
     def _completed(self) -> ServiceState:
-        tools = self._tools
-        now = int(tools.clock.now().timestamp())
-        return completed(self._stored, host=tools.balancer_host, interval=tools.tick_seconds, now_second=now)
+        tools, state = self._tools, self._stored
+        now, ahead = int(tools.clock.now().timestamp()), tools.read_ahead(state)
+        if state.balancer is not None and state.balancer.revision < ahead:
+            tools.warn(
+                f"the routes of service {state.desired.name} were put back to revision {state.balancer.revision} while "
+                f"its gateway holds {ahead}: going on above that"
+            )
+        return completed(state, host=tools.balancer_host, interval=tools.tick_seconds, now_second=now, ahead=ahead)
 
     def _facts(self) -> list[Fact]:
         """Take down what finished launcher calls brought about."""

@@ -168,7 +168,8 @@ class Agent:
         self._certificates.look(self._serving.certificate_in_use)
 
     def _report(self) -> None:
-        self._counting.report(draining_requests(self._services(), self._admin), self._failed_log_writes())
+        draining = draining_requests(self._services(), self._admin)
+        self._counting.report(draining, self._serving.follower.ahead, self._failed_log_writes())
 
     def _failed_log_writes(self) -> int:
         try:

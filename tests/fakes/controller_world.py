@@ -12,6 +12,7 @@ from paramedic.services.verbs import UpResult, up
 from paramedic.state import tables
 from paramedic.state.fencing import FencedWriter
 from paramedic.state.transactions import Change
+from paramedic_controller.ahead import AheadReader
 from paramedic_controller.effects import Actor, Effects
 from paramedic_controller.figures import FigureReader
 from paramedic_controller.fleet import Fleet
@@ -173,6 +174,7 @@ class Life:
             read_service=lambda desired: read_service(world.controller_id, desired),
             read_figures=FigureReader(world.clock, world.messages.append).read,
             read_drained=FigureReader(world.clock, world.messages.append).drained,
+            read_ahead=AheadReader(world.clock, world.messages.append).read,
             balancer_host="127.0.0.1",
             tick_seconds=5,
             drain_seconds=0.0,

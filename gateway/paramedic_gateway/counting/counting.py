@@ -62,26 +62,27 @@ class Counting:
         """What stands in the way of counting or reporting."""
         return [self._trouble] if self._trouble else []
 
-    def report(self, draining: Mapping[str, int], failed_writes: int) -> None:
+    def report(self, draining: Mapping[str, int], ahead: Mapping[str, int], failed_writes: int) -> None:
         """Count, and report what is complete.
 
-        `draining`: how many requests each leaving replica still has. `failed_writes`: how often Envoy says that it
+        `draining`: how many requests each leaving replica still has. `ahead`: the revisions that are served where the
+        tables have lower ones. `failed_writes`: how often Envoy says that it
         could not write its log; what it lost is missing then, not zero.
         """
         if self._ledger.note_failed_writes(failed_writes, int(self._clock.now().timestamp())):
             self._out.warning("Envoy could not write its log: the requests of these seconds are not known")
-        self._report_until(int(self._clock.now().timestamp() - SETTLE_SECONDS), draining)
+        self._report_until(int(self._clock.now().timestamp() - SETTLE_SECONDS), draining, ahead)
 
     def close(self) -> None:
         """Report all there is, for good: Envoy has ended, and nothing will be added to this second.
 
         No replica is to wait for it any more.
         """
-        self._report_until(int(self._clock.now().timestamp()) + 1, None)
+        self._report_until(int(self._clock.now().timestamp()) + 1, None, {})
         with suppress(OSError):
             self._keep()
 
-    def _report_until(self, until: int, draining: Mapping[str, int] | None) -> None:
+    def _report_until(self, until: int, draining: Mapping[str, int] | None, ahead: Mapping[str, int]) -> None:
         try:
             self._read_to_end()
             self._ledger.forget_before(until - RING_SECONDS)
@@ -89,7 +90,7 @@ class Counting:
             self._ledger.sequence += 1
             # First on disk, then reported: what DynamoDB has is never more than what is known here.
             self._keep()
-            self._write(until, draining)
+            self._write(until, draining, ahead)
         except OSError as error:
             self._say(f"counting waits, nothing is lost: {error}")
         except StateUnreachableError as error:
@@ -117,7 +118,7 @@ class Counting:
         self._store.save(self._ledger)
         self._log.drop_before(self._ledger.position)
 
-    def _write(self, until: int, draining: Mapping[str, int] | None) -> None:
+    def _write(self, until: int, draining: Mapping[str, int] | None, ahead: Mapping[str, int]) -> None:
         ledger = self._ledger
         for uid, count in ledger.changed(until).items():
             total = count.total(until)
@@ -130,6 +131,7 @@ class Counting:
             unfinished_count=len(ledger.requests),
             unfinished_examples=self._examples(ledger),
             draining=draining,
+            ahead=ahead,
         )
         self._reports.write_report(ledger.incarnation, standing)
 

@@ -44,6 +44,7 @@ class StoredRows:
 @dataclass(frozen=True)
 class _Refused:
     revision: int | None
+    older: bool
     problem: str
     retry_at: float
 
@@ -78,6 +79,12 @@ class RouteFollower:
     def problems(self) -> list[str]:
         """Rows that could not be taken over, in the words people should read."""
         return [each.problem for each in self._refused.values()]
+
+    @property
+    def ahead(self) -> dict[str, int]:
+        """The revisions in place, by service uid, where the row has a lower one: whoever writes it goes on above."""
+        older = [name for name, refused in list(self._refused.items()) if refused.older]
+        return {known.uid: known.revision for name in older if (known := self.services.get(name)) is not None}
 
     def look(self) -> None:
         """Take over what changed.
@@ -121,7 +128,7 @@ class RouteFollower:
             row = self.rows.row(self.gateway, service)
             routes = None if row is None else from_row(row)
         except InvalidRowError as error:
-            self._keep_last_good(service, revision, str(error))
+            self._keep_last_good(service, revision, str(error), older=False)
             return
         if routes is None:
             self._refused.pop(service, None)
@@ -130,14 +137,14 @@ class RouteFollower:
             return
         known = self.services.get(service)
         if known is not None and known.uid == routes.uid and routes.revision < known.revision:
-            self._keep_last_good(service, revision, f"its revision {routes.revision} is older")
+            self._keep_last_good(service, revision, f"its revision {routes.revision} is older", older=True)
             return
         self._refused.pop(service, None)
         if routes != known:
             self.store.keep(routes)
             self.services[service] = routes
 
-    def _keep_last_good(self, service: str, revision: int | None, error: str) -> None:
+    def _keep_last_good(self, service: str, revision: int | None, error: str, *, older: bool) -> None:
         known = self.services.get(service)
         kept = "it is not served" if known is None else f"revision {known.revision} stays in place"
         problem = f"the row of service {service} cannot be applied, {kept}: {error}"
@@ -145,7 +152,7 @@ class RouteFollower:
         if before is None or before.problem != problem:
             self.warn(problem)
         retry_at = self.clock.monotonic() + REFUSED_RETRY_SECONDS
-        self._refused[service] = _Refused(revision, problem, retry_at)
+        self._refused[service] = _Refused(revision, older, problem, retry_at)
 
     def _forget(self, service: str) -> None:
         # On disk first: whoever is still known is looked at again.

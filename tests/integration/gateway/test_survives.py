@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from paramedic.state.load_balancers import LoadBalancer
+from paramedic.state.traffic import Ahead, read_reports
 from paramedic_gateway.exits import Exit
 from tests.fakes.gateway_replica import GatewayReplica, point_index_at, publish, withdraw
 from tests.fakes.upstream import Upstream
@@ -130,6 +131,21 @@ def test_a_row_older_than_what_was_applied_is_never_applied(
     gateway.start()
     assert "its revision 6 is older" in gateway.problem("older")
     assert gateway.served_by() == "two"
+
+
+def test_a_row_that_was_put_back_is_reported_until_it_is_above_what_was_applied(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream, two: Upstream
+) -> None:
+    def reported() -> list[Ahead | None]:
+        return [row.ahead for row in read_reports("default")]
+
+    publish("echo", 7, [two.url])
+    eventually(lambda: gateway.served_by() == "two", "revision 7")
+    publish("echo", 3, [one.url])
+    eventually(lambda: reported() == [Ahead(revisions={"uid-echo": 7})], "the revision in place")
+    publish("echo", 8, [one.url])
+    eventually(lambda: gateway.served_by() == "one", "revision 8")
+    eventually(lambda: reported() == [None], "nothing to report")
 
 
 def test_a_service_that_was_made_anew_is_served_even_if_its_revision_is_lower(

@@ -1,5 +1,7 @@
 """Every change of state derives its routes and status, and equal states need no write."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -141,6 +143,25 @@ def test_equal_states_need_no_write() -> None:
     before = state(replica(1), replica(2))
     again = completed(before, host="127.0.0.1", interval=5, now_second=99)
     assert written(before, again) == []
+
+
+@given(ahead=st.integers(0, 10), has_balancer=st.booleans(), route_floor=st.integers(0, 10))
+def test_routes_go_on_above_whatever_a_gateway_may_hold_and_never_back(
+    ahead: int, has_balancer: bool, route_floor: int
+) -> None:
+    full = state(replica(1), replica(2))
+    assert full.balancer is not None
+    known = replace(full.balancer, revision=5) if has_balancer else None
+    before = replace(full, balancer=known, route_floor=0 if has_balancer else route_floor)
+    later = completed(before, host="127.0.0.1", interval=5, now_second=0, ahead=ahead)
+    assert later.balancer is not None
+    assert later.balancer.revision >= ahead
+    assert later.balancer.revision > route_floor or has_balancer
+    if has_balancer:
+        assert later.balancer.revision >= 5
+        assert (later == before) == (ahead <= 5)
+    again = completed(later, host="127.0.0.1", interval=5, now_second=0, ahead=ahead)
+    assert again == later
 
 
 def test_the_first_write_creates_what_is_missing() -> None:

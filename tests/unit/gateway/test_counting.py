@@ -68,7 +68,7 @@ class World:
 
     def report(self, failed_writes: int = 0) -> Standing:
         self.clock.advance(2)
-        self.counting.report({}, failed_writes)
+        self.counting.report({}, {}, failed_writes)
         return self.reports.standings[-1]
 
 
@@ -142,7 +142,7 @@ def test_an_outage_longer_than_the_ring_keeps_the_total(world: World) -> None:
     for _ in range(RING_SECONDS):
         world.write(f"S {world.second} {UID} s{world.second} GET /\nE s{world.second}\n")
         world.clock.advance(2)
-        world.counting.report({}, 0)
+        world.counting.report({}, {}, 0)
     world.reports.is_gone = False
     world.report()
     uid, total, in_ring = world.reports.counters[-1]

@@ -310,7 +310,7 @@ class ExactCounting(RuleBasedStateMachine):
 
     def _report(self) -> None:
         try:
-            self.counting.report({}, failed_writes=0)
+            self.counting.report({}, {}, failed_writes=0)
         except KilledError:
             self._start_agent()
         self.reported_at = self.clock.monotonic()

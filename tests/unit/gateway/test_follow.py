@@ -134,10 +134,12 @@ def test_a_lower_revision_is_never_applied_not_even_after_a_restart(world: World
     world.restarted().look()
     assert world.served() == {"echo": (7, [4001])}
     assert "its revision 6 is older" in world.follower.problems[0]
+    assert world.follower.ahead == {"u": 7}
     world.rows.set("echo", 8, 4003)
     world.follower.look()
     assert world.served() == {"echo": (8, [4003])}
     assert world.follower.problems == []
+    assert world.follower.ahead == {}
 
 
 def test_a_service_made_anew_is_taken_over_at_whatever_revision(world: World) -> None:

@@ -4,13 +4,17 @@ A fresh report without a service means zero requests; no fresh report means the 
 """
 
 from collections.abc import Mapping
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pynamodb.attributes import BinaryAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
 
 from paramedic.state.tables import OptionalJsonAttribute, Row, TableMeta
 
 TABLE = "traffic"
+
+HIGHEST_REVISION = 2**53
+"""Beyond any number of changes; a report that claims more is malformed and not followed."""
 
 
 def counter_item(service_uid: str, replica: str, incarnation: str) -> str:
@@ -60,10 +64,18 @@ class Draining(BaseModel):
     requests: Mapping[str, int] = {}
 
 
+class Ahead(BaseModel):
+    """Route revisions that were applied, by service uid, where the service's row has a lower one now."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    revisions: Mapping[str, Annotated[int, Field(ge=0, le=HIGHEST_REVISION)]] = {}
+
+
 class TrafficReport(Row):
     """Everything counted in the seconds [`covers_from`, `covers_until`) since 1970 is in the counters.
 
-    `covers_from` is the incarnation's first second.
+    `covers_from` is the incarnation's first second. `ahead` is absent but after a restore from a backup.
     """
 
     class Meta(TableMeta):
@@ -79,6 +91,7 @@ class TrafficReport(Row):
     unfinished_count = NumberAttribute()
     unfinished_examples: ListAttribute[str] = ListAttribute()
     draining = OptionalJsonAttribute(Draining)
+    ahead = OptionalJsonAttribute(Ahead)
     expires_at = NumberAttribute()
 
 

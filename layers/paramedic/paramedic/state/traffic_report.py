@@ -3,14 +3,14 @@
 import struct
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pynamodb.exceptions import PynamoDBException
 from pynamodb.expressions.update import Action
 
 from paramedic.clock import Clock
 from paramedic.state.tables import StateUnreachableError
-from paramedic.state.traffic import Draining, TrafficCounter, TrafficReport, counter_item, report_item
+from paramedic.state.traffic import Ahead, Draining, TrafficCounter, TrafficReport, counter_item, report_item
 
 RING_SECONDS = 180
 """Longer than the autoscaler's window plus any delay between two of its ticks that it bridges."""
@@ -40,7 +40,8 @@ class Standing:
     """Where a gateway replica stands: its counters hold all of the seconds [`covers_from`, `covers_until`).
 
     `draining` has the requests that each leaving replica it knows of still has, by `draining_key`; None when nobody
-    is to wait for it: it has ended, or never tells.
+    is to wait for it: it has ended, or never tells. `ahead` has the route revisions it applied, by service uid, where
+    the tables have a lower one.
     """
 
     sequence: int
@@ -49,6 +50,7 @@ class Standing:
     unfinished_count: int
     unfinished_examples: Sequence[str]
     draining: Mapping[str, int] | None
+    ahead: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ class TrafficWriter:
             TrafficReport.unfinished_examples.set(list(standing.unfinished_examples[:UNFINISHED_EXAMPLES])),
             TrafficReport.expires_at.set(standing.covers_until + ROWS_LIVE_SECONDS),
             _draining(standing.draining),
+            _ahead(standing.ahead),
         ]
         _update(row, actions)
 
@@ -158,6 +161,12 @@ def _draining(requests: Mapping[str, int] | None) -> Action:
     if requests is None:
         return TrafficReport.draining.remove()
     return TrafficReport.draining.set(Draining(requests=requests))
+
+
+def _ahead(revisions: Mapping[str, int]) -> Action:
+    if not revisions:
+        return TrafficReport.ahead.remove()
+    return TrafficReport.ahead.set(Ahead(revisions=revisions))
 
 
 def _update(row: TrafficCounter | TrafficReport, actions: list[Action]) -> None:
