@@ -11,6 +11,7 @@ from aws_lambda_powertools import Logger
 from paramedic.clock import SystemClock
 from paramedic.errors import ParamedicError
 from paramedic.launchers.process.launcher import ProcessLauncher
+from paramedic.observability import make_logger
 from paramedic.settings import InvalidSettingError
 from paramedic.state.tables import bind
 from paramedic_controller.boot import start
@@ -21,7 +22,7 @@ from paramedic_controller.settings import Settings
 
 def main() -> Exit:
     """Run one controller; the result is the process's exit code."""
-    log = Logger(service="paramedic-controller")
+    log = make_logger("paramedic-controller")
     failure = _failure(log)
     if failure is None:
         return Exit.STOPPED

@@ -8,6 +8,7 @@ from aws_lambda_powertools import Logger
 from paramedic.clock import SystemClock
 from paramedic.errors import ParamedicError
 from paramedic.launchers.process.files import HostLockHeldError, ensure_folder, locked
+from paramedic.observability import make_logger
 from paramedic.state.tables import bind
 from paramedic_gateway.agent import Agent
 from paramedic_gateway.exits import CannotStartError, Exit, exit_code
@@ -20,7 +21,7 @@ LOCK_SECONDS = 2.0
 
 def main() -> Exit:
     """Run one gateway replica's agent; the result is the process's exit code."""
-    log = Logger(service="paramedic-gateway")
+    log = make_logger("paramedic-gateway")
     try:
         settings = Settings.from_env(os.environ)
         log.append_keys(gateway=settings.gateway, replica=settings.replica)

@@ -11,7 +11,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from paramedic_gateway.render.virtual_hosts import TOKEN_HEADER, UNKNOWN_HOST
+from paramedic.gateways.replica import TOKEN_HEADER
+from paramedic_gateway.render.virtual_hosts import UNKNOWN_HOST
 
 CLIENT_SECONDS = 5.0
 

@@ -6,6 +6,7 @@ from typing import Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from paramedic.gateways.replica import SHARED_PORT
 from paramedic.services.spec import NAME_PATTERN
 from paramedic.settings import EnvironmentSettings, InvalidSettingError
 from paramedic.state.load_balancers import HOST_NAME_PATTERN
@@ -14,7 +15,7 @@ LONGEST_SOCKET_PATH = 107
 """What the kernel takes as the name of a unix socket."""
 
 LONGEST_POLL_SECONDS = 5.0
-"""Changes arrive in seconds: a replica that is about to be stopped must be out of the routes by then."""
+"""Changes are promised to arrive within seconds."""
 
 SHORTEST_POLL_SECONDS = 0.1
 """Each poll is a paid read; Envoy itself looks no more often at what there is a file of per service."""
@@ -39,7 +40,7 @@ class Settings(EnvironmentSettings):
     replica: str = Field(alias="PARAMEDIC_GATEWAY_REPLICA", pattern=NAME_PATTERN)
     directory: Path = Field(alias="PARAMEDIC_GATEWAY_DIR")
     host: str | None = Field(default=None, alias="PARAMEDIC_GATEWAY_HOST")
-    port: int = Field(default=8080, ge=1, le=65535, alias="PARAMEDIC_GATEWAY_PORT")
+    port: int = Field(default=SHARED_PORT, ge=1, le=65535, alias="PARAMEDIC_GATEWAY_PORT")
     tls_port: int = Field(default=8443, ge=1, le=65535, alias="PARAMEDIC_GATEWAY_TLS_PORT")
     domain: str = Field(default="localhost", alias="PARAMEDIC_GATEWAY_DOMAIN", pattern=HOST_NAME_PATTERN)
     health_token: SecretStr | None = Field(default=None, alias="PARAMEDIC_GATEWAY_TOKEN")

@@ -9,12 +9,13 @@ from demo.client import Client
 from demo.counted import read_counted
 from demo.scenario import SERVICE
 from paramedic.clock import SystemClock
+from paramedic.gateways.replica import SHARED_PORT
 from paramedic.services import verbs
 from paramedic.services.spec import ServiceSpec, parse_spec, read_spec
 from paramedic.state.load_balancers import LoadBalancer
 from paramedic.state.recoveries import Step
 from paramedic.state.replicas import Replica
-from paramedic_cli.host.gateway_replica import SHARED_PORT, GatewayFailedError, read_health, replica_name, start_gateway
+from paramedic_cli.host.gateway_replica import GatewayFailedError, read_health, replica_name, start_gateway
 from tests.e2e.conftest import Deployed, recovery_at, signal_group
 from tests.fakes.waiting import eventually
 

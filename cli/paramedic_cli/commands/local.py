@@ -4,10 +4,11 @@ from typing import Annotated
 
 import typer
 
+from paramedic.gateways.replica import SHARED_PORT
 from paramedic_cli.commands.options import choice_of, chosen_stack
 from paramedic_cli.host import embedded
 from paramedic_cli.host.first_controller import start_first_controller
-from paramedic_cli.host.gateway_replica import SHARED_PORT, start_gateway
+from paramedic_cli.host.gateway_replica import start_gateway
 from paramedic_cli.host.layout import PROFILE, HostLayout
 from paramedic_cli.local.emulator import DEFAULT_PORT
 from paramedic_cli.local.stack import LocalStack, load

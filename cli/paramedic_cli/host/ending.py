@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from paramedic.gateways.replica import DIRECTORY_VARIABLE
 from paramedic.launchers.process import procfs
 from paramedic.state.receipt import Receipt
 from paramedic_cli.host.layout import HostLayout
 from paramedic_cli.host.workloads import stop_workloads
 from paramedic_cli.local.processes import ProcessIdentity
-
-DIRECTORY_VARIABLE = "PARAMEDIC_GATEWAY_DIR"
-"""What a gateway's agent and its Envoy are both started with."""
 
 
 def end_everything(layout: HostLayout) -> tuple[Receipt, ...]:

@@ -9,17 +9,13 @@ import httpx
 from pydantic import BaseModel, ConfigDict
 
 from paramedic.errors import InvalidInputError, ParamedicError
+from paramedic.gateways.replica import DIRECTORY_VARIABLE, HEALTH_PATH, TOKEN_HEADER
 from paramedic.launchers.interface import Launcher, RunState
 from paramedic.launchers.profiles import launch_request, make_launcher, read_environment_file
 from paramedic.services.spec import NAME_PATTERN
 from paramedic.state.receipt import Receipt
-from paramedic_cli.host.ending import DIRECTORY_VARIABLE
 from paramedic_cli.host.layout import HostLayout
 from paramedic_cli.local.errors import tail
-
-SHARED_PORT = 8080
-HEALTH_PATH = "/.paramedic/health"
-TOKEN_HEADER = "x-paramedic-token"  # noqa: S105 - the header's name, not its value
 
 _FENCE_EPOCH = 1
 """Gateway replicas have no epochs: a second one finds the directory of the first locked and ends."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from paramedic.gateways.replica import DIRECTORY_VARIABLE
 from paramedic.launchers.process import procfs
 from paramedic.launchers.process.files import HostFileError, read_model, write_model
 from paramedic.launchers.process.spawning import SpawnPlan, reap, spawn_session
@@ -62,7 +63,7 @@ class EnvoyCommand:
         """What tells this replica's Envoy from all others, even where nobody lived to write its identity down."""
         digest = hashlib.blake2s(self.layout.bootstrap.read_bytes(), digest_size=8)
         digest.update(f"{self.binary} {self.workers}".encode())
-        return {"PARAMEDIC_GATEWAY_DIR": str(self.layout.root), "PARAMEDIC_ENVOY_STARTED_WITH": digest.hexdigest()}
+        return {DIRECTORY_VARIABLE: str(self.layout.root), "PARAMEDIC_ENVOY_STARTED_WITH": digest.hexdigest()}
 
 
 class EnvoyProcess:
@@ -181,7 +182,7 @@ class EnvoyProcess:
         return identity if identity is not None and _is_alive(identity) else None
 
     def _marked(self) -> EnvoyIdentity | None:
-        directory = {"PARAMEDIC_GATEWAY_DIR": str(self._command.layout.root)}
+        directory = {DIRECTORY_VARIABLE: str(self._command.layout.root)}
         for stat in procfs.all_processes():
             if stat.leads_its_session and not stat.gone and procfs.has_markers(stat.pid, directory):
                 started_with = _variable(stat.pid, "PARAMEDIC_ENVOY_STARTED_WITH")

@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from paramedic.gateways.replica import HEALTH_PATH, TOKEN_HEADER
 from paramedic.state.load_balancers import Authorization, RequestHandling, StickyCookie, VersionRule
 from paramedic_gateway.render.clusters import authorization_cluster, cluster_name
 from paramedic_gateway.render.frame import Frame, Resource, seconds, typed
 from paramedic_gateway.routes.model import ServiceRoutes
 
-HEALTH_PATH = "/.paramedic/health"
-TOKEN_HEADER = "x-paramedic-token"  # noqa: S105 - the header's name, not its value
 AGENT_CLUSTER = "paramedic!agent"
 
 UNKNOWN_HOST = "no service has this host name\n"

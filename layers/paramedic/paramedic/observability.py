@@ -1,4 +1,7 @@
-"""Logs and metrics of the functions. No tracing: it costs 0.4 s of every cold start and a service of its own."""
+"""Logs of functions and processes, metrics of functions.
+
+No tracing: it costs 0.4 s of every cold start and a service of its own.
+"""
 
 from collections.abc import Mapping
 
@@ -9,12 +12,13 @@ SERVICE = "paramedic"
 NAMESPACE = "Paramedic"
 
 
-def make_logger() -> Logger:
-    """The function's JSON logger.
+def make_logger(service: str = SERVICE) -> Logger:
+    """The JSON logger of a function, or of the process that `service` names.
 
-    Named like the core package, so that whatever the core logs with `logging.getLogger(__name__)` comes out of it too.
+    Functions' is named like the core package, so that whatever the core logs with `logging.getLogger(__name__)` comes
+    out of it too.
     """
-    return Logger(service=SERVICE)
+    return Logger(service=service)
 
 
 def make_metrics() -> Metrics:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from paramedic.gateways.replica import DIRECTORY_VARIABLE
 from paramedic.launchers.interface import EpochRefusedError, Launch, RunState
 from paramedic.launchers.process.launcher import ProcessLauncher
 from paramedic.launchers.profiles import parse_profiles, read_environment_file
-from paramedic_cli.host.ending import DIRECTORY_VARIABLE, end_everything
+from paramedic_cli.host.ending import end_everything
 from paramedic_cli.host.gateway_replica import InvalidGatewayNameError, start_gateway
 from paramedic_cli.host.layout import PROFILE, HostLayout
 from paramedic_cli.host.workloads import stop_workloads
