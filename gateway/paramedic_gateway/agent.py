@@ -62,9 +62,7 @@ class Agent:
         )
         self._certificates = _certificates(settings, layout, clock, log)
         self._serving = Serving(
-            follower=RouteFollower(
-                settings.gateway, StoredRows(), RouteStore(layout.routes, log.warning), clock, log.warning
-            ),
+            follower=RouteFollower(settings.gateway, StoredRows(), RouteStore(layout.routes), clock, log.warning),
             applier=Applier(RenderedFiles(layout.rendered), self._admin, clock, log.warning),
             frame=self._frame,
             certificate=lambda: self._certificates.current,

@@ -62,7 +62,7 @@ class Serving:
     def _render(self) -> None:
         frame = replace(self.frame, certificate=self.certificate())
         try:
-            self.applier.apply(self.follower.services, frame)
+            self.applier.apply(self.follower.services, self.follower.unread, frame)
             self.applier.confirm()
         except RenderFailedError as error:
             self._trouble("render", str(error))

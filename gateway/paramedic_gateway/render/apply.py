@@ -74,24 +74,25 @@ class Applier:
         self._admin = admin
         self._clock = clock
         self._warn = warn
-        self._renderer = ServiceRenderer()
+        self._renderer = ServiceRenderer(files.texts)
         self._clusters: dict[str, Resource] = {}
         self._retired: dict[str, _Retired] = {}
         self._awaited: dict[str, _Awaited] = {}
-        self._applied: tuple[Mapping[str, ServiceRoutes], Frame] | None = None
+        self._applied: tuple[Mapping[str, ServiceRoutes], Mapping[str, str], Frame] | None = None
         self.problems: tuple[str, ...] = ()
         self.refused: tuple[str, ...] = ()
 
-    def apply(self, services: Mapping[str, ServiceRoutes], frame: Frame) -> None:
-        """Serve `services`; with nothing new to do it does nothing.
+    def apply(self, services: Mapping[str, ServiceRoutes], unread: Mapping[str, str], frame: Frame) -> None:
+        """Serve `services`, and the `unread` ones, each with the reason, as they are served already; with nothing new
+        to do it does nothing.
 
         Raises:
             RenderFailedError: the disk does not take the files; Envoy keeps what it has, and the next call tries again.
         """
         now = self._clock.monotonic()
-        if self._applied == (services, frame) and not any(each.until <= now for each in self._retired.values()):
+        if self._applied == (services, unread, frame) and not any(each.until <= now for each in self._retired.values()):
             return
-        wanted = tree(self._renderer.parts(services, frame), frame)
+        wanted = tree(self._renderer.parts(services, unread, frame), frame)
         clusters = {str(each["name"]): each for each in wanted.clusters}
         self._retire(clusters, now)
         files = {**wanted.files, CLUSTERS_FILE: discovery([*clusters.values(), *self._lingering()])}
@@ -103,7 +104,7 @@ class Applier:
                 self._await_clusters(version_of(files[name]))
         self._files.remove_all_but({**files, **{endpoints_file(name): "" for name in self._retired}})
         self._expect(files, changed)
-        self._applied = (dict(services), frame)
+        self._applied = (dict(services), dict(unread), frame)
         self._say((*self._renderer.problems, *wanted.problems))
 
     def confirm(self) -> None:

@@ -65,6 +65,11 @@ def authorization_cluster(service: str) -> str:
     return f"{service}!authorization"
 
 
+def is_cluster_of(service: str, cluster: str) -> bool:
+    """Whether a cluster is one of the service's, whichever."""
+    return cluster in (service, authorization_cluster(service)) or cluster.startswith(f"{service}@")
+
+
 def endpoints_file(cluster: str) -> str:
     """Where a cluster's endpoints are rendered."""
     return f"eds/{cluster}.json"

@@ -20,6 +20,14 @@ class RenderedFiles:
         self._folder = folder
         self._texts: dict[str, str] | None = None
 
+    def texts(self) -> Mapping[str, str]:
+        """What is in place, by path.
+
+        Raises:
+            RenderFailedError: the folder cannot be read.
+        """
+        return dict(self._in_place())
+
     def changed(self, files: Mapping[str, str]) -> list[str]:
         """Those of `files` that are not in place yet, in the order in which they may be put there.
 
@@ -103,7 +111,8 @@ def _read_texts(folder: Path) -> dict[str, str]:
     for name in ("", "eds", "rds", "sds"):
         (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     paths = (path for name in ("", "eds", "rds", "sds") for path in (folder / name).glob("*.json"))
-    return {str(path.relative_to(folder)): path.read_text() for path in paths}
+    # What a host's end left of a file may be no text; it differs then from what is to be there, and is replaced.
+    return {str(path.relative_to(folder)): path.read_text(encoding="utf-8", errors="replace") for path in paths}
 
 
 def _rank(name: str) -> int:

@@ -72,6 +72,11 @@ def tls_listener(name: str, host: str, port: int, routes: Resource, frame: Frame
     return _listener(name, host, port, {"filters": [_manager(name, routes, frame)], "transport_socket": socket})
 
 
+def is_tls(resource: Resource) -> bool:
+    """Whether a listener was made by `tls_listener`."""
+    return "transport_socket" in resource["filter_chains"][0]
+
+
 def _listener(name: str, host: str, port: int, chain: dict[str, Any]) -> Resource:
     return typed(
         LISTENER,

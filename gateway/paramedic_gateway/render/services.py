@@ -1,35 +1,49 @@
 """Each service's part of the configuration; trouble with one stays with that one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from paramedic.errors import ParamedicError
 from paramedic_gateway.render.frame import Frame
+from paramedic_gateway.render.salvage import parts_in_place
 from paramedic_gateway.render.tree import ServiceParts, service_parts
 from paramedic_gateway.routes.model import ServiceRoutes
+
+_UNKNOWN = "is not known until DynamoDB has a row of it that can be served"
 
 
 @dataclass(frozen=True)
 class _Rendered:
-    routes: ServiceRoutes
+    routes: ServiceRoutes | None
     frame: Frame
     parts: ServiceParts
 
 
 class ServiceRenderer:
-    """Renders what changed since the last time. `problems` says who could not be rendered then."""
+    """Renders what changed since the last time. `problems` says who could not be rendered then.
 
-    def __init__(self) -> None:
+    `in_place` reads the files that are in place, by path: what an earlier agent left is all there may be of a service.
+    """
+
+    def __init__(self, in_place: Callable[[], Mapping[str, str]]) -> None:
+        self._in_place = in_place
         self._rendered: dict[str, _Rendered] = {}
         self.problems: tuple[str, ...] = ()
 
-    def parts(self, services: Mapping[str, ServiceRoutes], frame: Frame) -> Sequence[ServiceParts]:
-        """The services in order of name; one that cannot be rendered as it had been, or not at all."""
-        for name in [name for name in self._rendered if name not in services]:
+    def parts(
+        self, services: Mapping[str, ServiceRoutes], unread: Mapping[str, str], frame: Frame
+    ) -> Sequence[ServiceParts]:
+        """All services in order of name. Those that cannot be rendered, and the `unread` ones of which nothing but a
+        reason is known, as they were; not at all where they were not.
+
+        Raises:
+            RenderFailedError: what is in place cannot be read.
+        """
+        for name in [name for name in self._rendered if name not in services and name not in unread]:
             del self._rendered[name]
-        self.problems = tuple(
-            problem for name in sorted(services) if (problem := self._render(services[name], frame)) is not None
-        )
+        kept = [self._keep(name, _UNKNOWN, unread[name], frame) for name in sorted(unread)]
+        failed = [self._render(services[name], frame) for name in sorted(services)]
+        self.problems = (*kept, *(problem for problem in failed if problem is not None))
         return [self._rendered[name].parts for name in sorted(self._rendered)]
 
     def _render(self, routes: ServiceRoutes, frame: Frame) -> str | None:
@@ -41,6 +55,11 @@ class ServiceRenderer:
             self._rendered[name] = _Rendered(routes, frame, service_parts(routes, frame))
         except (ValueError, ParamedicError) as error:
             # Rows are checked when they are read; this is for what those checks do not know yet.
-            kept = "it is not served" if known is None else "what it had stays in place"
-            return f"service {name} cannot be rendered, {kept}: {error}"
+            return self._keep(name, "cannot be rendered", str(error), frame)
         return None
+
+    def _keep(self, name: str, trouble: str, reason: str, frame: Frame) -> str:
+        if name not in self._rendered and (parts := parts_in_place(name, self._in_place())) is not None:
+            self._rendered[name] = _Rendered(None, frame, parts)
+        kept = "what it had stays in place" if name in self._rendered else "it is not served"
+        return f"service {name} {trouble}, {kept}: {reason}"

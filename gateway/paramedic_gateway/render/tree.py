@@ -31,13 +31,17 @@ ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - a front door is to be reached; PARAMEDIC
 
 @dataclass(frozen=True)
 class ServiceParts:
-    """What one service contributes. `names` are the host names it wants on the shared ports."""
+    """What one service contributes. `names` are the host names it wants on the shared ports, `host` its virtual host
+    under whatever names. A `listener` may be missing only where there was none in place.
+    """
 
-    routes: ServiceRoutes
+    service: str
     files: Mapping[str, str]
     clusters: tuple[Resource, ...]
-    listener: Resource
+    listener: Resource | None
+    wants_tls: bool
     names: tuple[str, ...]
+    host: Resource
 
 
 @dataclass(frozen=True)
@@ -49,20 +53,28 @@ class Tree:
     problems: tuple[str, ...]
 
 
+def own_name(service: str) -> str:
+    """What the service's own listener and its routes are called."""
+    return f"port-{service}"
+
+
 def service_parts(routes: ServiceRoutes, frame: Frame) -> ServiceParts:
     """Everything of one service that no other service has a say in."""
-    name = f"port-{routes.service}"
-    own = _route_config(name, [virtual_host(routes, ["*"], frame)])
+    name = own_name(routes.service)
+    host = virtual_host(routes, ["*"], frame)
+    own = _route_config(name, [host])
     files = {routes_file(name): discovery([own])}
     for assignment in assignments(routes):
         files[endpoints_file(assignment["cluster_name"])] = discovery([assignment])
     listen = tls_listener if routes.requests.tls and frame.speaks_tls else listener
     return ServiceParts(
-        routes=routes,
+        service=routes.service,
         files=files,
         clusters=tuple(clusters(routes, frame)),
         listener=listen(name, frame.host or routes.host, routes.port, own_routes(frame, name), frame),
+        wants_tls=routes.requests.tls,
         names=(f"{routes.service}.{frame.domain}", *routes.requests.hosts),
+        host=host,
     )
 
 
@@ -92,8 +104,10 @@ def _own_listeners(parts: Sequence[ServiceParts], frame: Frame, problems: list[s
     if frame.speaks_tls and frame.tls_port is not None:
         taken[frame.tls_port] = "the gateway itself"
     for part in parts:
-        service, port = part.routes.service, part.routes.port
-        if part.routes.requests.tls and not frame.speaks_tls:
+        if part.listener is None:
+            continue
+        service, port = part.service, part.listener["address"]["socket_address"]["port_value"]
+        if part.wants_tls and not frame.speaks_tls:
             problems.append(
                 f"service {service} wants TLS, but this gateway replica has no certificate: port {port} is shut"
             )
@@ -108,14 +122,14 @@ def _shared_routes(parts: Sequence[ServiceParts], frame: Frame, problems: list[s
     owners: dict[str, str] = {}
     hosts = []
     for part in parts:
-        service = part.routes.service
+        service = part.service
         for name in part.names:
             owner = owners.setdefault(name, service)
             if owner != service:
                 problems.append(f"host name {name} of service {service} belongs to service {owner} already")
         names = [name for name in dict.fromkeys(part.names) if owners[name] == service]
         if names:
-            hosts.append(virtual_host(part.routes, names, frame))
+            hosts.append({**part.host, "domains": names})
     return _route_config(SHARED, [*hosts, _nobody(frame)])
 
 

@@ -54,7 +54,8 @@ class RouteFollower:
     """What is to be served, as last seen and kept on disk.
 
     A row that cannot be understood, or that is older than what was applied, changes nothing for its service and
-    nothing for the others.
+    nothing for the others. `unread` are services of which something was kept that cannot be understood, and why:
+    until DynamoDB has a good row of them, or none at all, nobody knows what they are.
     """
 
     gateway: str
@@ -63,6 +64,7 @@ class RouteFollower:
     clock: Clock
     warn: Callable[[str], None]
     services: dict[str, ServiceRoutes] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)
     _refused: dict[str, _Refused] = field(default_factory=dict)
     _reread_at: float = 0.0
     _rereads: Iterator[str] = field(default_factory=lambda: iter(()))
@@ -73,7 +75,7 @@ class RouteFollower:
         Raises:
             HostFileError: the folder cannot be made.
         """
-        self.services = self.store.load()
+        self.services, self.unread = self.store.load()
 
     @property
     def problems(self) -> list[str]:
@@ -103,7 +105,7 @@ class RouteFollower:
         now = self.clock.monotonic()
         changed = [name for name, revision in revisions.items() if self._is_news(name, revision, now)]
         # Whoever is no longer listed is believed gone only once its row is gone too.
-        missing = [name for name in self.services if name not in revisions]
+        missing = [name for name in (*self.services, *self.unread) if name not in revisions]
         due = [] if now < self._reread_at else [self._next_reread(revisions)]
         if due:
             self._reread_at = now + REREAD_SECONDS
@@ -143,10 +145,13 @@ class RouteFollower:
         if routes != known:
             self.store.keep(routes)
             self.services[service] = routes
+            self.unread.pop(service, None)
 
     def _keep_last_good(self, service: str, revision: int | None, error: str, *, older: bool) -> None:
         known = self.services.get(service)
-        kept = "it is not served" if known is None else f"revision {known.revision} stays in place"
+        kept = f"revision {known.revision} stays in place" if known is not None else "it is not served"
+        if service in self.unread:
+            kept = "nothing of it changes"
         problem = f"the row of service {service} cannot be applied, {kept}: {error}"
         before = self._refused.get(service)
         if before is None or before.problem != problem:
@@ -158,3 +163,4 @@ class RouteFollower:
         # On disk first: whoever is still known is looked at again.
         self.store.forget(service)
         self.services.pop(service, None)
+        self.unread.pop(service, None)

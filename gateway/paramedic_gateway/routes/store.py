@@ -1,6 +1,5 @@
 """The last good row of every service, on this replica's disk: what it serves when DynamoDB does not answer."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from paramedic.launchers.process.files import HostFileError, ensure_folder, read_model, write_model
@@ -10,27 +9,27 @@ from paramedic_gateway.routes.model import ServiceRoutes
 class RouteStore:
     """One file per service."""
 
-    def __init__(self, folder: Path, warn: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._warn = warn
 
-    def load(self) -> dict[str, ServiceRoutes]:
-        """Everything kept. A file that cannot be understood is left out: DynamoDB has its row.
+    def load(self) -> tuple[dict[str, ServiceRoutes], dict[str, str]]:
+        """Everything kept, and why what cannot be understood cannot, each by service.
 
         Raises:
             HostFileError: the folder cannot be made.
         """
         ensure_folder(self._folder)
         kept: dict[str, ServiceRoutes] = {}
+        unread: dict[str, str] = {}
         for path in sorted(self._folder.glob("*.json")):
             try:
                 routes = read_model(path, ServiceRoutes)
             except HostFileError as error:
-                self._warn(f"what was served for {path.stem} is not known until DynamoDB answers: {error}")
+                unread[path.stem] = str(error)
                 continue
             if routes is not None:
                 kept[routes.service] = routes
-        return kept
+        return kept, unread
 
     def keep(self, routes: ServiceRoutes) -> None:
         """Put a service's routes in the place of its former ones.

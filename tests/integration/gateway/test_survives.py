@@ -87,6 +87,25 @@ def test_with_both_killed_and_dynamodb_gone_the_routes_come_from_disk(
     assert health["state_age_seconds"] is None
 
 
+def test_a_service_whose_kept_routes_cannot_be_read_is_served_as_it_was_until_dynamodb_answers(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], two: Upstream
+) -> None:
+    publish("echo", 2, [two.url], hosts=["shop.example.org"])
+    eventually(lambda: gateway.served_by(8080, host="shop.example.org") == "two", "the first row")
+    gateway.kill_agent()
+    gateway.kill_envoy()
+    (gateway.layout.routes / "echo.json").write_text('{"service": "ec')
+    gateway.start(AWS_ENDPOINT_URL=NOWHERE)
+    assert "echo.json" in gateway.problem("what it had stays in place")
+    eventually(lambda: gateway.served_by() == "two", "its own port")
+    assert gateway.served_by(8080, host="shop.example.org") == "two"
+    assert gateway.served_by(8080, host="echo.models.test") == "two"
+    gateway.kill_agent()
+    gateway.start()
+    eventually(lambda: gateway.healthy()["problems"] == [], "the row to be known again")
+    assert gateway.served_by() == "two"
+
+
 def test_a_malformed_row_keeps_its_last_good_routes_and_others_move_on(
     gateway: GatewayReplica, serving: subprocess.Popen[bytes], two: Upstream
 ) -> None:

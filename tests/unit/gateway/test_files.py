@@ -33,6 +33,7 @@ class Replica:
         self.folder.mkdir()
         self.clock = FakeClock()
         self.log = ListLog()
+        self.unread: dict[str, str] = {}
         self.applier = self.restarted()
 
     def restarted(self) -> Applier:
@@ -41,7 +42,7 @@ class Replica:
         return self.applier
 
     def apply(self, *services: ServiceRoutes) -> None:
-        self.applier.apply({each.service: each for each in services}, self.frame)
+        self.applier.apply({each.service: each for each in services}, self.unread, self.frame)
 
     def files(self) -> dict[str, str]:
         return {str(path.relative_to(self.folder)): path.read_text() for path in self.folder.rglob("*.json")}
@@ -88,6 +89,61 @@ def test_a_service_that_cannot_be_rendered_and_never_was_is_not_served_and_the_o
     replica.apply(unrenderable(ECHO), OTHER)
     assert replica.clusters() == ["other"]
     assert replica.applier.problems == ("service echo cannot be rendered, it is not served: Port out of range 0-65535",)
+
+
+ZOO = routes(
+    "zoo",
+    upstream(3),
+    upstream(4, version=2),
+    port=9003,
+    hosts=["zoo.example.org"],
+    tls=True,
+    authorization={"url": "http://auth", "response_headers": ["x-user"]},
+    versions=[{"version": 2, "path_prefix": "/v2"}],
+)
+
+
+@pytest.mark.parametrize("service", [routes("zoo", upstream(3), port=9003), ZOO])
+def test_a_service_of_which_nothing_is_known_after_a_restart_stays_as_it_is_and_the_others_move_on(
+    replica: Replica, service: ServiceRoutes
+) -> None:
+    replica.frame = dataclasses.replace(replica.frame, certificate="abc")
+    replica.apply(ECHO, service)
+    before = replica.files()
+    replica.restarted()
+    replica.unread = {"zoo": "zoo.json is no JSON"}
+    replica.apply(ECHO)
+    assert replica.files() == before
+    unknown = "service zoo is not known until DynamoDB has a row of it that can be served, what it had stays in place"
+    assert replica.applier.problems == (f"{unknown}: zoo.json is no JSON",)
+    replica.apply(ECHO.model_copy(update={"upstreams": ()}))
+    assert [name for name in before if replica.files()[name] != before[name]] == ["eds/echo.json"]
+    replica.unread = {}
+    replica.apply(ECHO)
+    assert "rds/port-zoo.json" not in replica.files()
+    assert not replica.applier.problems
+
+
+def test_a_service_that_cannot_be_rendered_any_more_after_a_restart_stays_as_it_is(replica: Replica) -> None:
+    replica.apply(ECHO, OTHER)
+    before = replica.files()
+    replica.restarted()
+    replica.apply(unrenderable(ECHO), OTHER)
+    assert replica.files() == before
+
+
+@pytest.mark.parametrize("lost", ["cds.json", "rds/port-echo.json"])
+@pytest.mark.parametrize("left", [b"", b'{"version_info":"1","resour', b"\xff\x00"])
+def test_of_a_service_of_which_nothing_is_left_either_the_start_says_so_and_serves_the_others(
+    replica: Replica, lost: str, left: bytes
+) -> None:
+    replica.apply(ECHO, OTHER)
+    (replica.folder / lost).write_bytes(left)
+    replica.restarted()
+    replica.unread = {"echo": "echo.json is no JSON"}
+    replica.apply(OTHER)
+    assert "it is not served: echo.json is no JSON" in replica.applier.problems[0]
+    assert replica.clusters() == ["other"]
 
 
 def test_what_is_in_place_already_is_not_written_again_not_even_after_a_restart(

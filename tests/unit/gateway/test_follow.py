@@ -65,7 +65,7 @@ class World:
 
     def restarted(self) -> RouteFollower:
         warn = self.log.warning
-        self.follower = RouteFollower("default", self.rows, RouteStore(self.folder, warn), self.clock, warn)
+        self.follower = RouteFollower("default", self.rows, RouteStore(self.folder), self.clock, warn)
         self.follower.restore()
         return self.follower
 
@@ -244,8 +244,30 @@ def test_a_file_of_the_store_that_was_cut_short_does_not_stop_the_start(world: W
     (world.folder / "echo.json").write_text('{"service": "ec')
     world.restarted()
     assert world.served() == {"other": (1, [4001])}
+    assert "echo.json" in world.follower.unread["echo"]
     world.follower.look()
     assert world.served() == {"echo": (1, [4001]), "other": (1, [4001])}
+    assert world.follower.unread == {}
+
+
+def test_what_was_kept_and_cannot_be_read_is_unknown_until_its_row_is_good_or_gone(world: World) -> None:
+    world.rows.set("echo", 1, 4001)
+    world.follower.look()
+    (world.folder / "echo.json").write_text("{")
+    world.restarted()
+    world.rows.is_gone = True
+    with pytest.raises(StateUnreachableError):
+        world.follower.look()
+    world.rows.is_gone = False
+    world.rows.set("echo", 2, 4001, port=0)
+    world.follower.look()
+    assert "nothing of it changes" in world.follower.problems[0]
+    assert list(world.follower.unread) == ["echo"]
+    world.rows.index = {}
+    world.rows.rows.clear()
+    world.follower.look()
+    assert world.follower.unread == {}
+    assert world.restarted().unread == {}
 
 
 def test_a_service_whose_routes_cannot_be_removed_from_disk_is_served_until_they_can(world: World) -> None:

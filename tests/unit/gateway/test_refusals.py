@@ -50,7 +50,7 @@ class Replica:
         self.applier = Applier(RenderedFiles(self.folder), self.envoy, self.clock, self.log.warning)
 
     def apply(self, *services: ServiceRoutes) -> None:
-        self.applier.apply({each.service: each for each in services}, self.frame)
+        self.applier.apply({each.service: each for each in services}, {}, self.frame)
         self.applier.confirm()
 
     def offers(self, seconds: int, *services: ServiceRoutes) -> list[int]:
