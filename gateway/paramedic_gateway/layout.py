@@ -60,6 +60,10 @@ class Layout:
         """Envoy's admin surface."""
         return self.root / "admin.sock"
 
+    def moved_admin_socket(self, pid: int) -> Path:
+        """Where the admin surface of an Envoy was moved to, so that its successor can have the usual place."""
+        return self.root / f"admin.{pid}.sock"
+
     @property
     def agent_socket(self) -> Path:
         """The agent's own surface."""

@@ -10,6 +10,10 @@ from paramedic.gateways.replica import SHARED_PORT
 from paramedic.services.spec import NAME_PATTERN
 from paramedic.settings import EnvironmentSettings, InvalidSettingError
 from paramedic.state.load_balancers import HOST_NAME_PATTERN
+from paramedic_gateway.layout import Layout
+
+HIGHEST_PID = 2**22
+"""The kernel numbers no process higher."""
 
 LONGEST_SOCKET_PATH = 107
 """What the kernel takes as the name of a unix socket."""
@@ -97,7 +101,7 @@ class Settings(EnvironmentSettings):
     @field_validator("directory")
     @classmethod
     def _has_room_for_sockets(cls, directory: Path) -> Path:
-        longest = len(os.fsencode(directory.absolute() / "admin.sock"))
+        longest = len(os.fsencode(Layout(directory.absolute()).moved_admin_socket(HIGHEST_PID)))
         if longest > LONGEST_SOCKET_PATH:
             raise ValueError(f"its sockets' names would have {longest} bytes where {LONGEST_SOCKET_PATH} are possible")
         return directory

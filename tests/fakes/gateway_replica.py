@@ -21,6 +21,7 @@ from paramedic.state.load_balancers import INDEX, LoadBalancer, LoadBalancerInde
 from paramedic.state.tables import Row
 from paramedic.state.transactions import Delete, Put, Update, transact
 from paramedic_gateway.layout import Layout
+from paramedic_gateway.proxy.admin import AdminUnreachableError, EnvoyAdmin
 from tests.fakes.clock import UnhurriedClock
 from tests.fakes.waiting import eventually
 
@@ -88,6 +89,12 @@ def withdraw(service: str) -> None:
 
 def _write(row: Row, actions: Sequence[Action]) -> None:
     transact([Update(row, tuple(actions))], CLOCK)
+
+
+def runs(pid: int) -> bool:
+    """Whether there is such a process and it has not ended."""
+    stat = procfs.read_stat(pid)
+    return stat is not None and not stat.gone
 
 
 def _indexed(service: str) -> AttributePath:
@@ -176,6 +183,13 @@ class GatewayReplica:
     def envoy_pid(self) -> int:
         """The process in the identity file."""
         return int(json.loads(self.layout.envoy_identity.read_text())["pid"])
+
+    def leaves(self, envoy: int) -> bool:
+        """Whether an Envoy that has a successor was told to leave."""
+        try:
+            return EnvoyAdmin(self.layout.moved_admin_socket(envoy)).is_leaving()
+        except AdminUnreachableError:
+            return False
 
     def kill_envoy(self) -> int:
         """kill -9 of the Envoy there is, or of the next one when the last has just died; the pid it had."""

@@ -18,13 +18,21 @@ _NUMBERED = re.compile(r"\.(\d+)\.log$")
 class AccessLog:
     """`access.log` is being written; a file that is full becomes `access.<generation>.log` and is read to its end.
 
-    That makes every crash harmless: which file a position is in follows from which files there are.
+    That makes every crash harmless: which file a position is in follows from which files there are. `is_shared` says
+    whether more than one Envoy writes.
     """
 
-    def __init__(self, path: Path, reopen: Callable[[], None], warn: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        reopen: Callable[[], None],
+        warn: Callable[[str], None],
+        is_shared: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._path = path
         self._reopen = reopen
         self._warn = warn
+        self._is_shared = is_shared
         self._owes_mark = False
 
     def end(self) -> Position:
@@ -47,11 +55,14 @@ class AccessLog:
         return text, end
 
     def rotate(self, position: Position) -> None:
-        """Begin a new file; `position` is in the one that is now full.
+        """Begin a new file; `position` is in the one that is now full. While the log is shared nothing happens.
 
         Raises:
             OSError: it cannot be renamed.
         """
+        if self._is_shared():
+            # Each would be done with the full file in its own time, and whose next one is there says nothing of others.
+            return
         full = self._full(position.generation)
         if not full.exists():
             self._path.rename(full)

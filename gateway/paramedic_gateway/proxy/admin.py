@@ -4,12 +4,16 @@ import http.client
 import json
 import re
 import socket
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 
 from paramedic.errors import ParamedicError
 
 PATIENCE_SECONDS = 5.0
+
+_CREDENTIALS = struct.Struct("3i")
+"""Process, user, group."""
 
 _TEXT = re.compile(r'^(\S+): "(.*)"$', re.MULTILINE)
 
@@ -27,6 +31,18 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(PATIENCE_SECONDS)
         self.sock.connect(str(self._path))
+
+
+def listener_of(path: Path) -> int | None:
+    """The process that answers on the unix socket `path`; None when nobody does."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(PATIENCE_SECONDS)
+        try:
+            connection.connect(str(path))
+        except OSError:
+            return None
+        pid, _, _ = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    return int(pid)
 
 
 class EnvoyAdmin:
@@ -61,6 +77,10 @@ class EnvoyAdmin:
         """How often it could not write to a log file, since it started."""
         text = self._ask("GET", "/stats?filter=^filesystem%5C.write_failed$").decode()
         return int(text.rpartition(": ")[2] or 0)
+
+    def serves(self) -> bool:
+        """Whether it listens and takes connections."""
+        return self._ask("GET", "/ready").startswith(b"LIVE")
 
     def is_leaving(self) -> bool:
         """Whether it was told to take no more connections."""

@@ -18,6 +18,9 @@ from paramedic_gateway.layout import Layout
 FLUSH_MILLISECONDS = 200
 """How much of its access log a killed Envoy takes along."""
 
+STARTED_WITH = "PARAMEDIC_ENVOY_STARTED_WITH"
+"""The variable that an Envoy has in its environment, and nobody else of the same directory."""
+
 END_SECONDS = 5.0
 KILL_SECONDS = 5.0
 
@@ -63,15 +66,15 @@ class EnvoyCommand:
         """What tells this replica's Envoy from all others, even where nobody lived to write its identity down."""
         digest = hashlib.blake2s(self.layout.bootstrap.read_bytes(), digest_size=8)
         digest.update(f"{self.binary} {self.workers}".encode())
-        return {DIRECTORY_VARIABLE: str(self.layout.root), "PARAMEDIC_ENVOY_STARTED_WITH": digest.hexdigest()}
+        return {DIRECTORY_VARIABLE: str(self.layout.root), STARTED_WITH: digest.hexdigest()}
 
 
 class EnvoyProcess:
-    """Finds, starts and ends exactly one process."""
+    """Finds, starts and ends exactly one process; without an `identity` it is none yet."""
 
-    def __init__(self, command: EnvoyCommand) -> None:
+    def __init__(self, command: EnvoyCommand, identity: EnvoyIdentity | None = None) -> None:
         self._command = command
-        self._identity: EnvoyIdentity | None = None
+        self._identity = identity
         self._recorded_identity: EnvoyIdentity | None = None
         self.problem: str | None = None
 
@@ -80,20 +83,29 @@ class EnvoyProcess:
         """The process last started or adopted."""
         return self._identity
 
-    def adopt(self) -> bool:
-        """Take over the Envoy an earlier agent left running; False when there is none.
+    def running(self) -> list[EnvoyIdentity]:
+        """Every Envoy that earlier agents left running."""
+        recorded = self.recorded()
+        marked = self._marked()
+        return marked if recorded is None or recorded in marked else [recorded, *marked]
 
-        One that was started with other settings is ended: its successor takes its place.
-        """
-        found = self._recorded() or self._marked()
-        if found is None:
-            return False
-        self._identity = found
-        if found.started_with == self._command.markers()["PARAMEDIC_ENVOY_STARTED_WITH"]:
-            self.record()
-            return True
-        self.end(END_SECONDS)
-        return False
+    def recorded(self) -> EnvoyIdentity | None:
+        """The one last started, as far as that could be written down; None when it has ended."""
+        try:
+            identity = read_model(self._command.layout.envoy_identity, EnvoyIdentity)
+        except HostFileError:
+            # A file cut short says nothing; the process's own environment does.
+            return None
+        return identity if identity is not None and is_alive(identity) else None
+
+    def has_these_settings(self, identity: EnvoyIdentity) -> bool:
+        """Whether it was started as `start` would start it now."""
+        return identity.started_with == self._command.markers()[STARTED_WITH]
+
+    def adopt(self, identity: EnvoyIdentity) -> None:
+        """Be that process from now on."""
+        self._identity = identity
+        self.record()
 
     def start(self) -> None:
         """Start a new one.
@@ -105,12 +117,7 @@ class EnvoyProcess:
         stat = procfs.read_stat(spawn_session(plan))
         if stat is None:
             return
-        boot = procfs.boot_id()
-        started_with = plan.environment["PARAMEDIC_ENVOY_STARTED_WITH"]
-        self._identity = EnvoyIdentity(
-            pid=stat.pid, start_time=stat.start_time, boot_id=boot, started_with=started_with
-        )
-        self.record()
+        self.adopt(_identity(stat, plan.environment[STARTED_WITH]))
 
     def record(self) -> None:
         """Write down which process it is, unless that is done. What cannot be written is a problem and no more: its
@@ -135,7 +142,7 @@ class EnvoyProcess:
         except ProcessLookupError:
             return True
         try:
-            if not _is_alive(self._identity):
+            if not is_alive(self._identity):
                 return True
             poll = select.poll()
             poll.register(handle, select.POLLIN)
@@ -164,7 +171,7 @@ class EnvoyProcess:
             return False
         try:
             # Only now is the number pinned: had it been taken over before, the start time would differ.
-            if not _is_alive(self._identity):
+            if not is_alive(self._identity):
                 return False
             signal.pidfd_send_signal(handle, number)
         except ProcessLookupError:
@@ -173,37 +180,23 @@ class EnvoyProcess:
             os.close(handle)
         return True
 
-    def _recorded(self) -> EnvoyIdentity | None:
-        try:
-            identity = read_model(self._command.layout.envoy_identity, EnvoyIdentity)
-        except HostFileError:
-            # A file cut short says nothing; the process's own environment does.
-            return None
-        return identity if identity is not None and _is_alive(identity) else None
-
-    def _marked(self) -> EnvoyIdentity | None:
-        directory = {DIRECTORY_VARIABLE: str(self._command.layout.root)}
-        for stat in procfs.all_processes():
-            if stat.leads_its_session and not stat.gone and procfs.has_markers(stat.pid, directory):
-                started_with = _variable(stat.pid, "PARAMEDIC_ENVOY_STARTED_WITH")
-                if started_with is not None:
-                    boot = procfs.boot_id()
-                    return EnvoyIdentity(
-                        pid=stat.pid, start_time=stat.start_time, boot_id=boot, started_with=started_with
-                    )
-        return None
+    def _marked(self) -> list[EnvoyIdentity]:
+        found = procfs.all_marked({DIRECTORY_VARIABLE: str(self._command.layout.root)})
+        started_with = {stat.pid: procfs.environment_of(stat.pid).get(STARTED_WITH) for stat in found}
+        # The agent has its directory in its environment as well, and was started with nothing else.
+        return [_identity(stat, each) for stat in found if (each := started_with[stat.pid]) is not None]
 
 
-def _is_alive(identity: EnvoyIdentity) -> bool:
-    stat = procfs.read_stat(identity.pid)
+def _identity(stat: procfs.ProcessStat, started_with: str) -> EnvoyIdentity:
+    return EnvoyIdentity(pid=stat.pid, start_time=stat.start_time, boot_id=procfs.boot_id(), started_with=started_with)
+
+
+def is_alive(identity: EnvoyIdentity) -> bool:
+    """Whether exactly this process still runs."""
+    try:
+        stat = procfs.read_stat(identity.pid)
+    except procfs.HiddenProcessError:
+        # Its number has passed to a process of another user.
+        return False
     same = stat is not None and stat.start_time == identity.start_time and not stat.gone
     return same and identity.boot_id == procfs.boot_id()
-
-
-def _variable(pid: int, name: str) -> str | None:
-    prefix = os.fsencode(f"{name}=")
-    try:
-        environment = (procfs.PROC / str(pid) / "environ").read_bytes().split(b"\0")
-    except (FileNotFoundError, ProcessLookupError, PermissionError):
-        return None
-    return next((os.fsdecode(each.removeprefix(prefix)) for each in environment if each.startswith(prefix)), None)

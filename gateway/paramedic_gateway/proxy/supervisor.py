@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 from paramedic.clock import Clock
 from paramedic.launchers.interface import LauncherError
-from paramedic_gateway.proxy.admin import AdminUnreachableError, EnvoyAdmin
-from paramedic_gateway.proxy.process import END_SECONDS, EnvoyProcess
+from paramedic_gateway.proxy.predecessors import Predecessors
+from paramedic_gateway.proxy.process import EnvoyIdentity, EnvoyProcess
+from paramedic_gateway.proxy.sockets import AdminSockets
 
 LOOK_SECONDS = 0.5
 """How soon a request to stop is heeded; an end of Envoy is seen at once."""
@@ -23,14 +24,16 @@ class Supervisor:
     def __init__(
         self,
         envoy: EnvoyProcess,
-        admin: EnvoyAdmin,
+        sockets: AdminSockets,
+        predecessors: Predecessors,
         *,
         before_start: Callable[[], None],
         clock: Clock,
         warn: Callable[[str], None],
     ) -> None:
         self._envoy = envoy
-        self._admin = admin
+        self._sockets = sockets
+        self._predecessors = predecessors
         self._before_start = before_start
         self._clock = clock
         self._warn = warn
@@ -39,16 +42,23 @@ class Supervisor:
         self.starts = 0
 
     def ensure_running(self) -> None:
-        """Adopt a running Envoy, or start one.
+        """Adopt a running Envoy, or start one. Any other that runs takes its leave once this one serves.
 
         Raises:
             LauncherError: it cannot be started.
         """
-        if not self._envoy.adopt():
-            self._start()
-        elif self._is_leaving():
-            # Its agent was killed while it took its leave: it serves nobody new.
-            self._envoy.end(END_SECONDS)
+        running = self._envoy.running()
+        heir = next((each for each in running if self._is_heir(each)), None)
+        for each in running:
+            if each != heir:
+                self._predecessors.add(each)
+        if heir is not None:
+            self._sockets.move_back(heir)
+            self._envoy.adopt(heir)
+        elif self._predecessors and self._envoy.recorded() is not None:
+            # The last one started lives, so nothing that it has under way is lost.
+            self._start_process()
+        else:
             self._start()
 
     def run(self) -> None:
@@ -67,11 +77,8 @@ class Supervisor:
         """Watch no longer; Envoy runs on."""
         self._stopping.set()
 
-    def _is_leaving(self) -> bool:
-        try:
-            return self._admin.is_leaving()
-        except AdminUnreachableError:
-            return False
+    def _is_heir(self, identity: EnvoyIdentity) -> bool:
+        return self._envoy.has_these_settings(identity) and not self._sockets.is_leaving(identity)
 
     def _restart(self, lived: float) -> None:
         self._quick_ends = 0 if lived >= STABLE_SECONDS else self._quick_ends + 1
@@ -86,5 +93,8 @@ class Supervisor:
 
     def _start(self) -> None:
         self._before_start()
+        self._start_process()
+
+    def _start_process(self) -> None:
         self._envoy.start()
         self.starts += 1

@@ -10,7 +10,7 @@ import pytest
 from paramedic.state.load_balancers import LoadBalancer
 from paramedic.state.traffic import Ahead, read_reports
 from paramedic_gateway.exits import Exit
-from tests.fakes.gateway_replica import GatewayReplica, point_index_at, publish, withdraw
+from tests.fakes.gateway_replica import GatewayReplica, point_index_at, publish, runs, withdraw
 from tests.fakes.upstream import Upstream
 from tests.fakes.waiting import eventually
 
@@ -61,6 +61,66 @@ def test_an_envoy_that_was_started_with_other_settings_is_replaced(
     gateway.start(PARAMEDIC_GATEWAY_WORKERS="2")
     eventually(lambda: gateway.served_by() == "one" and gateway.healthy()["envoy_starts"] == 1, "its successor")
     assert gateway.envoy_pid() != envoy
+
+
+def test_requests_under_way_outlive_the_replacement_of_their_envoy_while_new_ones_are_served(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream
+) -> None:
+    request = subprocess.Popen(["curl", "-s", gateway.url(path="/hold")], stdout=subprocess.PIPE)
+    one.holding.acquire(timeout=20)
+    former = gateway.envoy_pid()
+    gateway.kill_agent()
+    gateway.start(PARAMEDIC_GATEWAY_WORKERS="2", PARAMEDIC_GATEWAY_DRAIN_SECONDS="600")
+    eventually(lambda: gateway.envoy_pid() != former, f"its successor; the log:\n{gateway.log_text()}")
+    for _ in range(2):
+        gateway.healthy()
+        assert gateway.served_by() == "one"
+        # An agent that is killed meanwhile has one that finishes what it began.
+        gateway.kill_agent()
+        gateway.start(PARAMEDIC_GATEWAY_WORKERS="2", PARAMEDIC_GATEWAY_DRAIN_SECONDS="600")
+    eventually(lambda: gateway.leaves(former), f"the former to be told; the log:\n{gateway.log_text()}")
+    assert request.poll() is None
+    assert gateway.served_by() == "one"
+    one.release.set()
+    answer, _ = request.communicate(timeout=20)
+    assert json.loads(answer)["name"] == "one"
+    eventually(lambda: not runs(former), "the former Envoy to end")
+    assert gateway.healthy()["envoy_starts"] == 0
+    eventually(lambda: gateway.healthy()["unfinished_requests"] == 0, "the request to be seen to end")
+    assert gateway.served_by() == "one"
+
+
+def test_requests_that_outlast_the_drain_limit_do_not_keep_a_former_envoy(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream
+) -> None:
+    request = subprocess.Popen(["curl", "-s", gateway.url(path="/hold")], stdout=subprocess.PIPE)
+    one.holding.acquire(timeout=20)
+    former = gateway.envoy_pid()
+    gateway.kill_agent()
+    gateway.start(PARAMEDIC_GATEWAY_WORKERS="2", PARAMEDIC_GATEWAY_DRAIN_SECONDS="0")
+    eventually(lambda: not runs(former), f"the former Envoy to end; the log:\n{gateway.log_text()}")
+    request.communicate(timeout=20)
+    eventually(lambda: gateway.healthy()["unfinished_requests"] == 0, "the request to be seen to end")
+    assert gateway.served_by() == "one"
+
+
+def test_an_agent_that_is_asked_to_end_waits_for_the_requests_of_a_former_envoy_as_well(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream
+) -> None:
+    request = subprocess.Popen(["curl", "-s", gateway.url(path="/hold")], stdout=subprocess.PIPE)
+    one.holding.acquire(timeout=20)
+    former = gateway.envoy_pid()
+    gateway.kill_agent()
+    agent = gateway.start(PARAMEDIC_GATEWAY_WORKERS="2", PARAMEDIC_GATEWAY_DRAIN_SECONDS="600")
+    eventually(lambda: gateway.leaves(former), f"the former to be told; the log:\n{gateway.log_text()}")
+    agent.send_signal(signal.SIGTERM)
+    eventually(lambda: gateway.get() is None, "new connections to be refused")
+    assert runs(former)
+    one.release.set()
+    answer, _ = request.communicate(timeout=20)
+    assert json.loads(answer)["name"] == "one"
+    assert agent.wait(30) == Exit.STOPPED
+    assert not runs(former)
 
 
 def test_an_envoy_that_is_killed_comes_back_on_the_same_ports(

@@ -122,10 +122,15 @@ def has_markers(pid: int, markers: Mapping[str, str]) -> bool:
 
 def find_marked(markers: Mapping[str, str]) -> ProcessStat | None:
     """The living session leader started with `markers`; its descendants inherit them but came later."""
+    return next(iter(all_marked(markers)), None)
+
+
+def all_marked(markers: Mapping[str, str]) -> list[ProcessStat]:
+    """Every living session leader started with `markers`, the oldest first."""
     found = [
         stat for stat in all_processes() if stat.leads_its_session and not stat.gone and has_markers(stat.pid, markers)
     ]
-    return min(found, key=lambda stat: stat.start_time, default=None)
+    return sorted(found, key=lambda stat: stat.start_time)
 
 
 def lock_holders(path: Path) -> tuple[int, ...]:
