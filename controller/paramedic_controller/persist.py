@@ -27,8 +27,11 @@ from paramedic.state.services import (
     port_item,
     spec_item,
 )
-from paramedic.state.transactions import Change, Delete, Put, Update, put_new
-from paramedic_controller.model import OpenOperation, ReplicaRecord, ServiceState
+from paramedic.state.transactions import Change, Check, Delete, Put, Update, put_new
+from paramedic_controller.model import Desired, OpenOperation, ReplicaRecord, ServiceState
+
+MAX_SPECS_PER_WRITE = 50
+"""Keeps a write, with its fence, within one transaction."""
 
 
 @dataclass(frozen=True)
@@ -56,24 +59,32 @@ class Recorder:
             Update(Operation(uid, open_item(each.operation_id)), tuple(_operation_actions(each))) for each in operations
         ]
 
+    def spec_removal(self, state: ServiceState, stored: Sequence[str]) -> list[Change]:
+        """What removes the next few `stored` specs, by their range keys, but not the one that is looked after.
+
+        To be written until nothing is left to remove, before `removal`: a service may have more versions than fit one
+        transaction. Nothing is removed when users changed the service meanwhile.
+        """
+        desired = state.desired
+        old = [item for item in stored if item != spec_item(desired.name, desired.version)]
+        if not old:
+            return []
+        unchanged = Check(DesiredService, self.controller_id, desired_item(desired.name), _is_as_read(desired))
+        return [unchanged, *(Delete(ServiceSpecRow(self.controller_id, item)) for item in old[:MAX_SPECS_PER_WRITE])]
+
     def removal(self, state: ServiceState) -> list[Change]:
-        """What removes a service that has no replica left: all but its fence and its name's memory.
+        """What removes a service that has neither a replica nor an old spec: all but its fence and its name's memory.
 
         Nothing is removed when users changed the service meanwhile.
         """
         desired = state.desired
         name, uid = desired.name, desired.uid
-        unchanged = (DesiredService.uid == uid) & (DesiredService.revision == desired.revision)
         reservation = PortReservation(gateway_partition(desired.gateway), port_item(desired.port))
-        specs = [
-            Delete(ServiceSpecRow(self.controller_id, spec_item(name, version)))
-            for version in range(1, desired.version + 1)
-        ]
         return [
-            Delete(DesiredService(self.controller_id, desired_item(name)), unchanged),
+            Delete(DesiredService(self.controller_id, desired_item(name)), _is_as_read(desired)),
             Delete(reservation, PortReservation.uid == uid),
             Delete(ObservedService(self.controller_id, observed_item(name))),
-            *specs,
+            Delete(ServiceSpecRow(self.controller_id, spec_item(name, desired.version))),
             Delete(Autoscaler(uid)),
             *self._balancer_removal(state),
         ]
@@ -158,6 +169,11 @@ class Recorder:
         yield Update(LoadBalancer(desired.gateway, desired.name), tuple(actions), ours)
         revision = _indexed(desired.name).set(balancer.revision)
         yield Update(LoadBalancerIndex(desired.gateway, INDEX), (revision,))
+
+
+def _is_as_read(desired: Desired) -> Condition:
+    unchanged: Condition = (DesiredService.uid == desired.uid) & (DesiredService.revision == desired.revision)
+    return unchanged
 
 
 def _is_ours(owner: Attribute[str], uid: str) -> Condition:

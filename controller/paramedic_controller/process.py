@@ -24,7 +24,7 @@ from paramedic_controller.loop import MainLoop
 from paramedic_controller.persist import Recorder
 from paramedic_controller.ports import FreePorts
 from paramedic_controller.probes import Prober
-from paramedic_controller.restore import fenced_services, read_service
+from paramedic_controller.restore import fenced_services, read_service, stored_specs
 from paramedic_controller.settings import Settings
 from paramedic_controller.supervise import Tools
 
@@ -171,6 +171,7 @@ class ControllerProcess:
             clock=self._clock,
             warn=self._log.warning,
             read_service=lambda desired: read_service(self._name, desired),
+            read_specs=lambda service: stored_specs(self._name, service),
             read_figures=self._figures.read,
             read_drained=self._figures.drained,
             read_ahead=AheadReader(self._clock, self._log.warning).read,

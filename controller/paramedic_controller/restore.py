@@ -54,6 +54,15 @@ def desired_services(controller_id: str) -> list[str]:
     return [item.removeprefix("desired#") for item in _items(controller_id, "desired#")]
 
 
+def stored_specs(controller_id: str, service: str) -> list[str]:
+    """The range key of every version of the service's spec.
+
+    Raises:
+        StateUnreachableError: DynamoDB did not answer.
+    """
+    return _items(controller_id, f"spec#{service}#")
+
+
 def _items(controller_id: str, prefix: str) -> list[str]:
     """Range keys alone, so that one malformed row hides no other service."""
     wanted = ServiceFence.item.startswith(prefix)

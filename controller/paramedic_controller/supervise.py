@@ -51,6 +51,7 @@ class Tools:
     clock: Clock
     warn: Callable[[str], None]
     read_service: Callable[[Desired], ServiceState]
+    read_specs: Callable[[str], list[str]]
     read_figures: Callable[[ServiceState, int], Figures]
     read_drained: Callable[[ServiceState], frozenset[int] | None]
     read_ahead: Callable[[ServiceState], int]
@@ -99,6 +100,8 @@ class ServiceSupervisor:
         """
         self._commit(self._completed(), {})
         for _ in range(MAX_ROUNDS):
+            if self.is_gone or self.must_reread:
+                break
             facts = self._facts()
             actions = self._plan()
             if not facts and not actions:
@@ -220,13 +223,14 @@ class ServiceSupervisor:
 
     def _finish_down(self) -> None:
         tools, state = self._tools, self._stored
+        old_specs = tools.recorder.spec_removal(state, tools.read_specs(state.desired.name))
         try:
-            tools.writer.commit(state.desired.name, tools.recorder.removal(state))
+            tools.writer.commit(state.desired.name, old_specs or tools.recorder.removal(state))
         except ConditionFailedError:
             # Users changed their mind in this very moment; the hint has moved and is followed up next.
             self.must_reread = True
             return
-        self.is_gone = True
+        self.is_gone = not old_specs
 
     def probe_targets(self) -> dict[str, ProbeTarget]:
         """What to probe: every replica that runs and is meant to."""

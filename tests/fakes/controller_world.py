@@ -19,7 +19,7 @@ from paramedic_controller.fleet import Fleet
 from paramedic_controller.model import ServiceState
 from paramedic_controller.persist import Recorder
 from paramedic_controller.probes import ProbeTarget, Tally
-from paramedic_controller.restore import fenced_services, read_desired, read_service
+from paramedic_controller.restore import fenced_services, read_desired, read_service, stored_specs
 from paramedic_controller.supervise import Tools
 from tests.fakes.clock import FakeClock
 from tests.fakes.epochs import claim_next_epoch
@@ -172,6 +172,7 @@ class Life:
             clock=world.clock,
             warn=world.messages.append,
             read_service=lambda desired: read_service(world.controller_id, desired),
+            read_specs=lambda service: stored_specs(world.controller_id, service),
             read_figures=FigureReader(world.clock, world.messages.append).read,
             read_drained=FigureReader(world.clock, world.messages.append).drained,
             read_ahead=AheadReader(world.clock, world.messages.append).read,
