@@ -5,6 +5,7 @@ import signal
 from functools import partial
 
 from paramedic.clock import Clock
+from paramedic.launchers.process import procfs
 from paramedic.state.traffic_report import TrafficWriter
 from paramedic_gateway.certificates.keeper import CertificateKeeper
 from paramedic_gateway.certificates.source import FileSource, SecretSource
@@ -69,7 +70,7 @@ class Agent:
             sockets,
             self._predecessors,
             before_start=self._access_log.begin_life,
-            clock=clock,
+            since_boot=procfs.seconds_since_boot,
             warn=log.warning,
         )
         self._certificates = _certificates(settings, layout, clock, log)

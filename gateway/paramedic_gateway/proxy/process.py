@@ -35,6 +35,10 @@ class EnvoyIdentity(BaseModel):
     boot_id: str
     started_with: str
 
+    def age(self, since_boot: float) -> float:
+        """Seconds since it was started, so many seconds after the boot."""
+        return since_boot - self.start_time / procfs.TICKS_PER_SECOND
+
 
 @dataclass(frozen=True)
 class EnvoyCommand:
@@ -113,6 +117,8 @@ class EnvoyProcess:
         Raises:
             LauncherError: it cannot be started.
         """
+        # Whoever was there before has ended: what cannot be started must not pass for it.
+        self._identity = None
         plan = self._command.plan()
         stat = procfs.read_stat(spawn_session(plan))
         if stat is None:

@@ -3,19 +3,14 @@
 import threading
 from collections.abc import Callable
 
-from paramedic.clock import Clock
 from paramedic.launchers.interface import LauncherError
 from paramedic_gateway.proxy.predecessors import Predecessors
 from paramedic_gateway.proxy.process import EnvoyIdentity, EnvoyProcess
+from paramedic_gateway.proxy.restarts import Restarts
 from paramedic_gateway.proxy.sockets import AdminSockets
 
 LOOK_SECONDS = 0.5
 """How soon a request to stop is heeded; an end of Envoy is seen at once."""
-
-STABLE_SECONDS = 10.0
-"""An Envoy that lived this long is started again at once; others wait longer each time."""
-
-LONGEST_WAIT_SECONDS = 10.0
 
 
 class Supervisor:
@@ -28,17 +23,17 @@ class Supervisor:
         predecessors: Predecessors,
         *,
         before_start: Callable[[], None],
-        clock: Clock,
+        since_boot: Callable[[], float],
         warn: Callable[[str], None],
     ) -> None:
         self._envoy = envoy
         self._sockets = sockets
         self._predecessors = predecessors
         self._before_start = before_start
-        self._clock = clock
+        self._since_boot = since_boot
         self._warn = warn
         self._stopping = threading.Event()
-        self._quick_ends = 0
+        self._restarts = Restarts()
         self.starts = 0
 
     def ensure_running(self) -> None:
@@ -64,14 +59,13 @@ class Supervisor:
     def run(self) -> None:
         """Restart it whenever it ends, until `stop`."""
         while not self._stopping.is_set():
-            since = self._clock.monotonic()
             while not self._envoy.wait_end(LOOK_SECONDS):
                 if self._stopping.is_set():
                     return
                 self._envoy.record()
             self._envoy.bury()
             if not self._stopping.is_set():
-                self._restart(self._clock.monotonic() - since)
+                self._restart()
 
     def stop(self) -> None:
         """Watch no longer; Envoy runs on."""
@@ -80,10 +74,10 @@ class Supervisor:
     def _is_heir(self, identity: EnvoyIdentity) -> bool:
         return self._envoy.has_these_settings(identity) and not self._sockets.is_leaving(identity)
 
-    def _restart(self, lived: float) -> None:
-        self._quick_ends = 0 if lived >= STABLE_SECONDS else self._quick_ends + 1
-        # The first restart is immediate; only an Envoy that ends again and again is waited with.
-        wait = 0.0 if self._quick_ends <= 1 else min(LONGEST_WAIT_SECONDS, 0.25 * 2**self._quick_ends)
+    def _restart(self) -> None:
+        ended = self._envoy.identity
+        lived = 0.0 if ended is None else ended.age(self._since_boot())
+        wait = self._restarts.wait_after(lived)
         self._warn(f"Envoy has ended after {lived:.1f} s; its successor starts in {wait:g} s on the same ports")
         if not self._stopping.wait(wait):
             try:

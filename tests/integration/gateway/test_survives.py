@@ -133,6 +133,17 @@ def test_an_envoy_that_is_killed_comes_back_on_the_same_ports(
     assert health["envoy_starts"] == 2
 
 
+def test_an_envoy_that_is_killed_again_and_again_comes_back_every_time(
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes]
+) -> None:
+    for _ in range(4):
+        gateway.kill_envoy()
+        eventually(lambda: gateway.served_by() == "one", "Envoy's successor")
+    said = [line.partition("its successor starts in ")[2] for line in gateway.log_text().splitlines()]
+    # A machine without a processor to spare may give an Envoy a long life, but never takes one away.
+    assert [line.partition(" s")[0] for line in said if line][:2] == ["0", "0"]
+
+
 def test_with_both_killed_and_dynamodb_gone_the_routes_come_from_disk(
     gateway: GatewayReplica, serving: subprocess.Popen[bytes]
 ) -> None:

@@ -1,6 +1,7 @@
 """What Linux says about processes, read from /proc."""
 
 import os
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,11 @@ class ProcessStat:
 def boot_id() -> str:
     """The kernel's random name for this boot."""
     return (PROC / "sys/kernel/random/boot_id").read_text().strip()
+
+
+def seconds_since_boot() -> float:
+    """What processes' start times are counted in; it goes on while the host sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def pid_namespace() -> str:
