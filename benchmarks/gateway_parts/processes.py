@@ -87,9 +87,19 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 def get(address: Address, path: str = "/", patience: float = 5.0) -> tuple[int, str]:
     """Status and body of a GET on a connection of its own; raises OSError or HTTPException."""
+    return _ask(address, "GET", path, None, patience)
+
+
+def post(address: Address, body: bytes, patience: float = 5.0) -> int:
+    """Status of a POST on a connection of its own; raises OSError or HTTPException."""
+    status, _ = _ask(address, "POST", "/", body, patience)
+    return status
+
+
+def _ask(address: Address, method: str, path: str, body: bytes | None, patience: float) -> tuple[int, str]:
     connection = http.client.HTTPConnection(address.host, address.port, timeout=patience)
     try:
-        connection.request("GET", path)
+        connection.request(method, path, body)
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
     finally:

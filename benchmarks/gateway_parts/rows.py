@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from pynamodb.expressions.operand import Path
+from pynamodb.expressions.update import Action
 
 from benchmarks.gateway_parts.processes import Address
 from paramedic.clock import SystemClock
-from paramedic.state.load_balancers import INDEX, LoadBalancer, LoadBalancerIndex, Route, Routes
+from paramedic.state.load_balancers import INDEX, LoadBalancer, LoadBalancerIndex, RequestHandling, Route, Routes
 from paramedic.state.transactions import Update, transact
 
 GATEWAY = "benchmark"
@@ -23,16 +24,22 @@ class ServiceRow:
 
     def route(self, replicas: Sequence[Address], draining: Sequence[Address] = ()) -> None:
         """Serve `replicas`, and let `draining` ones finish."""
-        self._revision += 1
-        row = LoadBalancer(GATEWAY, self._name)
-        actions = (
+        self._change(
             LoadBalancer.uid.set(f"uid-{self._name}"),
             LoadBalancer.host.set(self.address.host),
             LoadBalancer.port.set(self.address.port),
             LoadBalancer.policy.set("least_load"),
             LoadBalancer.routes.set(Routes(replicas=self._routes(replicas), draining=self._routes(draining))),
-            LoadBalancer.revision.set(self._revision),
         )
+
+    def limit_bodies(self, limit: int) -> None:
+        """Refuse requests with a body of more than `limit` bytes."""
+        self._change(LoadBalancer.requests.set(RequestHandling(max_body_bytes=limit).model_dump_json()))
+
+    def _change(self, *actions: Action) -> None:
+        self._revision += 1
+        row = LoadBalancer(GATEWAY, self._name)
+        actions = (*actions, LoadBalancer.revision.set(self._revision))
         indexed = Path(["revisions", self._name]).set(self._revision)
         transact([Update(row, actions), Update(LoadBalancerIndex(GATEWAY, INDEX), (indexed,))], SystemClock())
 

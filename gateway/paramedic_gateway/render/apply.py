@@ -19,7 +19,7 @@ LINGER_SECONDS = 5.0
 CLUSTERS_SECONDS = 2.0
 """How long to wait for new clusters before routes may lead to them."""
 
-TAKEN_OVER_SECONDS = 3 * ROUTES_POLL_SECONDS
+TAKEN_OVER_SECONDS = 6 * ROUTES_POLL_SECONDS
 """How long Envoy may take to take over a change."""
 
 FIRST_OFFER_SECONDS = 5
