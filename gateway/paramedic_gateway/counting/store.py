@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from paramedic.clock import Clock
+from paramedic.launchers.process.files import replace_file
 from paramedic_gateway.counting.ledger import Ledger, Position
 
 
@@ -52,6 +53,4 @@ class LedgerStore:
         Raises:
             OSError: it cannot be written; the former one stays.
         """
-        temporary = self._path.with_suffix(".tmp")
-        temporary.write_text(ledger.model_dump_json())
-        temporary.rename(self._path)
+        replace_file(self._path, ledger.model_dump_json().encode())

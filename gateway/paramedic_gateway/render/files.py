@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from paramedic.errors import ParamedicError
+from paramedic.launchers.process.files import write_whole
 
 _IN_ORDER = ("eds/", "sds/", "cds.json", "rds/", "lds.json")
 """What is referred to comes before what refers to it."""
@@ -48,8 +49,8 @@ class RenderedFiles:
             for name in names:
                 path = self._staged(name)
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                write_whole(path, files[name].encode())
                 written.append(path)
-                path.write_text(files[name], encoding="utf-8")
         except OSError as error:
             for path in written:
                 path.unlink(missing_ok=True)

@@ -1,6 +1,8 @@
 """Reports: what vouches for which seconds, what is written, and what people are told."""
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -174,3 +176,20 @@ def test_who_has_ended_is_not_waited_for(world: World) -> None:
     assert world.report().draining == {}
     world.counting.close()
     assert world.reports.standings[-1].draining is None
+
+
+def test_figures_are_reported_only_once_they_are_on_disk(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_space(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    world.report()
+    reported = len(world.reports.standings)
+    world.write(f"S {world.second} {UID} s1 GET /\nE s1\n")
+    with monkeypatch.context() as full:
+        full.setattr(os, "fsync", no_space)
+        world.report()
+        assert "No space left on device" in world.counting.problems[0]
+    assert (len(world.reports.standings), world.reports.counters) == (reported, [])
+    world.report()
+    assert [(uid, total) for uid, total, _ in world.reports.counters] == [(UID, 1)]
+    assert world.counting.problems == []

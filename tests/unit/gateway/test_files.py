@@ -3,6 +3,8 @@
 import dataclasses
 import errno
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -151,7 +153,7 @@ def test_what_is_in_place_already_is_not_written_again_not_even_after_a_restart(
 ) -> None:
     replica.apply(ECHO, OTHER)
     before = replica.files()
-    monkeypatch.setattr(Path, "write_text", no_space)
+    monkeypatch.setattr(os, "fsync", room_for(0))
     replica.apply(ECHO, OTHER)
     replica.restarted()
     replica.apply(ECHO, OTHER)
@@ -164,7 +166,7 @@ def test_on_a_full_disk_the_old_configuration_stays_whole_and_the_change_is_made
     replica.apply(ECHO)
     before = replica.files()
     with monkeypatch.context() as full:
-        full.setattr(Path, "write_text", room_for(2))
+        full.setattr(os, "fsync", room_for(2))
         for _ in range(2):
             with pytest.raises(RenderFailedError, match="No space left on device; Envoy keeps its configuration"):
                 replica.apply(ECHO, OTHER)
@@ -174,23 +176,18 @@ def test_on_a_full_disk_the_old_configuration_stays_whole_and_the_change_is_made
     assert {"eds/other.json", "rds/port-other.json"} <= set(replica.files())
 
 
-def no_space(path: Path, *_: object, **__: object) -> None:
-    raise OSError(errno.ENOSPC, "No space left on device", str(path))
-
-
-def room_for(files: int) -> object:
-    """A `write_text` whose disk is full after so many files, with the next one cut short."""
+def room_for(files: int) -> Callable[[int], None]:
+    """An `os.fsync` whose disk turns out to be full after so many files."""
     left = [files]
-    real = Path.write_text
+    real = os.fsync
 
-    def write_text(path: Path, text: str, **options: str) -> None:
+    def fsync(descriptor: int) -> None:
         left[0] -= 1
         if left[0] < 0:
-            real(path, text[:10], **options)
-            no_space(path)
-        real(path, text, **options)
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(descriptor)
 
-    return write_text
+    return fsync
 
 
 def test_files_come_in_an_order_in_which_nothing_refers_to_what_is_not_there(

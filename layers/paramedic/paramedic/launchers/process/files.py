@@ -126,17 +126,26 @@ def replace_file(path: Path, content: bytes) -> None:
         OSError: it could not be written; the old content stands.
     """
     temporary = path.with_name(f"{path.name}.tmp")
+    write_whole(temporary, content)
+    temporary.rename(path)
+    _sync_directory(path.parent)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that nobody reads yet, so that it is on disk before it is renamed to where it is read.
+
+    Raises:
+        OSError: it could not be written; nothing of it is left.
+    """
     try:
-        with temporary.open("wb") as file:
+        with path.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
     except OSError:
         # What was begun takes up room, and that is what is likely to be missing.
-        temporary.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
         raise
-    temporary.rename(path)
-    _sync_directory(path.parent)
 
 
 def _sync_directory(path: Path) -> None:
