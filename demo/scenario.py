@@ -142,9 +142,7 @@ def settle(stage: Stage) -> Snapshot:
 def lose_and_regain(stage: Stage, title: str, client: Client, act: Callable[[Snapshot], Loss]) -> Round:
     """Kill the controller, let `act` happen, and compare how it came back."""
     killed_at = kill_group(stage.snapshot().controller, stage.launcher)
-    # A write that was under way when the process died may still arrive.
-    time.sleep(0.5)
-    before = stage.snapshot()
+    before = left_behind(stage)
     loss = act(before)
     comeback = Watch(CONTROLLER, before.epoch, killed_at).until_recovered(RECOVERY_SECONDS)
     after = await_snapshot(stage, "a tick", lambda seen: seen.scaler.last_tick != before.scaler.last_tick, 30)
@@ -153,6 +151,14 @@ def lose_and_regain(stage: Stage, title: str, client: Client, act: Callable[[Sna
     rows = compare(before, after, stage.policy, outside)
     seen = [*loss.moments, *moments(comeback, sent, before.unfinished_requests)]
     return Round(title, comeback.with_moments(seen), rows)
+
+
+def left_behind(stage: Stage) -> Snapshot:
+    """What a dead controller leaves, once two looks agree: a write that was under way when it died may still arrive."""
+    seen = stage.snapshot()
+    while (again := stage.snapshot()).without_traffic() != seen.without_traffic():
+        seen = again
+    return again
 
 
 def nothing_else(stage: Stage, before: Snapshot) -> Loss:

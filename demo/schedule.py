@@ -8,13 +8,13 @@ from paramedic_cli.local.stack import LocalStack
 QUIET_SECONDS = 40
 """A recovery by hand takes about 15 s; started this long after a tick at most, it is done before the next one."""
 
-_SETTLED_SECONDS = 3
+_LOOK_SECONDS = 0.2
 
 
 def wait_for_quiet(stack: LocalStack) -> None:
-    """Return a few seconds after a tick of the dispatch function, with most of a minute left until the next."""
-    while not _SETTLED_SECONDS <= seconds_since_tick(stack) <= QUIET_SECONDS:
-        time.sleep(0.5)
+    """Return once a tick's checks are done, with some of its minute left until the next."""
+    while seconds_since_tick(stack) > QUIET_SECONDS or checks_under_way(stack):
+        time.sleep(_LOOK_SECONDS)
 
 
 def wait_for_tick(stack: LocalStack) -> None:
@@ -22,12 +22,21 @@ def wait_for_tick(stack: LocalStack) -> None:
     before = seconds_since_tick(stack)
     while (now := seconds_since_tick(stack)) >= before:
         before = now
-        time.sleep(0.2)
-    time.sleep(_SETTLED_SECONDS)
+        time.sleep(_LOOK_SECONDS)
+    while checks_under_way(stack):
+        time.sleep(_LOOK_SECONDS)
+
+
+def checks_under_way(stack: LocalStack) -> int:
+    """Messages of ticks that no check is done with yet; when the dispatch function has ended, all of its are there."""
+    counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    sqs, queue = stack.client("sqs"), stack.outputs.check_queue_url
+    attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=counts)["Attributes"]
+    return sum(int(attributes[count]) for count in counts)
 
 
 def seconds_since_tick(stack: LocalStack) -> float:
-    """Seconds since the dispatch function last ran."""
+    """Seconds since the dispatch function last ended."""
     group = f"/aws/lambda/{stack.outputs.dispatch_function_name}"
     streams = stack.client("logs").describe_log_streams(logGroupName=group)["logStreams"]
     last = max((stream.get("lastEventTimestamp", 0) for stream in streams), default=0)

@@ -1,6 +1,6 @@
 """What a controller and its service look like in the tables at one moment."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 
@@ -58,6 +58,10 @@ class Snapshot:
     unfinished_operations: int
     restored: str
     taken_up: tuple[str, ...]
+
+    def without_traffic(self) -> "Snapshot":
+        """The same but for what the gateway reports, whoever lives: what is left only a controller writes."""
+        return replace(self, unfinished_requests=0, unfinished=())
 
 
 def take_snapshot(controller_id: str, service: str) -> Snapshot:
