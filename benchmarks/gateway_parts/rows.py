@@ -7,7 +7,8 @@ from pynamodb.expressions.update import Action
 
 from benchmarks.gateway_parts.processes import Address
 from paramedic.clock import SystemClock
-from paramedic.state.load_balancers import INDEX, LoadBalancer, LoadBalancerIndex, RequestHandling, Route, Routes
+from paramedic.state.load_balancers import INDEX, LoadBalancer, LoadBalancerIndex
+from paramedic.state.request_handling import RequestHandling, Route, Routes
 from paramedic.state.transactions import Update, transact
 
 GATEWAY = "benchmark"

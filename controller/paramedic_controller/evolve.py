@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 from paramedic.autoscaling.tick import ScalingPolicy, initial_state
 from paramedic.services.status import ServiceStatus, service_status
-from paramedic.state.load_balancers import Route
 from paramedic.state.operations import OperationKind
 from paramedic.state.replicas import ReplicaStatus
+from paramedic.state.request_handling import Route
 from paramedic_controller.actions import (
     Change,
     Launched,

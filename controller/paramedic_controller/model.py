@@ -6,10 +6,10 @@ from datetime import datetime
 from paramedic.clock import from_iso
 from paramedic.services.spec import ServiceSpec
 from paramedic.state.autoscalers import AutoscalerState
-from paramedic.state.load_balancers import RequestHandling, Route
 from paramedic.state.operations import OperationKind
 from paramedic.state.receipt import Receipt
 from paramedic.state.replicas import ReplicaStatus
+from paramedic.state.request_handling import RequestHandling, Route
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ from pynamodb.expressions.update import Action
 
 from paramedic.autoscaling.tick import differs_in_substance
 from paramedic.state.autoscalers import Autoscaler
-from paramedic.state.load_balancers import INDEX, LoadBalancer, LoadBalancerIndex, Routes
+from paramedic.state.load_balancers import INDEX, LoadBalancer, LoadBalancerIndex
 from paramedic.state.operations import DONE_ROWS_LIVE_SECONDS, Operation, done_item, open_item
 from paramedic.state.replicas import Replica
+from paramedic.state.request_handling import Routes
 from paramedic.state.services import (
     DesiredService,
     NameReservation,

@@ -6,9 +6,10 @@ from pynamodb.exceptions import PynamoDBException
 
 from paramedic.services.spec import InvalidSpecError, ServiceSpec, load_spec, parse_spec
 from paramedic.state.autoscalers import Autoscaler
-from paramedic.state.load_balancers import INDEX, LoadBalancer, LoadBalancerIndex, RequestHandling
+from paramedic.state.load_balancers import INDEX, LoadBalancer, LoadBalancerIndex
 from paramedic.state.operations import Operation, OperationKind
 from paramedic.state.replicas import Replica, ReplicaStatus
+from paramedic.state.request_handling import RequestHandling
 from paramedic.state.services import (
     DOWN,
     DesiredService,

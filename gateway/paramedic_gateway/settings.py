@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from paramedic.gateways.replica import SHARED_PORT
 from paramedic.services.spec import NAME_PATTERN
 from paramedic.settings import EnvironmentSettings, InvalidSettingError
-from paramedic.state.load_balancers import HOST_NAME_PATTERN
+from paramedic.state.request_handling import HOST_NAME_PATTERN
 from paramedic_gateway.layout import Layout
 
 HIGHEST_PID = 2**22

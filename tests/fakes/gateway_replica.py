@@ -17,7 +17,8 @@ from pynamodb.expressions.operand import Path as AttributePath
 from pynamodb.expressions.update import Action
 
 from paramedic.launchers.process import procfs
-from paramedic.state.load_balancers import INDEX, LoadBalancer, LoadBalancerIndex, RequestHandling, Route, Routes
+from paramedic.state.load_balancers import INDEX, LoadBalancer, LoadBalancerIndex
+from paramedic.state.request_handling import RequestHandling, Route, Routes
 from paramedic.state.tables import Row
 from paramedic.state.transactions import Delete, Put, Update, transact
 from paramedic_gateway.layout import Layout

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from paramedic.services.spec import LoadBalancingPolicy
-from paramedic.state.load_balancers import Authorization
+from paramedic.state.request_handling import Authorization
 from paramedic_gateway.render.frame import Frame, Resource, extension, polled_file, seconds, socket_address, typed
 from paramedic_gateway.routes.model import ServiceRoutes, Upstream
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from paramedic.gateways.replica import HEALTH_PATH, TOKEN_HEADER
-from paramedic.state.load_balancers import Authorization, RequestHandling, StickyCookie, VersionRule
+from paramedic.state.request_handling import Authorization, RequestHandling, StickyCookie, VersionRule
 from paramedic_gateway.render.clusters import authorization_cluster, cluster_name
 from paramedic_gateway.render.frame import Frame, Resource, seconds, typed
 from paramedic_gateway.routes.model import ServiceRoutes

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict
 
 from paramedic.services.spec import NAME_PATTERN, LoadBalancingPolicy
-from paramedic.state.load_balancers import LoadBalancer, RequestHandling, Route
+from paramedic.state.load_balancers import LoadBalancer
+from paramedic.state.request_handling import RequestHandling, Route
 from paramedic.state.tables import InvalidRowError
 
 UID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")

@@ -10,9 +10,10 @@ from paramedic.services.verbs import down
 from paramedic.state.controllers import HEARTBEAT, ControllerHeartbeat
 from paramedic.state.fencing import FencedError
 from paramedic.state.heartbeat import seal_heartbeat
-from paramedic.state.load_balancers import INDEX, LoadBalancer, LoadBalancerIndex, RequestHandling
+from paramedic.state.load_balancers import INDEX, LoadBalancer, LoadBalancerIndex
 from paramedic.state.operations import Operation, OperationKind, open_item
 from paramedic.state.replicas import Replica
+from paramedic.state.request_handling import RequestHandling
 from paramedic.state.services import DesiredService, ServiceFence, ServiceSpecRow, desired_item, fence_item, spec_item
 from paramedic.state.tables import StateUnreachableError
 from paramedic_controller.board import Board, Identity

@@ -16,13 +16,7 @@ import h2.events
 import httpx
 import pytest
 
-from paramedic.state.load_balancers import (
-    MAX_BODY_BYTES,
-    MAX_COOKIE_SECONDS,
-    MAX_SECONDS,
-    MAX_VERSION,
-    MAX_WEIGHT,
-)
+from paramedic.state.request_handling import MAX_BODY_BYTES, MAX_COOKIE_SECONDS, MAX_SECONDS, MAX_VERSION, MAX_WEIGHT
 from paramedic_gateway.proxy.admin import EnvoyAdmin
 from tests.fakes.gateway_replica import GatewayReplica, own_address, publish
 from tests.fakes.upstream import Upstream

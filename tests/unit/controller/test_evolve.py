@@ -5,10 +5,11 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramedic.state.load_balancers import LoadBalancer, LoadBalancerIndex, Route
+from paramedic.state.load_balancers import LoadBalancer, LoadBalancerIndex
 from paramedic.state.operations import Operation, OperationKind
 from paramedic.state.receipt import Receipt
 from paramedic.state.replicas import Replica, ReplicaStatus
+from paramedic.state.request_handling import Route
 from paramedic.state.services import ObservedService
 from paramedic.state.transactions import MAX_CHANGES, Check
 from paramedic_controller.actions import (

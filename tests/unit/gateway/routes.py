@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from paramedic.services.spec import LoadBalancingPolicy
-from paramedic.state.load_balancers import RequestHandling
+from paramedic.state.request_handling import RequestHandling
 from paramedic_gateway.layout import Layout
 from paramedic_gateway.render.frame import Frame
 from paramedic_gateway.routes.model import ServiceRoutes, Upstream

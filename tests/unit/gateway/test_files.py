@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from paramedic.state.load_balancers import Authorization
+from paramedic.state.request_handling import Authorization
 from paramedic_gateway.layout import Layout
 from paramedic_gateway.proxy.admin import AdminUnreachableError, EnvoyAdmin
 from paramedic_gateway.render.apply import LINGER_SECONDS, Applier

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from paramedic.launchers.process.files import HostFileError
-from paramedic.state.load_balancers import LoadBalancer, Route, Routes
+from paramedic.state.load_balancers import LoadBalancer
+from paramedic.state.request_handling import Route, Routes
 from paramedic.state.tables import InvalidRowError, StateUnreachableError
 from paramedic_gateway.routes.follow import REFUSED_RETRY_SECONDS, REREAD_SECONDS, RouteFollower
 from paramedic_gateway.routes.store import RouteStore

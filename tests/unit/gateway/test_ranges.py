@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from paramedic.services.spec import LoadBalancingPolicy
-from paramedic.state.load_balancers import (
+from paramedic.state.request_handling import (
     MAX_BODY_BYTES,
     MAX_COOKIE_SECONDS,
     MAX_SECONDS,

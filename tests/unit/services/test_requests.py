@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from paramedic.services.spec import InvalidSpecError, parse_spec
-from paramedic.state.load_balancers import Authorization, RequestHandling
+from paramedic.state.request_handling import Authorization, RequestHandling
 
 
 def accepted(**requests: Any) -> RequestHandling:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from paramedic.errors import InvalidInputError
-from paramedic.state.load_balancers import Authorization, RequestHandling, StickyCookie
+from paramedic.state.request_handling import Authorization, RequestHandling, StickyCookie
 
 MAX_SPEC_BYTES = 64 * 1024
 """A spec is one attribute of one row; DynamoDB bills and bounds rows by their size."""
