@@ -12,6 +12,7 @@ from paramedic_gateway.certificates.source import FileSource, SecretSource
 from paramedic_gateway.counting.counting import Counting
 from paramedic_gateway.counting.log import AccessLog
 from paramedic_gateway.counting.store import LedgerStore
+from paramedic_gateway.counting.timescale import HostTime
 from paramedic_gateway.drains import draining_requests
 from paramedic_gateway.health import STALLED_SECONDS, Health, HealthApi
 from paramedic_gateway.layout import Layout
@@ -82,11 +83,12 @@ class Agent:
             clock=clock,
             log=log,
         )
+        time = HostTime(clock, procfs.boot_id())
         self._counting = Counting(
-            LedgerStore(layout.ledger, clock, log.warning),
+            LedgerStore(layout.ledger, time, log.warning),
             self._access_log,
             TrafficWriter(settings.gateway, settings.replica),
-            clock=clock,
+            time=time,
             out=log,
             services=lambda: {each.uid: each.service for each in self._services()},
             rotate_bytes=settings.rotate_bytes,

@@ -1,17 +1,19 @@
 """Reads the log, keeps the ledger, reports. Each step is safe to be killed in: the next life does it again alike."""
 
 import heapq
+import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Protocol
 
-from paramedic.clock import Clock, to_iso
+from paramedic.clock import to_iso
 from paramedic.state.tables import StateUnreachableError
 from paramedic.state.traffic_report import RING_SECONDS, ROWS_LIVE_SECONDS, UNFINISHED_EXAMPLES, Standing
 from paramedic_gateway.counting.ledger import Ledger
 from paramedic_gateway.counting.log import AccessLog
 from paramedic_gateway.counting.store import LedgerStore
+from paramedic_gateway.counting.timescale import HostTime, Scale
 from paramedic_gateway.log import Log
 
 SETTLE_SECONDS = 1.0
@@ -37,7 +39,7 @@ class Counting:
         log: AccessLog,
         reports: Reports,
         *,
-        clock: Clock,
+        time: HostTime,
         out: Log,
         services: Callable[[], Mapping[str, str]],
         rotate_bytes: int,
@@ -45,7 +47,7 @@ class Counting:
         self._store = store
         self._log = log
         self._reports = reports
-        self._clock = clock
+        self._time = time
         self._out = out
         self._services = services
         self._rotate_bytes = rotate_bytes
@@ -69,22 +71,43 @@ class Counting:
         tables have lower ones. `failed_writes`: how often Envoy says that it
         could not write its log; what it lost is missing then, not zero.
         """
-        if self._ledger.note_failed_writes(failed_writes, int(self._clock.now().timestamp())):
+        scale = self._follow_clock()
+        if self._ledger.note_failed_writes(failed_writes, int(self._time.now(scale))):
             self._out.warning("Envoy could not write its log: the requests of these seconds are not known")
-        self._report_until(int(self._clock.now().timestamp() - SETTLE_SECONDS), draining, ahead)
+        end = int(self._time.now(scale) - SETTLE_SECONDS)
+        self._report_until(end, lambda: int(self._time.now(scale)), draining, ahead)
 
     def close(self) -> None:
         """Report all there is, for good: Envoy has ended, and nothing will be added to this second.
 
         No replica is to wait for it any more.
         """
-        self._report_until(int(self._clock.now().timestamp()) + 1, None, {})
+        scale = self._follow_clock()
+        last = int(self._time.now(scale))
+        self._report_until(last + 1, lambda: last, None, {})
         with suppress(OSError):
             self._keep()
 
-    def _report_until(self, until: int, draining: Mapping[str, int] | None, ahead: Mapping[str, int]) -> None:
+    def _follow_clock(self) -> Scale:
+        """The scale the ledger is on, once it has followed the host's time of day."""
+        ledger, present = self._ledger, self._time.scale()
+        jump = None if ledger.scale is None else self._time.jump(ledger.scale)
+        if jump == 0 and ledger.scale is not None:
+            return ledger.scale
+        now = int(self._time.now(present))
+        # What happened between two boots is not known, but nothing was reported of seconds to come.
+        moved = math.floor(jump) if jump is not None else min(0, now - ledger.reported_until)
+        ledger.move_to(present, moved, now)
+        self._out.warning(f"the time of day was set, or the host started anew: what was counted moves by {moved} s")
+        return present
+
+    def _report_until(
+        self, end: int, latest: Callable[[], int], draining: Mapping[str, int] | None, ahead: Mapping[str, int]
+    ) -> None:
+        until = max(end, self._ledger.reported_until)
         try:
-            self._read_to_end()
+            self._read_to_end(latest)
+            self._ledger.reported_until = until
             self._ledger.forget_before(until - RING_SECONDS)
             self._ledger.forget_services(self._services(), until - ROWS_LIVE_SECONDS)
             self._ledger.sequence += 1
@@ -98,7 +121,7 @@ class Counting:
         else:
             self._say("")
 
-    def _read_to_end(self) -> None:
+    def _read_to_end(self, latest: Callable[[], int]) -> None:
         self._log.finish_rotation()
         self._log.make_up_for_mark()
         while True:
@@ -106,7 +129,7 @@ class Counting:
             text, after = self._log.read(before)
             if after == before:
                 break
-            tally = self._ledger.take(text, after)
+            tally = self._ledger.take(text, after, latest())
             if tally.lost:
                 self._out.warning(f"{tally.lost} requests were under way when Envoy ended")
             if tally.malformed:

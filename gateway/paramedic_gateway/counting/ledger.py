@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from paramedic.state.traffic_report import RING_SECONDS
 from paramedic_gateway.counting.records import Tally, read_lines
+from paramedic_gateway.counting.timescale import Scale
 from paramedic_gateway.render.virtual_hosts import UNCOUNTED
 
 
@@ -40,29 +41,48 @@ class ServiceCount(BaseModel):
         for old in [each for each in self.seconds if each < second]:
             self.before += self.seconds.pop(old)
 
+    def shift(self, seconds: int) -> None:
+        """Put everything that many seconds later."""
+        self.seconds = {second + seconds: count for second, count in self.seconds.items()}
+        self.last += seconds
+
 
 class Ledger(BaseModel):
     """One life of one replica's counters; it goes on over restarts of the agent and of Envoy.
 
-    `covers_from` is the first second of which everything is counted. `requests` are the ones under way.
-    `failed_writes` is how often Envoy could not write its log, by its own last count.
+    `covers_from` is the first second of which everything is counted; all seconds are of `scale`. What came before
+    `reported_until` was reported, and no request is added to it. `requests` are the ones under way. `failed_writes`
+    is how often Envoy could not write its log, by its own last count.
     """
 
     incarnation: str
     covers_from: int
+    scale: Scale | None = None
+    reported_until: int = 0
     position: Position = Position()
     sequence: int = 0
     services: dict[str, ServiceCount] = {}
     requests: dict[str, str] = {}
     failed_writes: int = 0
 
-    def take(self, text: str, after: Position) -> Tally:
-        """Count the lines `text`, which end at `after`."""
+    def take(self, text: str, after: Position, latest: int) -> Tally:
+        """Count the lines `text`, which end at `after`; `latest` is the last second they can be of."""
         tally = read_lines(text, self.requests)
         for (second, uid), count in tally.counts.items():
-            self._count(second, uid, count)
+            self._count(second, uid, count, latest)
         self.position = after
         return tally
+
+    def move_to(self, scale: Scale, seconds: int, now: int) -> None:
+        """Go on by `scale`, on which all there is lies that many seconds later; vouch for nothing up to `now`.
+
+        So sums keep growing by the second, however the time of day is set, and no request leaves the ring by it.
+        """
+        for count in self.services.values():
+            count.shift(seconds)
+        self.reported_until += seconds
+        self.covers_from = now + 1
+        self.scale = scale
 
     def forget_before(self, second: int) -> None:
         """Keep of older seconds only their sums."""
@@ -89,10 +109,11 @@ class Ledger(BaseModel):
         """The services whose total before `until` was not written yet."""
         return {uid: each for uid, each in self.services.items() if each.total(until) != each.reported}
 
-    def _count(self, second: str, uid: str, count: int) -> None:
+    def _count(self, second: str, uid: str, count: int, latest: int) -> None:
         if uid == UNCOUNTED or not second.isdigit():
             return
         service = self.services.setdefault(uid, ServiceCount())
-        at = int(second)
+        # Lines that come late, or from before the time of day was set.
+        at = max(min(int(second), latest), self.reported_until)
         service.seconds[at] = service.seconds.get(at, 0) + count
         service.last = max(service.last, at)

@@ -6,17 +6,17 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from paramedic.clock import Clock
 from paramedic.launchers.process.files import replace_file
 from paramedic_gateway.counting.ledger import Ledger, Position
+from paramedic_gateway.counting.timescale import HostTime
 
 
 class LedgerStore:
     """One file."""
 
-    def __init__(self, path: Path, clock: Clock, warn: Callable[[str], None]) -> None:
+    def __init__(self, path: Path, time: HostTime, warn: Callable[[str], None]) -> None:
         self._path = path
-        self._clock = clock
+        self._time = time
         self._warn = warn
 
     def load(self, log_end: Callable[[], Position]) -> Ledger:
@@ -35,8 +35,9 @@ class LedgerStore:
                 self._warn(f"the ledger cannot be understood ({problem}): it is now {aside}, and counting begins anew")
         position = log_end()
         # Where a log is there already, requests of this very second may be behind us.
-        first = int(self._clock.now().timestamp()) + (1 if position != Position() else 0)
-        ledger = Ledger(incarnation=uuid.uuid4().hex[:16], covers_from=first, position=position)
+        scale = self._time.scale()
+        first = int(self._time.now(scale)) + (1 if position != Position() else 0)
+        ledger = Ledger(incarnation=uuid.uuid4().hex[:16], covers_from=first, scale=scale, position=position)
         # At once: an agent killed before its first report must not begin anew behind what was logged since.
         self._try_save(ledger)
         return ledger

@@ -12,6 +12,7 @@ from paramedic.state.traffic_report import RING_SECONDS, Standing
 from paramedic_gateway.counting.counting import Counting
 from paramedic_gateway.counting.log import AccessLog
 from paramedic_gateway.counting.store import LedgerStore
+from paramedic_gateway.counting.timescale import HostTime
 from tests.fakes.clock import FakeClock
 from tests.fakes.log import ListLog
 
@@ -44,17 +45,19 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.clock = FakeClock()
+        self.boot_id = "boot-1"
         self.log = ListLog()
         self.reports = KeptReports()
         self.restarted()
 
     def restarted(self) -> None:
         self.access_log = AccessLog(self.folder / "access.log", lambda: None, self.log.warning)
+        time = HostTime(self.clock, self.boot_id)
         self.counting = Counting(
-            LedgerStore(self.folder / "ledger.json", self.clock, self.log.warning),
+            LedgerStore(self.folder / "ledger.json", time, self.log.warning),
             self.access_log,
             self.reports,
-            clock=self.clock,
+            time=time,
             out=self.log,
             services=lambda: {UID: "echo"},
             rotate_bytes=1 << 30,
@@ -137,6 +140,57 @@ def test_a_log_that_envoy_could_not_write_makes_seconds_missing_not_empty(world:
     assert later.covers_from <= lost_at + 3
     assert world.report(failed_writes=0).covers_from == later.covers_from
     assert len(world.log.warnings) == 1
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("seconds", [-3600, -90, -3, 3, 90, 3600])
+def test_whoever_sets_the_time_of_day_takes_no_request_from_what_was_counted(
+    world: World, seconds: int, restarts: bool
+) -> None:
+    for number in range(10):
+        world.write(f"S {world.second} {UID} s{number} GET /\nE s{number}\n")
+        world.clock.advance(1)
+    world.report()
+    world.write(f"S {world.second} {UID} unread GET /\nE unread\n")
+    world.clock.jump(seconds)
+    set_at = world.second
+    if restarts:
+        world.restarted()
+    for number in range(10):
+        world.write(f"S {world.second} {UID} t{number} GET /\nE t{number}\n")
+        world.report()
+    standings = world.reports.standings[1:]
+    assert all(each.covers_from > set_at for each in standings)
+    assert standings[-1].covers_until == world.second - 1
+    totals = [total for _, total, _ in world.reports.counters]
+    assert totals == sorted(totals)
+    assert world.reports.counters[-1] == (UID, 21, 21)
+
+
+def test_nothing_is_vouched_for_of_the_time_before_a_boot(world: World) -> None:
+    world.write(f"S {world.second} {UID} s1 GET /\nE s1\n")
+    world.report()
+    world.clock.jump(-30)
+    world.boot_id = "boot-2"
+    world.restarted()
+    booted = world.second
+    assert world.report().covers_from > booted
+    assert world.report().covers_until == world.second - 1
+    world.write(f"S {world.second} {UID} s2 GET /\nE s2\n")
+    world.report()
+    assert world.reports.counters[-1] == (UID, 2, 2)
+
+
+def test_an_agent_that_stood_still_between_two_looks_at_its_clocks_moves_nothing() -> None:
+    class StandingStill(FakeClock):
+        def monotonic(self) -> float:
+            self.advance(3)
+            return super().monotonic()
+
+    time = HostTime(StandingStill(), "boot-1")
+    scale = time.scale()
+    assert time.jump(scale) == 0
+    assert time.jump(scale.model_copy(update={"offset": scale.offset + 7})) == pytest.approx(-4)
 
 
 def test_an_outage_longer_than_the_ring_keeps_the_total(world: World) -> None:
