@@ -11,6 +11,7 @@ from paramedic.state.fencing import FencedWriter
 from paramedic.state.operations import OperationKind
 from paramedic.state.replicas import ReplicaStatus
 from paramedic.state.tables import StateUnreachableError
+from paramedic.state.transactions import Change as RowChange
 from paramedic.state.transactions import ConditionFailedError
 from paramedic_controller.actions import (
     Action,
@@ -70,7 +71,7 @@ class ServiceSupervisor:
     def __init__(self, desired: Desired, tools: Tools) -> None:
         self._tools = tools
         self._backoff = Backoff()
-        self._stored = tools.read_service(desired)
+        self._stored = self._read(desired)
         self.must_reread = False
         self.is_gone = False
 
@@ -87,8 +88,12 @@ class ServiceSupervisor:
             StateUnreachableError: DynamoDB did not answer.
         """
         if self.must_reread or desired != self._stored.desired:
-            self._stored = self._tools.read_service(desired)
+            self._stored = self._read(desired)
             self.must_reread = False
+
+    def _read(self, desired: Desired) -> ServiceState:
+        self._tools.writer.catch_up(desired.name)
+        return self._tools.read_service(desired)
 
     def run_pass(self) -> None:
         """Move the service toward its desired state; writes nothing when it is there.
@@ -205,19 +210,22 @@ class ServiceSupervisor:
         tools, before = self._tools, self._stored
         changes = tools.recorder.changes(before, after, outcomes, tools.clock.now())
         if changes:
-            try:
-                tools.writer.commit(after.desired.name, changes)
-            except StateUnreachableError:
-                self.must_reread = True
-                raise
+            self._write(changes)
         self._stored = after
+
+    def _write(self, changes: Sequence[RowChange]) -> None:
+        try:
+            self._tools.writer.commit(self._stored.desired.name, changes)
+        except StateUnreachableError:
+            self.must_reread = True
+            raise
 
     def _drive(self, operation_ids: Sequence[str]) -> None:
         tools, state = self._tools, self._stored
         name = state.desired.name
         operations = [each for each in state.operations if each.operation_id in operation_ids]
         if not tools.writer.lease_is_fresh(name):
-            tools.writer.commit(name, tools.recorder.intents(state, operations))
+            self._write(tools.recorder.intents(state, operations))
         for operation in operations:
             tools.effects.start(state, operation, lambda: tools.writer.lease_is_fresh(name))
 
@@ -225,7 +233,7 @@ class ServiceSupervisor:
         tools, state = self._tools, self._stored
         old_specs = tools.recorder.spec_removal(state, tools.read_specs(state.desired.name))
         try:
-            tools.writer.commit(state.desired.name, old_specs or tools.recorder.removal(state))
+            self._write(old_specs or tools.recorder.removal(state))
         except ConditionFailedError:
             # Users changed their mind in this very moment; the hint has moved and is followed up next.
             self.must_reread = True

@@ -1,18 +1,30 @@
 """Fences: the only way a controller writes its services' rows.
 
 A claimant seals every fence to its own epoch, only upward, and every later write is one transaction with the fence.
-Whoever comes after seals again, so a writer that was never stopped is refused on every row, touched or not.
+Whoever comes after seals again, so a writer that was never stopped is refused on every row, touched or not. A write is
+made only directly upon the last one its writer knows of, so none that was given up on is made late behind its back.
 """
 
 from collections.abc import Callable, Sequence
 from itertools import batched
+
+from pynamodb.expressions.condition import Condition
 
 from paramedic.clock import Clock
 from paramedic.errors import ParamedicError
 from paramedic.state.controllers import EPOCH, ControllerEpoch
 from paramedic.state.lease import SELF_FENCE_LEASE_SECONDS
 from paramedic.state.services import ServiceFence, fence_item
-from paramedic.state.transactions import MAX_CHANGES, Change, Check, ConditionFailedError, Update, transact
+from paramedic.state.tables import StateUnreachableError
+from paramedic.state.transactions import (
+    MAX_CHANGES,
+    Change,
+    Check,
+    ConditionFailedError,
+    TransactionRefusedError,
+    Update,
+    transact,
+)
 
 
 class FencedError(ParamedicError):
@@ -53,6 +65,8 @@ class FencedWriter:
         self._clock = clock
         self._new_id = new_id
         self._written_at: dict[str, float] = {}
+        self._seq: dict[str, int] = {}
+        self._unanswered: set[str] = set()
 
     def seal(self, services: Sequence[str]) -> None:
         """Raise the fences of `services` to this epoch, each only while the epoch is still claimed by this process.
@@ -68,28 +82,59 @@ class FencedWriter:
         if missing:
             raise FenceMissingError(self.controller_id, missing)
 
+    def catch_up(self, service: str) -> None:
+        """Know the last write there is, before the rows are read: nothing comes between that one and the next.
+
+        A write that got no answer may still be on its way; after this it has either been made or never will be.
+
+        Raises:
+            FencedError: a newer epoch owns the service.
+            FenceMissingError: the service has no fence.
+            StateUnreachableError: DynamoDB did not answer; catch up again.
+        """
+        if service in self._unanswered:
+            self._write(service, [], ServiceFence.owner_epoch == self.epoch)
+        self._seq[service] = int(self._own_fence(service).seq)
+
     def commit(self, service: str, changes: Sequence[Change]) -> None:
-        """Apply `changes` together with the service's fence.
+        """Apply `changes` together with the service's fence, directly upon the last write that is known.
 
         Raises:
             FencedError: a newer epoch owns the service.
             FenceMissingError: the service has no fence; nothing was written.
             ConditionFailedError: one of `changes`' own conditions did not hold; nothing was written.
             TransactionRefusedError: DynamoDB does not accept one of `changes`; nothing was written.
-            StateUnreachableError: no answer; re-read the service's rows before deciding anything.
+            StateUnreachableError: no answer, or an earlier write came between; catch up and re-read the service's rows
+                before deciding anything.
         """
+        if service not in self._seq:
+            self.catch_up(service)
+        seq = self._seq.pop(service)
+        try:
+            self._write(service, changes, (ServiceFence.owner_epoch == self.epoch) & (ServiceFence.seq == seq))
+        except ConditionFailedError:
+            if self._own_fence(service).seq != seq:
+                raise StateUnreachableError(
+                    f"an earlier write of service {service}, given up on, was made late: its rows are not what was read"
+                ) from None
+            raise
+        self._seq[service] = seq + 1
+
+    def _write(self, service: str, changes: Sequence[Change], condition: Condition) -> None:
         token = self._new_id()
         started = self._clock.monotonic()
-        fence = Update(
-            self._fence(service),
-            (ServiceFence.last_write.set(token), ServiceFence.seq.add(1)),
-            ServiceFence.owner_epoch == self.epoch,
-        )
+        fence = Update(self._fence(service), (ServiceFence.last_write.set(token), ServiceFence.seq.add(1)), condition)
+        self._unanswered.add(service)
         try:
             transact([fence, *changes], self._clock, token=token)
         except ConditionFailedError:
-            if not self._was_applied(service, token):
+            if self._own_fence(service).last_write != token:
                 raise
+        except TransactionRefusedError:
+            # Whoever is refused for what it asks is refused whenever it arrives.
+            self._unanswered.discard(service)
+            raise
+        self._unanswered.discard(service)
         self._written_at[service] = started
 
     def lease_is_fresh(self, service: str) -> bool:
@@ -119,7 +164,7 @@ class FencedWriter:
         self._written_at.update(dict.fromkeys(services, started))
         return True
 
-    def _was_applied(self, service: str, token: str) -> bool:
+    def _own_fence(self, service: str) -> ServiceFence:
         row = ServiceFence.read(self.controller_id, fence_item(service))
         if row is None:
             raise FenceMissingError(self.controller_id, [service])
@@ -127,7 +172,7 @@ class FencedWriter:
             raise FencedError(
                 f"service {service} is fenced by epoch {row.owner_epoch}; this process holds epoch {self.epoch}"
             )
-        return bool(row.last_write == token)
+        return row
 
     def _seal(self, service: str) -> Update:
         return Update(
