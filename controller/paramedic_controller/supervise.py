@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import batched
 
 from paramedic.autoscaling.tick import Decision, ScalingPolicy, tick
 from paramedic.autoscaling.window import Figures
@@ -37,6 +38,7 @@ MAX_ROUNDS = 4
 """Rounds of planning in one pass: what one round wrote or did, the next may follow up at once."""
 
 MAX_FACTS_PER_WRITE = 20
+MAX_INTENTS_PER_WRITE = 50
 
 
 @dataclass(frozen=True)
@@ -224,10 +226,11 @@ class ServiceSupervisor:
         tools, state = self._tools, self._stored
         name = state.desired.name
         operations = [each for each in state.operations if each.operation_id in operation_ids]
-        if not tools.writer.lease_is_fresh(name):
-            self._write(tools.recorder.intents(state, operations))
-        for operation in operations:
-            tools.effects.start(state, operation, lambda: tools.writer.lease_is_fresh(name))
+        for some in batched(operations, MAX_INTENTS_PER_WRITE, strict=False):
+            if not tools.writer.lease_is_fresh(name):
+                self._write(tools.recorder.intents(state, some))
+            for operation in some:
+                tools.effects.start(state, operation, lambda: tools.writer.lease_is_fresh(name))
 
     def _finish_down(self) -> None:
         tools, state = self._tools, self._stored

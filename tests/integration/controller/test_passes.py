@@ -14,7 +14,8 @@ from paramedic.state.operations import Operation
 from paramedic.state.replicas import Replica, ReplicaStatus
 from paramedic.state.services import ServiceSpecRow, spec_item
 from paramedic.state.tables import shared_connection
-from paramedic.state.traffic_report import TrafficReporter
+from paramedic.state.traffic import draining_key
+from paramedic.state.traffic_report import Standing, TrafficReporter, TrafficWriter
 from tests.fakes.clock import FakeClock
 from tests.fakes.controller_world import ControllerWorld, make_spec
 
@@ -334,6 +335,25 @@ def test_down_stops_every_replica_and_leaves_only_the_fence(world: ControllerWor
     index = LoadBalancerIndex.read("default", INDEX)
     assert index is not None
     assert index.revisions.as_dict() == {}  # type: ignore[no-untyped-call]
+
+
+def test_more_replicas_than_fit_one_transaction_are_ended_after_they_were_waited_for_together(
+    world: ControllerWorld,
+) -> None:
+    life = world.start()
+    uid = world.up(make_spec(drain_seconds=60, min_replicas=120)).uid
+    life.settle()
+    now = int(world.clock.now().timestamp())
+    waiting = {draining_key(uid, number): 1 for number in range(1, 121)}
+    TrafficWriter("default", "r1").write_report("life-1", Standing(1, now, now, 0, (), waiting))
+    down("main", "echo", "bob", clock=world.clock)
+    for _ in range(5):
+        life.run_pass()
+    assert len(world.launcher.living()) == 120
+    world.clock.advance(61.0)
+    life.settle()
+    assert not any("quarantined" in message for message in world.messages)
+    assert world.launcher.living() == []
 
 
 def test_a_stop_that_nobody_can_confirm_stays_open_and_is_tried_again(world: ControllerWorld) -> None:
