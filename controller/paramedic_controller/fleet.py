@@ -1,6 +1,7 @@
 """All services of one controller: who is supervised, who is quarantined, and when to look at desired state."""
 
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -22,7 +23,7 @@ MAX_SILENT = 2
 
 @dataclass
 class Fleet:
-    """Supervisors by service name, those first who waited longest for an answer of DynamoDB's.
+    """Supervisors by service name.
 
     One service that cannot be looked after (its rows are malformed, its writes are refused) is left alone and tried
     again later; the others go on.
@@ -34,6 +35,7 @@ class Fleet:
     supervisors: dict[str, ServiceSupervisor] = field(default_factory=dict)
     quarantined: dict[str, str] = field(default_factory=dict)
     _sealed: set[str] = field(default_factory=set)
+    _silent_at: Counter[str] = field(default_factory=Counter)
     _last_known: dict[str, ServiceState] = field(default_factory=dict)
     _revision: int | None = None
     _retry_at: float = 0.0
@@ -98,12 +100,12 @@ class Fleet:
         Whoever got no answer is last in line the next time, so that trouble with a few starves nobody.
         """
         silence = Silence()
-        for name in names:
+        for name in sorted(names, key=self._silent_at.__getitem__):
             before = silence.count
             with silence.tolerated():
                 self._guarded(name, work)
-            if silence.count > before and name in self.supervisors:
-                self.supervisors[name] = self.supervisors.pop(name)
+            if silence.count > before:
+                self._silent_at[name] = 1 + max(self._silent_at.values(), default=0)
             if silence.count == MAX_SILENT:
                 break
         silence.end()

@@ -158,7 +158,7 @@ def test_with_no_answer_about_one_service_the_others_go_on_but_nobody_vouches(wo
         world.clock.advance(3.0)
     assert beats() == 0
     assert sorted(each.request.environment["PARAMEDIC_SERVICE"] for each in world.launcher.living()) == ["bbb", "ccc"]
-    assert list(life.fleet.supervisors) == ["bbb", "ccc", "aaa"]
+    assert sorted(life.fleet.supervisors) == ["aaa", "bbb", "ccc"]
     assert life.fleet.quarantined == {}
     life.fleet.supervisors["aaa"].run_pass = known  # type: ignore[method-assign]
     loop.run_pass()
@@ -292,3 +292,28 @@ def test_going_down_with_a_lost_spec_a_launch_that_was_made_is_found_and_undone(
     assert world.launcher.living() == []
     assert len(world.launcher.started) == 1
     assert DesiredService.read("main", desired_item("echo")) is None
+
+
+def test_with_no_answer_about_some_services_whoever_must_be_read_again_gets_its_turn(world: ControllerWorld) -> None:
+    life = world.start()
+    for name in ("aaa", "bbb", "ccc", "ddd"):
+        world.up(make_spec(name))
+    life.settle()
+    read = life.fleet.tools.read_service
+
+    def partly_silent(desired: Desired) -> ServiceState:
+        if desired.name in ("aaa", "bbb", "new-a", "new-b"):
+            raise StateUnreachableError(f"no answer about {desired.name}")
+        return read(desired)
+
+    object.__setattr__(life.fleet.tools, "read_service", partly_silent)
+    for supervisor in life.fleet.supervisors.values():
+        supervisor.must_reread = True
+    for name in ("new-a", "new-b", "new-c"):
+        world.up(make_spec(name))
+    for _ in range(4):
+        with pytest.raises(StateUnreachableError, match="no answer about"):
+            life.fleet.follow_desired()
+    unread = sorted(name for name, each in life.fleet.supervisors.items() if each.must_reread)
+    assert unread == ["aaa", "bbb"]
+    assert "new-c" in life.fleet.supervisors
