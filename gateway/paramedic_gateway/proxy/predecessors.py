@@ -25,14 +25,19 @@ class _Predecessor:
     identity: EnvoyIdentity
     admin: EnvoyAdmin
     left_at: float | None = None
+    """Since when it is to leave; `told_at` is when it took note of that."""
+    told_at: float | None = None
 
 
 @dataclass
 class Predecessors:
-    """`process_of` ends an Envoy, `drain_seconds` is how long its requests are waited for once it was told to leave."""
+    """`process_of` ends an Envoy, `wanted` has the names of the listeners there are to be, and `drain_seconds` is how
+    long requests are waited for once their Envoy was told to leave.
+    """
 
     sockets: AdminSockets
     process_of: Callable[[EnvoyIdentity], EnvoyProcess]
+    wanted: Callable[[], frozenset[str]]
     drain_seconds: float
     clock: Clock
     out: Log
@@ -71,10 +76,10 @@ class Predecessors:
         for each in list(self._all):
             if not is_alive(each.identity):
                 self._forget(each)
-            elif each.left_at is None:
-                if _serves(successor):
-                    self._leave(each)
-            elif self._has_finished(each, each.left_at):
+                continue
+            if each.told_at is None and (each.left_at is not None or self._is_replaced(each, successor)):
+                self._leave(each)
+            if self._has_finished(each):
                 self._end(each)
 
     def leave(self) -> None:
@@ -83,8 +88,8 @@ class Predecessors:
             self._leave(each)
 
     def active_requests(self) -> int:
-        """Requests that any of them has under way."""
-        return sum(_active(admin) for admin in self.admins)
+        """Requests that any of them is known to have under way."""
+        return sum(_active(admin) or 0 for admin in self.admins)
 
     def stop(self) -> None:
         """Watch them no longer; they run on, and the next agent sees to them."""
@@ -95,34 +100,52 @@ class Predecessors:
         for each in list(self._all):
             self._end(each)
 
-    def _leave(self, each: _Predecessor) -> None:
-        each.left_at = self.clock.monotonic()
-        with suppress(AdminUnreachableError):
-            each.admin.leave()
+    def _is_replaced(self, each: _Predecessor, successor: EnvoyAdmin) -> bool:
+        """Whether the successor listens wherever this one does by rights: it may have refused what this one has."""
+        try:
+            if not successor.serves():
+                return False
+            listens_at = successor.listeners()
+        except AdminUnreachableError:
+            return False
+        try:
+            return each.admin.listeners() & self.wanted() <= listens_at
+        except AdminUnreachableError:
+            # It may hold connections that it will never answer: it has from now until the limit.
+            return True
 
-    def _has_finished(self, each: _Predecessor, left_at: float) -> bool:
-        since = self.clock.monotonic() - left_at
-        return since >= self.drain_seconds or (since >= SETTLE_SECONDS and _active(each.admin) == 0)
+    def _leave(self, each: _Predecessor) -> None:
+        if each.left_at is None:
+            each.left_at = self.clock.monotonic()
+        try:
+            each.admin.leave()
+        except AdminUnreachableError as error:
+            self.out.warning(f"Envoy process {each.identity.pid} cannot be told to leave, trying again: {error}")
+        else:
+            each.told_at = self.clock.monotonic()
+
+    def _has_finished(self, each: _Predecessor) -> bool:
+        now = self.clock.monotonic()
+        if each.left_at is not None and now - each.left_at >= self.drain_seconds:
+            return True
+        return each.told_at is not None and now - each.told_at >= SETTLE_SECONDS and _active(each.admin) == 0
 
     def _end(self, each: _Predecessor) -> None:
-        self.out.info(f"Envoy process {each.identity.pid} ends with {_active(each.admin)} requests under way")
+        active = _active(each.admin)
+        left = "an unknown number of" if active is None else active
+        self.out.info(f"Envoy process {each.identity.pid} ends with {left} requests under way")
         self.process_of(each.identity).end(END_SECONDS)
         self._forget(each)
 
     def _forget(self, each: _Predecessor) -> None:
-        self._all.remove(each)
+        # At the agent's end two threads may come to this.
+        with suppress(ValueError):
+            self._all.remove(each)
         self.sockets.forget(each.identity)
 
 
-def _serves(admin: EnvoyAdmin) -> bool:
-    try:
-        return admin.serves()
-    except AdminUnreachableError:
-        return False
-
-
-def _active(admin: EnvoyAdmin) -> int:
+def _active(admin: EnvoyAdmin) -> int | None:
     try:
         return admin.active_requests()
     except AdminUnreachableError:
-        return 0
+        return None

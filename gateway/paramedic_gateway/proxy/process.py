@@ -49,7 +49,19 @@ class EnvoyCommand:
     workers: int
 
     def plan(self) -> SpawnPlan:
-        """The process to start: nothing of the agent's environment goes along."""
+        """The process to start: nothing of the agent's environment goes along.
+
+        Raises:
+            HostFileError: there is nothing to start.
+        """
+        return SpawnPlan(
+            command=self._words(),
+            environment=self.markers(),
+            working_directory=str(self.layout.root),
+            log_file=str(self.layout.envoy_log),
+        )
+
+    def _words(self) -> tuple[str, ...]:
         arguments = {
             "-c": str(self.layout.bootstrap),
             "--concurrency": str(self.workers),
@@ -58,18 +70,23 @@ class EnvoyCommand:
             "--file-flush-interval-msec": str(FLUSH_MILLISECONDS),
             "--drain-time-s": "600",
         }
-        words = [word for pair in arguments.items() for word in pair]
-        return SpawnPlan(
-            command=(str(self.binary), *words, "--disable-hot-restart"),
-            environment=self.markers(),
-            working_directory=str(self.layout.root),
-            log_file=str(self.layout.envoy_log),
-        )
+        words = (word for pair in arguments.items() for word in pair)
+        return (str(self.binary), *words, "--disable-hot-restart")
 
     def markers(self) -> dict[str, str]:
-        """What tells this replica's Envoy from all others, even where nobody lived to write its identity down."""
-        digest = hashlib.blake2s(self.layout.bootstrap.read_bytes(), digest_size=8)
-        digest.update(f"{self.binary} {self.workers}".encode())
+        """What tells this replica's Envoy from all others, even where nobody lived to write its identity down.
+
+        Raises:
+            HostFileError: there is nothing to start.
+        """
+        try:
+            digest = hashlib.blake2s(self.layout.bootstrap.read_bytes(), digest_size=8)
+            # A newer release comes to the same path.
+            release = self.binary.stat()
+        except OSError as error:
+            raise HostFileError(f"cannot read {error.filename}: {error.strerror}; Envoy cannot be started") from error
+        words = [*self._words(), str(release.st_size), str(release.st_mtime_ns)]
+        digest.update("\0".join(words).encode())
         return {DIRECTORY_VARIABLE: str(self.layout.root), STARTED_WITH: digest.hexdigest()}
 
 

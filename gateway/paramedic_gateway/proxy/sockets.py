@@ -1,5 +1,6 @@
 """Which admin socket is whose: while two Envoys overlap, the elder's has a place of its own."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -36,6 +37,14 @@ class AdminSockets:
         if listener_of(moved) == identity.pid:
             with suppress(OSError):
                 moved.rename(self.layout.admin_socket)
+
+    def sweep(self, running: Iterable[EnvoyIdentity]) -> None:
+        """Remove what Envoys left behind that nobody saw to their end."""
+        kept = {self.layout.moved_admin_socket(each.pid) for each in running}
+        for path in self.layout.moved_admin_sockets():
+            if path not in kept:
+                with suppress(OSError):
+                    path.unlink()
 
     def forget(self, identity: EnvoyIdentity) -> None:
         """Remove what an Envoy that has ended left behind."""

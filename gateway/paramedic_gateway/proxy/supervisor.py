@@ -43,6 +43,7 @@ class Supervisor:
             LauncherError: it cannot be started.
         """
         running = self._envoy.running()
+        self._sockets.sweep(running)
         heir = next((each for each in running if self._is_heir(each)), None)
         for each in running:
             if each != heir:

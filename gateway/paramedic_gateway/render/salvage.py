@@ -1,4 +1,4 @@
-"""A service's part of the configuration as it is in place, for when nothing else is known of the service."""
+"""What the configuration in place says, for when nothing else is known."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -28,6 +28,11 @@ def parts_in_place(service: str, files: Mapping[str, str]) -> ServiceParts | Non
         names=tuple(shared.get("domains", ())),
         host=host,
     )
+
+
+def listeners_in_place(files: Mapping[str, str]) -> frozenset[str]:
+    """The names of the listeners that `files`, texts by path, tell Envoy to have."""
+    return frozenset(str(each.get("name")) for each in _resources(files, LISTENERS_FILE))
 
 
 def _virtual_hosts(files: Mapping[str, str], routes: str, service: str) -> Iterator[Resource]:

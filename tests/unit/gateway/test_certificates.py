@@ -144,3 +144,12 @@ def test_a_key_that_does_not_fit_changes_nothing(world: World) -> None:
     assert world.look(first) == first
     assert "do not fit" in world.problem()
     assert world.kept() == {first}
+
+
+def test_a_key_that_a_killed_agent_had_begun_to_write_does_not_stay(world: World) -> None:
+    name = world.source.renew(1)
+    world.look(None)
+    (world.folder / "0123456789abcdef.key.tmp").write_text("-----BEGIN PRIV")
+    world.restarted()
+    world.look(name)
+    assert {path.name for path in world.folder.iterdir()} == {"current", f"{name}.crt", f"{name}.key"}

@@ -60,3 +60,11 @@ def test_what_a_dead_envoy_left_behind_answers_for_nobody(layout: Layout, mine: 
     assert listener_of(layout.admin_socket) is None
     assert AdminSockets(layout).move_aside(ME) is None
     assert not AdminSockets(layout).is_leaving(ME)
+
+
+def test_sockets_of_envoys_that_nobody_saw_to_their_end_are_removed(layout: Layout, mine: socket.socket) -> None:
+    sockets = AdminSockets(layout)
+    sockets.move_aside(ME)
+    layout.moved_admin_socket(ANOTHER.pid).touch()
+    sockets.sweep([ME])
+    assert layout.moved_admin_sockets() == [layout.moved_admin_socket(ME.pid)]
