@@ -1,5 +1,6 @@
 """Which requests go where: a service's virtual host, for its own port and for the shared ones."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -165,8 +166,14 @@ def _handed_on(authorization: Authorization) -> dict[str, Resource]:
     names = [name.lower() for name in authorization.response_headers]
     if not names:
         return {}
-    answered = [[{"remove": name}, _set(name, f"%DYNAMIC_METADATA({ANSWER_METADATA}:{name})%")] for name in names]
+    answered = [[_remove_alike(name), _set(name, f"%DYNAMIC_METADATA({ANSWER_METADATA}:{name})%")] for name in names]
     return {HANDED_ON_FILTER: _request_headers([mutation for pair in answered for mutation in pair])}
+
+
+def _remove_alike(name: str) -> Resource:
+    # Replicas that hand headers on as variables (WSGI, CGI) cannot tell a dash from an underscore.
+    regex = "".join("[-_]" if character in "-_" else re.escape(character) for character in name)
+    return {"remove_on_match": {"key_matcher": {"safe_regex": {"regex": regex}}}}
 
 
 def _request_headers(mutations: list[Resource]) -> Resource:

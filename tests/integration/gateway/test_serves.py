@@ -360,11 +360,14 @@ def test_headers_that_an_authority_may_set_are_never_the_clients(
     eventually(lambda: gateway.get() and authority.requests, "the authority to be asked")
     eventually(lambda: gateway.served_by(9002) == "two", "the service without an authority")
     forged = [("x-user", "eve"), ("X-USER", "mallory"), ("Authorization", "Basic abc"), ("x_odd.name-1", "1")]
+    # Many a replica's framework takes these for the same names.
+    forged += [("X_User", "trudy"), ("x-odd.name_1", "2")]
 
     def told(upstream: Upstream, port: int = 9001) -> dict[str, str]:
         """What `upstream` sees when a client forges all of them."""
         assert gateway.http.get(gateway.url(port), headers=forged).status_code == 200
-        return {name: value for name, value in upstream.headers[-1].items() if name in {n.lower() for n in names}}
+        alike = {name.lower().replace("_", "-") for name in names}
+        return {name: value for name, value in upstream.headers[-1].items() if name.replace("_", "-") in alike}
 
     assert told(one) == {}
     assert told(authority)["authorization"] == "Basic abc"
@@ -424,7 +427,7 @@ MOST: dict[str, Any] = {
     "sticky": {"cookie": "a!#$%&'*+.^_`|~-z" + "c" * 111, "seconds": MAX_COOKIE_SECONDS},
     "authorization": {
         "url": "http://authority.invalid:65535/?a=b" + "&" * 2013,
-        "response_headers": ["X-A", "_.-" + "x" * 125],
+        "response_headers": ["X-A", "." * 48, "-" * 48],
         "timeout_seconds": MAX_SECONDS,
     },
     "versions": [
