@@ -171,7 +171,8 @@ def _scaling(state: ServiceState, lost: set[int], around: Circumstances, mint: M
     wanted = state.scaler.target + (1 if _doubtful(state, around) else 0)
     missing = wanted - len(living)
     if missing > 0 and around.may_launch:
-        first = state.observed.next_replica_id
+        # Beyond every replica there is, even where a restored or repaired row forgot how far ids went.
+        first = max([state.observed.next_replica_id, *(each.replica_id + 1 for each in state.replicas)])
         reason = f"{len(living)} of {wanted} replicas"
         for replica_id in range(first, first + min(missing, MAX_OPENED_PER_PASS)):
             yield OpenLaunch(replica_id, mint.operation_id(), mint.replica_url(), reason)

@@ -12,7 +12,7 @@ from paramedic.state.fencing import FencedError
 from paramedic.state.load_balancers import INDEX, LoadBalancerIndex
 from paramedic.state.operations import Operation
 from paramedic.state.replicas import Replica, ReplicaStatus
-from paramedic.state.services import ServiceSpecRow, spec_item
+from paramedic.state.services import ObservedService, ServiceSpecRow, observed_item, spec_item
 from paramedic.state.tables import shared_connection
 from paramedic.state.traffic import draining_key
 from paramedic.state.traffic_report import Standing, TrafficReporter, TrafficWriter
@@ -369,3 +369,20 @@ def test_a_stop_that_nobody_can_confirm_stays_open_and_is_tried_again(world: Con
     world.clock.advance(6.0)
     life.settle()
     assert life.fleet.supervisors == {}
+
+
+def test_a_successor_that_finds_no_observed_row_replaces_what_is_missing_and_nothing_else(
+    world: ControllerWorld,
+) -> None:
+    life = world.start()
+    world.up(make_spec(min_replicas=3))
+    life.settle()
+    ObservedService("main", observed_item("echo")).delete()
+    world.launcher.kill(2)
+    successor = world.start()
+    successor.settle()
+    assert successor.fleet.quarantined == {}
+    assert ready_ids(world) == [1, 3, 4]
+    observed = world.stored().observed
+    assert observed is not None
+    assert observed.next_replica_id == 5

@@ -1,6 +1,7 @@
 """What the controller does next follows from what is stored and seen, and converged state asks for nothing."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -74,6 +75,13 @@ def test_missing_replicas_are_launched_with_ids_that_continue() -> None:
     assert launched_ids(actions) == [8, 9]
     urls = [action.url for action in actions if isinstance(action, OpenLaunch)]
     assert len(set(urls)) == 2
+
+
+def test_no_id_is_given_out_twice_though_the_next_one_was_forgotten() -> None:
+    known = state(replica(7), replica(3), target=4)
+    assert known.observed is not None
+    forgetful = replace(known, observed=replace(known.observed, next_replica_id=1))
+    assert launched_ids(planned(forgetful, around({3: FINE, 7: FINE}))) == [8, 9]
 
 
 def test_one_pass_opens_a_bounded_number_of_launches() -> None:
