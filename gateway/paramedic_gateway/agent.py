@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Mapping
 from functools import partial
 
 from paramedic.clock import Clock
@@ -9,7 +10,7 @@ from paramedic.launchers.process import procfs
 from paramedic.state.traffic_report import TrafficWriter
 from paramedic_gateway.certificates.keeper import CertificateKeeper
 from paramedic_gateway.certificates.source import FileSource, SecretSource
-from paramedic_gateway.counting.counting import Counting
+from paramedic_gateway.counting.counting import Circumstances, Counting
 from paramedic_gateway.counting.log import AccessLog
 from paramedic_gateway.counting.store import LedgerStore
 from paramedic_gateway.counting.timescale import HostTime
@@ -21,7 +22,7 @@ from paramedic_gateway.loops import Crew
 from paramedic_gateway.proxy.admin import AdminUnreachableError, EnvoyAdmin
 from paramedic_gateway.proxy.envoy_log import LOOK_SECONDS, EnvoyLog
 from paramedic_gateway.proxy.predecessors import Predecessors
-from paramedic_gateway.proxy.process import END_SECONDS, EnvoyCommand, EnvoyProcess
+from paramedic_gateway.proxy.process import END_SECONDS, EnvoyCommand, EnvoyIdentity, EnvoyProcess
 from paramedic_gateway.proxy.sockets import AdminSockets
 from paramedic_gateway.proxy.supervisor import Supervisor
 from paramedic_gateway.render.apply import Applier
@@ -201,14 +202,20 @@ class Agent:
 
     def _report(self) -> None:
         draining = draining_requests(self._services(), [self._admin, *self._predecessors.admins])
-        self._counting.report(draining, self._serving.follower.ahead, self._failed_log_writes())
+        self._counting.report(Circumstances(draining, self._serving.follower.ahead, self._log_failures()))
 
-    def _failed_log_writes(self) -> int:
+    def _log_failures(self) -> Mapping[str, int] | None:
+        envoys = self._envoys()
         try:
-            return self._admin.failed_log_writes()
+            failures = {identity.name: admin.failed_log_writes() for identity, admin in envoys.items()}
         except AdminUnreachableError:
-            # Whoever does not run writes nothing; its successor counts from 0.
-            return 0
+            return None
+        # One that was started meanwhile may have answered for another.
+        return failures if self._envoy.identity in envoys and self._envoys() == envoys else None
+
+    def _envoys(self) -> Mapping[EnvoyIdentity, EnvoyAdmin]:
+        identity = self._envoy.identity
+        return {**({} if identity is None else {identity: self._admin}), **self._predecessors.by_identity}
 
     def _services(self) -> list[ServiceRoutes]:
         return list(self._serving.follower.services.values())

@@ -4,6 +4,7 @@ import heapq
 import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -18,6 +19,20 @@ from paramedic_gateway.log import Log
 
 SETTLE_SECONDS = 1.0
 """A second is reported once its lines are in the log: Envoy writes them out several times a second."""
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What there is to know besides the log.
+
+    `draining`: how many requests each leaving replica still has, None when nobody is to wait for this gateway replica.
+    `ahead`: the revisions that are served where the tables have lower ones. `log_failures`: how often each Envoy that
+    runs says that it could not write its log, None while one of them does not answer.
+    """
+
+    draining: Mapping[str, int] | None
+    ahead: Mapping[str, int]
+    log_failures: Mapping[str, int] | None
 
 
 class Reports(Protocol):
@@ -64,18 +79,13 @@ class Counting:
         """What stands in the way of counting or reporting."""
         return [self._trouble] if self._trouble else []
 
-    def report(self, draining: Mapping[str, int], ahead: Mapping[str, int], failed_writes: int) -> None:
-        """Count, and report what is complete.
-
-        `draining`: how many requests each leaving replica still has. `ahead`: the revisions that are served where the
-        tables have lower ones. `failed_writes`: how often Envoy says that it
-        could not write its log; what it lost is missing then, not zero.
-        """
+    def report(self, around: Circumstances) -> None:
+        """Count, and report what is complete. What Envoy could not log is missing then, not zero."""
         scale = self._follow_clock()
-        if self._ledger.note_failed_writes(failed_writes, int(self._time.now(scale))):
+        now, failures = self._time.now(scale), around.log_failures
+        if failures is not None and self._ledger.note_log_failures(failures, int(now)):
             self._out.warning("Envoy could not write its log: the requests of these seconds are not known")
-        end = int(self._time.now(scale) - SETTLE_SECONDS)
-        self._report_until(end, lambda: int(self._time.now(scale)), draining, ahead)
+        self._report_until(int(now - SETTLE_SECONDS), lambda: int(self._time.now(scale)), around)
 
     def close(self) -> None:
         """Report all there is, for good: Envoy has ended, and nothing will be added to this second.
@@ -84,7 +94,7 @@ class Counting:
         """
         scale = self._follow_clock()
         last = int(self._time.now(scale))
-        self._report_until(last + 1, lambda: last, None, {})
+        self._report_until(last + 1, lambda: last, Circumstances(draining=None, ahead={}, log_failures=None))
         with suppress(OSError):
             self._keep()
 
@@ -101,9 +111,7 @@ class Counting:
         self._out.warning(f"the time of day was set, or the host started anew: what was counted moves by {moved} s")
         return present
 
-    def _report_until(
-        self, end: int, latest: Callable[[], int], draining: Mapping[str, int] | None, ahead: Mapping[str, int]
-    ) -> None:
+    def _report_until(self, end: int, latest: Callable[[], int], around: Circumstances) -> None:
         until = max(end, self._ledger.reported_until)
         try:
             self._read_to_end(latest)
@@ -113,7 +121,7 @@ class Counting:
             self._ledger.sequence += 1
             # First on disk, then reported: what DynamoDB has is never more than what is known here.
             self._keep()
-            self._write(until, draining, ahead)
+            self._write(until, around)
         except OSError as error:
             self._say(f"counting waits, nothing is lost: {error}")
         except StateUnreachableError as error:
@@ -129,11 +137,15 @@ class Counting:
             text, after = self._log.read(before)
             if after == before:
                 break
+            if after.generation == before.generation and after.offset < before.offset:
+                self._ledger.lose_lines(latest())
             tally = self._ledger.take(text, after, latest())
             if tally.lost:
                 self._out.warning(f"{tally.lost} requests were under way when Envoy ended")
             if tally.malformed:
                 self._out.warning(f"{tally.malformed} lines of the access log are not whole; they are not counted")
+        if forgotten := self._ledger.forget_lost_ends():
+            self._out.warning(f"the ends of {forgotten} requests may be lost; they are not waited for")
         if self._ledger.position.offset >= self._rotate_bytes:
             self._log.rotate(self._ledger.position)
 
@@ -141,7 +153,7 @@ class Counting:
         self._store.save(self._ledger)
         self._log.drop_before(self._ledger.position)
 
-    def _write(self, until: int, draining: Mapping[str, int] | None, ahead: Mapping[str, int]) -> None:
+    def _write(self, until: int, around: Circumstances) -> None:
         ledger = self._ledger
         for uid, count in ledger.changed(until).items():
             total = count.total(until)
@@ -149,12 +161,13 @@ class Counting:
             count.reported = total
         standing = Standing(
             sequence=ledger.sequence,
-            covers_from=ledger.covers_from,
+            # Whether all was logged is not known yet: an empty span, until it is.
+            covers_from=ledger.covers_from if around.log_failures is not None else max(ledger.covers_from, until),
             covers_until=until,
             unfinished_count=len(ledger.requests),
             unfinished_examples=self._examples(ledger),
-            draining=draining,
-            ahead=ahead,
+            draining=around.draining,
+            ahead=around.ahead,
         )
         self._reports.write_report(ledger.incarnation, standing)
 

@@ -51,8 +51,9 @@ class Ledger(BaseModel):
     """One life of one replica's counters; it goes on over restarts of the agent and of Envoy.
 
     `covers_from` is the first second of which everything is counted; all seconds are of `scale`. What came before
-    `reported_until` was reported, and no request is added to it. `requests` are the ones under way. `failed_writes`
-    is how often Envoy could not write its log, by its own last count.
+    `reported_until` was reported, and no request is added to it. `requests` are the ones under way. `log_failures`
+    is how often each Envoy that runs could not write its log, by its own last count; `ends_lost` until the ends that
+    may have been in there are no longer waited for.
     """
 
     incarnation: str
@@ -63,7 +64,8 @@ class Ledger(BaseModel):
     sequence: int = 0
     services: dict[str, ServiceCount] = {}
     requests: dict[str, str] = {}
-    failed_writes: int = 0
+    log_failures: dict[str, int] = {}
+    ends_lost: bool = False
 
     def take(self, text: str, after: Position, latest: int) -> Tally:
         """Count the lines `text`, which end at `after`; `latest` is the last second they can be of."""
@@ -97,13 +99,31 @@ class Ledger(BaseModel):
             if uid in known or each.last >= before or each.total(before) != each.reported
         }
 
-    def note_failed_writes(self, failed_writes: int, now: int) -> bool:
-        """Vouch for nothing up to now when lines were lost since the last note; a new Envoy counts from 0."""
-        lost = failed_writes not in (0, self.failed_writes)
-        self.failed_writes = failed_writes
+    def note_log_failures(self, log_failures: Mapping[str, int], now: int) -> bool:
+        """Whether lines were lost since the last note; nothing up to `now` is vouched for then.
+
+        Nor is it when an Envoy has gone: what it could not write in the end is not known. A new one counts from 0.
+        """
+        lost = any(count != self.log_failures.get(envoy, 0) for envoy, count in log_failures.items())
         if lost:
+            self.lose_lines(now)
+        elif self.log_failures.keys() - log_failures.keys():
             self.covers_from = now + 1
+        self.log_failures = dict(log_failures)
         return lost
+
+    def lose_lines(self, now: int) -> None:
+        """Starts and ends of requests up to `now` may be missing."""
+        self.covers_from = now + 1
+        self.ends_lost = True
+
+    def forget_lost_ends(self) -> int:
+        """Wait for no end that may be lost; how many requests these are. To be called once the log is read."""
+        forgotten = len(self.requests) if self.ends_lost else 0
+        if self.ends_lost:
+            self.requests.clear()
+            self.ends_lost = False
+        return forgotten
 
     def changed(self, until: int) -> Mapping[str, ServiceCount]:
         """The services whose total before `until` was not written yet."""

@@ -69,8 +69,8 @@ class AccessLog:
         self.finish_rotation()
 
     def finish_rotation(self) -> None:
-        """Have Envoy open the next file, where a rotation was begun."""
-        if self._path.exists() or not self._full_files():
+        """Have Envoy open the next file, where a rotation was begun or somebody removed the one it had."""
+        if self._path.exists():
             return
         try:
             self._reopen()

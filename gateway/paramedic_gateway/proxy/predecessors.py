@@ -4,7 +4,7 @@ Two Envoys share the same ports: the kernel gives each new connection to one of 
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -51,6 +51,11 @@ class Predecessors:
     def admins(self) -> list[EnvoyAdmin]:
         """Those of all that still run."""
         return [each.admin for each in self._all]
+
+    @property
+    def by_identity(self) -> Mapping[EnvoyIdentity, EnvoyAdmin]:
+        """Those of all that still run, and who they are."""
+        return {each.identity: each.admin for each in self._all}
 
     def add(self, identity: EnvoyIdentity) -> None:
         """Make way for the successor of `identity`, which serves on until that one does."""

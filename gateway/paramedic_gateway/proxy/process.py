@@ -35,6 +35,11 @@ class EnvoyIdentity(BaseModel):
     boot_id: str
     started_with: str
 
+    @property
+    def name(self) -> str:
+        """No other process ever has it."""
+        return f"{self.boot_id}/{self.pid}/{self.start_time}"
+
     def age(self, since_boot: float) -> float:
         """Seconds since it was started, so many seconds after the boot."""
         return since_boot - self.start_time / procfs.TICKS_PER_SECOND

@@ -3,13 +3,14 @@
 import errno
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from paramedic.state.tables import StateUnreachableError
 from paramedic.state.traffic_report import RING_SECONDS, Standing
-from paramedic_gateway.counting.counting import Counting
+from paramedic_gateway.counting.counting import Circumstances, Counting
 from paramedic_gateway.counting.log import AccessLog
 from paramedic_gateway.counting.store import LedgerStore
 from paramedic_gateway.counting.timescale import HostTime
@@ -46,12 +47,13 @@ class World:
         self.folder = folder
         self.clock = FakeClock()
         self.boot_id = "boot-1"
+        self.reopened = 0
         self.log = ListLog()
         self.reports = KeptReports()
         self.restarted()
 
     def restarted(self) -> None:
-        self.access_log = AccessLog(self.folder / "access.log", lambda: None, self.log.warning)
+        self.access_log = AccessLog(self.folder / "access.log", self._reopen, self.log.warning)
         time = HostTime(self.clock, self.boot_id)
         self.counting = Counting(
             LedgerStore(self.folder / "ledger.json", time, self.log.warning),
@@ -63,6 +65,9 @@ class World:
             rotate_bytes=1 << 30,
         )
 
+    def _reopen(self) -> None:
+        self.reopened += 1
+
     @property
     def second(self) -> int:
         return int(self.clock.now().timestamp())
@@ -71,9 +76,12 @@ class World:
         with (self.folder / "access.log").open("ab") as log:
             log.write(text.encode("latin-1"))
 
-    def report(self, failed_writes: int = 0) -> Standing:
+    def report(self, **log_failures: int) -> Standing:
+        return self.report_knowing(log_failures or {"envoy": 0})
+
+    def report_knowing(self, log_failures: Mapping[str, int] | None) -> Standing:
         self.clock.advance(2)
-        self.counting.report({}, {}, failed_writes)
+        self.counting.report(Circumstances({}, {}, log_failures))
         return self.reports.standings[-1]
 
 
@@ -135,11 +143,61 @@ def test_what_was_under_way_when_envoy_ended_on_a_full_disk_is_over_once_there_i
 def test_a_log_that_envoy_could_not_write_makes_seconds_missing_not_empty(world: World) -> None:
     assert world.report().covers_from < world.second
     lost_at = world.second
-    assert world.report(failed_writes=3).covers_from > lost_at
-    later = world.report(failed_writes=3)
+    assert world.report(envoy=3).covers_from > lost_at
+    later = world.report(envoy=3)
     assert later.covers_from <= lost_at + 3
-    assert world.report(failed_writes=0).covers_from == later.covers_from
+    world.restarted()
+    assert world.report(envoy=3).covers_from == later.covers_from
     assert len(world.log.warnings) == 1
+
+
+def test_whether_all_was_logged_is_unknown_while_envoy_does_not_answer_and_no_loss_of_its_own(world: World) -> None:
+    vouched_from = world.report(envoy=3).covers_from
+    unknown = world.report_knowing(None)
+    assert unknown.covers_from == unknown.covers_until
+    assert world.report(envoy=3).covers_from == vouched_from
+
+
+def test_a_new_envoy_counts_its_failures_from_zero_and_what_the_last_one_lost_is_not_known(world: World) -> None:
+    world.report(old=3)
+    replaced_at = world.second
+    assert world.report(new=3).covers_from > replaced_at
+    assert sum("could not write" in text for text in world.log.warnings) == 2
+    beside = world.report(new=3, older=0)
+    assert world.report(new=3, older=0).covers_from == beside.covers_from
+    assert sum("could not write" in text for text in world.log.warnings) == 2
+
+
+def test_requests_whose_end_may_be_lost_are_not_under_way_for_ever(world: World) -> None:
+    world.write(f"S {world.second} {UID} s1 GET /\n")
+    assert world.report().unfinished_count == 1
+    world.write(f"S {world.second} {UID} s2 GET /\n")
+    assert world.report(envoy=1).unfinished_count == 0
+    world.write(f"E s2\nS {world.second} {UID} s3 GET /\n")
+    assert world.report(envoy=1).unfinished_count == 1
+    assert world.reports.counters[-1][1] == 3
+
+
+def test_a_log_that_somebody_cut_makes_seconds_missing_not_empty(world: World) -> None:
+    world.write(f"S {world.second} {UID} s1 GET /\nE s1\n")
+    world.report()
+    (world.folder / "access.log").write_bytes(b"")
+    cut_at = world.second
+    assert world.report().covers_from > cut_at
+    world.write(f"S {world.second} {UID} s2 GET /\nE s2\n")
+    world.report()
+    assert world.reports.counters[-1][1] == 2
+
+
+def test_a_log_that_somebody_removed_is_opened_anew(world: World) -> None:
+    world.write(f"S {world.second} {UID} s1 GET /\nE s1\n")
+    world.report()
+    (world.folder / "access.log").unlink()
+    removed_at = world.second
+    world.report()
+    assert world.reopened == 1
+    world.write("")
+    assert world.report().covers_from > removed_at
 
 
 @pytest.mark.parametrize("restarts", [False, True])
@@ -198,7 +256,7 @@ def test_an_outage_longer_than_the_ring_keeps_the_total(world: World) -> None:
     for _ in range(RING_SECONDS):
         world.write(f"S {world.second} {UID} s{world.second} GET /\nE s{world.second}\n")
         world.clock.advance(2)
-        world.counting.report({}, {}, 0)
+        world.counting.report(Circumstances({}, {}, {"envoy": 0}))
     world.reports.is_gone = False
     world.report()
     uid, total, in_ring = world.reports.counters[-1]

@@ -14,7 +14,7 @@ from paramedic.autoscaling.traffic import CounterReading, Coverage, merge
 from paramedic.state.autoscalers import AutoscalerState, Window
 from paramedic.state.tables import StateUnreachableError
 from paramedic.state.traffic_report import Standing
-from paramedic_gateway.counting.counting import Counting
+from paramedic_gateway.counting.counting import Circumstances, Counting
 from paramedic_gateway.counting.ledger import Ledger
 from paramedic_gateway.counting.log import AccessLog
 from paramedic_gateway.counting.store import LedgerStore
@@ -47,6 +47,9 @@ class FakeEnvoy:
         self._new = Counter[int]()
         self.written = Counter[int]()
         self.written_lately = Counter[int]()
+        self.lost = Counter[int]()
+        self.log_failures = 0
+        self.has_room = True
         self.streams = 0
 
     @property
@@ -54,6 +57,10 @@ class FakeEnvoy:
         return self._file is not None
 
     def start(self) -> None:
+        self.log_failures = 0
+        self._open()
+
+    def _open(self) -> None:
         self._file = self._path.open("ab", buffering=0)
 
     def request(self, *, ends: bool) -> None:
@@ -67,11 +74,16 @@ class FakeEnvoy:
             self._buffer += f"E s{self.streams}\n".encode()
 
     def flush(self) -> None:
-        if self._file is not None:
+        if self._file is None:
+            return
+        if self._buffer and not self.has_room:
+            self.log_failures += 1
+            self.lost += self._pending
+        else:
             self._file.write(self._buffer)
             self.written += self._pending
             self.written_lately += self._new
-            self._lose_buffer()
+        self._lose_buffer()
 
     def kill(self, torn: int) -> None:
         """`torn` bytes of its buffer still reach the file, at most a part of the first line."""
@@ -79,6 +91,7 @@ class FakeEnvoy:
             self._file.write(self._buffer[: min(torn, 20)])
             self._file.close()
             self._file = None
+        self.lost += self._pending
         self._lose_buffer()
 
     def reopen(self) -> None:
@@ -86,7 +99,7 @@ class FakeEnvoy:
             raise AdminUnreachableError("it is dead")
         self.flush()
         self._file.close()
-        self.start()
+        self._open()
 
     def _lose_buffer(self) -> None:
         self._buffer, self._pending, self._new = b"", Counter(), Counter()
@@ -205,9 +218,12 @@ class ExactCounting(RuleBasedStateMachine):
         self.controller = Controller(self.controllers_clock)
         self.table = FakeTable()
         self.former = Counter[int]()
+        self.formerly_lost = Counter[int]()
+        self.envoy_answers = True
         self.log = ListLog()
         self._folder = tempfile.TemporaryDirectory()
         self.lives = 0
+        self.envoys = 0
         self.reported_at = self.clock.monotonic()
         self._open_replica()
 
@@ -219,6 +235,10 @@ class ExactCounting(RuleBasedStateMachine):
             else:
                 assert +self.controller.received == self.logged
             self._folder.cleanup()
+
+    @property
+    def lost(self) -> Counter[int]:
+        return self.formerly_lost + self.envoy.lost
 
     @property
     def logged(self) -> Counter[int]:
@@ -268,6 +288,14 @@ class ExactCounting(RuleBasedStateMachine):
         self._report()
         self.table.fail_at = None
 
+    @rule(has_room=st.booleans())
+    def envoys_disk_fills_or_has_room_again(self, has_room: bool) -> None:
+        self.envoy.has_room = has_room
+
+    @rule(answers=st.booleans())
+    def envoy_answers_the_agent_or_does_not(self, answers: bool) -> None:
+        self.envoy_answers = answers
+
     @rule()
     def the_agent_restarts(self) -> None:
         self._start_agent()
@@ -280,8 +308,7 @@ class ExactCounting(RuleBasedStateMachine):
     @precondition(lambda self: not self.envoy.is_running)
     @rule()
     def envoy_comes_back(self) -> None:
-        self.access_log.begin_life()
-        self.envoy.start()
+        self._start_envoy()
 
     @rule()
     def the_controller_ticks(self) -> None:
@@ -294,6 +321,7 @@ class ExactCounting(RuleBasedStateMachine):
             assert all(known[second] >= lately[second] for second in known if second < self.controller.complete_until)
         else:
             assert known == Counter({second: self.logged[second] for second in known})
+            assert not any(self.lost[second] for second in known)
 
     @rule()
     def the_replica_is_replaced_by_one_elsewhere(self) -> None:
@@ -301,6 +329,7 @@ class ExactCounting(RuleBasedStateMachine):
         self.envoy.kill(0)
         self.counting.close()
         self.former += self.envoy.written
+        self.formerly_lost += self.envoy.lost
         # No two replicas of one name serve in one second: the one came up after the other was gone.
         self.clock.advance(1)
         self._open_replica()
@@ -323,8 +352,12 @@ class ExactCounting(RuleBasedStateMachine):
         self.folder.mkdir()
         self.envoy = FakeEnvoy(self.folder / "access.log", self.clock)
         self._start_agent()
+        self._start_envoy()
+
+    def _start_envoy(self) -> None:
         self.access_log.begin_life()
         self.envoy.start()
+        self.envoys += 1
 
     def _start_agent(self) -> None:
         warn = self.log.warning
@@ -343,7 +376,9 @@ class ExactCounting(RuleBasedStateMachine):
 
     def _report(self) -> None:
         try:
-            self.counting.report({}, {}, failed_writes=0)
+            failures = {f"envoy-{self.envoys}": self.envoy.log_failures}
+            known = failures if self.envoy.is_running and self.envoy_answers else None
+            self.counting.report(Circumstances({}, {}, known))
         except KilledError:
             self._start_agent()
         self.reported_at = self.clock.monotonic()
