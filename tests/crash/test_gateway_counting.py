@@ -13,7 +13,7 @@ from paramedic.autoscaling.traffic import CounterReading, Coverage, merge
 from paramedic.state import tables
 from paramedic.state.traffic import read_counters, read_reports
 from paramedic.state.traffic_report import RING_SECONDS, unpack_ring
-from tests.fakes.gateway_replica import GATEWAY, GatewayReplica, publish
+from tests.fakes.gateway_replica import GATEWAY, GatewayReplica, publish, runs
 from tests.fakes.upstream import Upstream
 from tests.fakes.waiting import eventually
 
@@ -107,6 +107,11 @@ def wait_for_answers(clients: Clients, number: int) -> None:
     eventually(lambda: clients.answered >= before + number, f"{number} more answers")
 
 
+def wait_for_end(envoy: int) -> None:
+    """Let an Envoy finish what it has."""
+    eventually(lambda: not runs(envoy), "the former Envoy to end")
+
+
 def wait_until_reported(clients: Clients, controller: Controller) -> None:
     """Have nobody ask until all is reported: then there is nothing that a killed Envoy could take along."""
     clients.paused.set()
@@ -138,6 +143,26 @@ def test_every_request_is_counted_once_whoever_is_killed(gateway: GatewayReplica
             wait_for_answers(clients, 20)
         wait_until_reported(clients, controller)
     # A request that broke may or may not have reached Envoy; what was answered was counted, and nothing twice.
+    assert clients.answered <= controller.received <= clients.asked
+
+
+def test_every_request_is_counted_once_while_one_envoy_replaces_another(gateway: GatewayReplica) -> None:
+    controller = Controller()
+    with Upstream() as upstream:
+        publish("echo", 1, [upstream.url])
+        gateway.start()
+        eventually(gateway.health, f"the gateway; the log:\n{gateway.log_text()}")
+        eventually(lambda: EnvoyServes(gateway).look(), "the service")
+        with Clients(gateway.url()) as clients:
+            for workers in ("2", "1", "2", "1"):
+                wait_for_answers(clients, 100)
+                former = gateway.envoy_pid()
+                gateway.kill_agent()
+                gateway.start(PARAMEDIC_GATEWAY_WORKERS=workers)
+                wait_for_end(former)
+                controller.tick()
+            wait_for_answers(clients, 20)
+        wait_until_reported(clients, controller)
     assert clients.answered <= controller.received <= clients.asked
 
 
