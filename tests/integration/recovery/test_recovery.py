@@ -6,9 +6,11 @@ import pytest
 
 from paramedic.recovery import recoverer
 from paramedic.recovery.messages import Status
+from paramedic.state.controllers import ControllerEpoch
 from paramedic.state.incidents import CURRENT_ITEM, GLOBAL_TARGET, SWITCH_ITEM, GlobalSwitch, Incident, SwitchState
 from paramedic.state.recoveries import Step, open_recoveries
 from paramedic.state.targets import Target, TargetMode, bucket_of
+from tests.fakes.backup import restore, take_backup
 from tests.fakes.recovery_world import TARGET, RecoveryWorld, by_hand_request
 
 pytestmark = pytest.mark.integration
@@ -169,6 +171,23 @@ def test_recover_by_hand_leaves_a_healthy_controller_alone(world: RecoveryWorld)
 def test_recover_by_hand_watches_the_heartbeat_itself(world: RecoveryWorld) -> None:
     world.first.alive = False
     assert recoverer.by_hand(by_hand_request(), world.around()).status is Status.RECOVERED
+
+
+@pytest.mark.parametrize("tables", [["controllers"], ["controllers", "recoveries", "incidents", "targets"]])
+def test_after_a_restore_with_raised_epochs_a_controller_is_recovered_by_hand_as_usual(
+    world: RecoveryWorld, tables: list[str]
+) -> None:
+    backup = take_backup(tables)
+    for number in range(2):
+        world.newest().alive = False
+        reply = recoverer.by_hand(by_hand_request(f"request-{number}"), world.around())
+        assert reply.status is Status.RECOVERED
+    world.newest().alive = False
+    restore(backup)
+    world.epoch().update(actions=[ControllerEpoch.epoch.add(1_000_000)])
+    reply = recoverer.by_hand(by_hand_request("request-2"), world.around())
+    assert (reply.status, reply.epoch) == (Status.RECOVERED, 1_000_002)
+    assert len(world.host.alive()) == 1
 
 
 def test_recover_by_hand_is_not_misled_by_what_a_check_stored_before_the_last_recovery(world: RecoveryWorld) -> None:
