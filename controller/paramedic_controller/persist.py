@@ -83,7 +83,7 @@ class Recorder:
         reservation = PortReservation(gateway_partition(desired.gateway), port_item(desired.port))
         return [
             Delete(DesiredService(self.controller_id, desired_item(name)), _is_as_read(desired)),
-            Delete(reservation, PortReservation.uid == uid),
+            Delete(reservation, _is_ours(PortReservation.uid, uid)),
             Delete(ObservedService(self.controller_id, observed_item(name))),
             Delete(ServiceSpecRow(self.controller_id, spec_item(name, desired.version))),
             Delete(Autoscaler(uid)),

@@ -237,8 +237,9 @@ class ServiceSupervisor:
         old_specs = tools.recorder.spec_removal(state, tools.read_specs(state.desired.name))
         try:
             self._write(old_specs or tools.recorder.removal(state))
-        except ConditionFailedError:
+        except ConditionFailedError as error:
             # Users changed their mind in this very moment; the hint has moved and is followed up next.
+            tools.warn(f"service {state.desired.name} is not removed, it is read again: {error}")
             self.must_reread = True
             return
         self.is_gone = not old_specs

@@ -3,7 +3,15 @@
 import pytest
 
 from paramedic.services.verbs import down
-from paramedic.state.services import DesiredService, ServiceSpecRow, desired_item, spec_item
+from paramedic.state.services import (
+    DesiredService,
+    PortReservation,
+    ServiceSpecRow,
+    desired_item,
+    gateway_partition,
+    port_item,
+    spec_item,
+)
 from paramedic_controller.restore import read_desired
 from tests.fakes.controller_world import ControllerWorld, make_spec
 
@@ -42,6 +50,28 @@ def test_a_service_with_any_number_of_versions_ends_and_leaves_its_neighbour_alo
     assert life.fleet.quarantined == {}
     assert stored_versions(world, "echo") == []
     assert stored_versions(world, "echo-two") == [spec_item("echo-two", 1)]
+
+
+def test_a_service_whose_port_was_given_back_by_somebody_else_ends_all_the_same(world: ControllerWorld) -> None:
+    life = world.start()
+    port = world.up(make_spec(gateway="main")).port
+    life.settle()
+    PortReservation(gateway_partition("main"), port_item(port)).delete()
+    down("main", "echo", "ada", clock=world.clock)
+    life.settle()
+    assert life.fleet.supervisors == {}
+
+
+def test_a_service_that_cannot_be_removed_says_what_is_in_the_way(world: ControllerWorld) -> None:
+    life = world.start()
+    port = world.up(make_spec(gateway="main")).port
+    life.settle()
+    row = PortReservation(gateway_partition("main"), port_item(port))
+    row.update(actions=[PortReservation.uid.set("somebody-else")])
+    down("main", "echo", "ada", clock=world.clock)
+    for _ in range(3):
+        life.run_pass()
+    assert any("echo is not removed" in message and "PortReservation" in message for message in world.messages)
 
 
 class DiedError(BaseException):
