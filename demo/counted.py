@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from demo.exchanges import Bounds, Exchange
+from paramedic.autoscaling.reports import reading_of
 from paramedic.autoscaling.tick import window_at
 from paramedic.autoscaling.traffic import CounterReading, Coverage, cursor_key, merge
 from paramedic.autoscaling.window import Figures
 from paramedic.state.autoscalers import AutoscalerState, Window
 from paramedic.state.tables import Row
 from paramedic.state.traffic import TrafficCounter, TrafficReport, counter_item, report_item
-from paramedic.state.traffic_report import unpack_ring
 
 REPORT_SECONDS = 5
 """Counters are written just before the report that vouches for them: a look in between sees seconds not covered yet."""
@@ -81,14 +81,7 @@ def read_counted(gateway: str, replica: str, service_uid: str) -> Counted:
     """
     report = _required(TrafficReport.read(gateway, report_item(replica)))
     row = _required(TrafficCounter.read(gateway, counter_item(service_uid, replica, report.incarnation)))
-    reading = CounterReading(
-        replica=replica,
-        incarnation=report.incarnation,
-        total=int(row.total),
-        ring=unpack_ring(row.ring),
-        ring_end=int(row.ring_end),
-    )
-    return Counted(reading, int(report.covers_from))
+    return Counted(reading_of(row), int(report.covers_from))
 
 
 def _required[R: Row](row: R | None) -> R:

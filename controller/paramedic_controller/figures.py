@@ -1,20 +1,18 @@
 """Reads what gateways counted for one service since its autoscaler last looked."""
 
-import struct
 from collections.abc import Callable, Sequence
 
+from paramedic.autoscaling.reports import read_traffic
 from paramedic.autoscaling.tick import window_at
-from paramedic.autoscaling.traffic import CounterReading, Coverage, merge
+from paramedic.autoscaling.traffic import merge
 from paramedic.autoscaling.window import Figures
 from paramedic.clock import Clock
 from paramedic.state.tables import InvalidRowError
-from paramedic.state.traffic import TrafficCounter, TrafficReport, read_counters, read_reports
-from paramedic.state.traffic_report import unpack_ring
+from paramedic.state.traffic import TrafficReport, read_reports
+from paramedic.state.traffic_report import UNFINISHED_EXAMPLES
 from paramedic_controller.board import UnfinishedRequests
 from paramedic_controller.draining import DrainReport, drained
 from paramedic_controller.model import ServiceState
-
-UNFINISHED_EXAMPLES = 100
 
 
 class FigureReader:
@@ -34,14 +32,13 @@ class FigureReader:
         cursors = state.scaler.cursors if state.scaler is not None else {}
         gateway, uid = state.desired.gateway, state.desired.uid
         try:
-            reports = [_coverage(row) for row in self._current_reports(gateway)]
-            counters = [_reading(row) for row in read_counters(gateway, uid)]
+            traffic = read_traffic(gateway, uid, self._clock.now().timestamp())
         except InvalidRowError as error:
             self._warn(f"traffic of service {state.desired.name} counts as missing: {error}")
             return Figures(cursors=cursors)
         now = int(self._clock.now().timestamp())
-        self._tell_who_is_ahead(gateway, {report.replica for report in reports if report.is_ahead(now)})
-        return merge(cursors, reports, counters, seconds=window_at(now_second), now=now)
+        self._tell_who_is_ahead(gateway, {each.replica for each in traffic.reports if each.is_ahead(now)})
+        return merge(cursors, traffic.reports, traffic.counters, seconds=window_at(now_second), now=now)
 
     def drained(self, state: ServiceState) -> frozenset[int] | None:
         """The replicas to be stopped that no gateway replica has a request for; None where there is no gateway.
@@ -88,23 +85,3 @@ class FigureReader:
     def _current_reports(self, gateway: str) -> list[TrafficReport]:
         now = self._clock.now().timestamp()
         return [row for row in read_reports(gateway) if row.expires_at > now]
-
-
-def _coverage(row: TrafficReport) -> Coverage:
-    return Coverage(
-        replica=row.replica,
-        incarnation=row.incarnation,
-        covers_from=int(row.covers_from),
-        covers_until=int(row.covers_until),
-    )
-
-
-def _reading(row: TrafficCounter) -> CounterReading:
-    try:
-        ring = unpack_ring(row.ring)
-    except struct.error as error:
-        problem = "is no sequence of 32-bit numbers"
-        raise InvalidRowError(row.Meta.table_name, row.key_text(), "ring", len(row.ring), problem) from error
-    return CounterReading(
-        replica=row.replica, incarnation=row.incarnation, total=int(row.total), ring=ring, ring_end=int(row.ring_end)
-    )

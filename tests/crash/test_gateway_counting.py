@@ -9,10 +9,10 @@ from typing import Self
 import httpx
 import pytest
 
-from paramedic.autoscaling.traffic import CounterReading, Coverage, merge
+from paramedic.autoscaling.reports import read_traffic
+from paramedic.autoscaling.traffic import merge
 from paramedic.state import tables
-from paramedic.state.traffic import read_counters, read_reports
-from paramedic.state.traffic_report import RING_SECONDS, unpack_ring
+from paramedic.state.traffic_report import RING_SECONDS
 from tests.fakes.gateway_replica import GATEWAY, GatewayReplica, publish, runs
 from tests.fakes.upstream import Upstream
 from tests.fakes.waiting import eventually
@@ -30,28 +30,10 @@ class Controller:
         self.received = 0
 
     def tick(self) -> int:
-        reports = [
-            Coverage(
-                replica=row.replica,
-                incarnation=row.incarnation,
-                covers_from=int(row.covers_from),
-                covers_until=int(row.covers_until),
-            )
-            for row in read_reports(GATEWAY)
-        ]
-        counters = [
-            CounterReading(
-                replica=row.replica,
-                incarnation=row.incarnation,
-                total=int(row.total),
-                ring=unpack_ring(row.ring),
-                ring_end=int(row.ring_end),
-            )
-            for row in read_counters(GATEWAY, UID)
-        ]
+        traffic = read_traffic(GATEWAY, UID, time.time())
         now = int(time.time())
         seconds = range(now - RING_SECONDS, now)
-        figures = merge(self._cursors, reports, counters, seconds=seconds, now=now)
+        figures = merge(self._cursors, traffic.reports, traffic.counters, seconds=seconds, now=now)
         self._cursors = dict(figures.cursors)
         self.received += sum(figures.requests.values())
         return self.received

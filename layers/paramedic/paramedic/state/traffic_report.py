@@ -19,6 +19,7 @@ ROWS_LIVE_SECONDS = 3600
 """Figures are only of use for the length of a window; the rest is for people looking into an incident."""
 
 UNFINISHED_EXAMPLES = 100
+"""How many requests under way are named to people; the rest are counted."""
 
 
 def pack_ring(counts: Sequence[int]) -> bytes:
