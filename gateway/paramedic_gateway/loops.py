@@ -6,12 +6,12 @@ from random import Random
 
 
 class Crew:
-    """The agent's threads. `failed` is set when one of them ended by an error."""
+    """The agent's threads. `failed` is set when one of them ended by an error, which sets `woken`, as others may."""
 
-    def __init__(self, on_error: Callable[[str, Exception], None]) -> None:
+    def __init__(self, on_error: Callable[[str, Exception], None], woken: threading.Event) -> None:
         self._on_error = on_error
         self._stopping = threading.Event()
-        self._woken = threading.Event()
+        self._woken = woken
         self._random = Random()
         self._threads: list[threading.Thread] = []
         self.failed = False
@@ -35,19 +35,15 @@ class Crew:
             except Exception as error:  # noqa: BLE001 - handed on: the agent ends with it rather than limp on without
                 self.failed = True
                 self._on_error(name, error)
-                self.wake()
+                self._woken.set()
 
         thread = threading.Thread(target=guarded, name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
 
     def wait(self) -> None:
-        """Until `wake`, or until a thread failed."""
+        """Until somebody sets `woken`."""
         self._woken.wait()
-
-    def wake(self) -> None:
-        """End `wait`; safe in a signal handler."""
-        self._woken.set()
 
     def stop(self, patience: float) -> None:
         """Have all threads end after what they are at."""

@@ -12,7 +12,7 @@ import pytest
 from paramedic.autoscaling.reports import read_traffic
 from paramedic.autoscaling.traffic import merge
 from paramedic.state import tables
-from paramedic.state.traffic_report import RING_SECONDS
+from paramedic.state.ring import RING_SECONDS
 from tests.fakes.gateway_replica import GATEWAY, GatewayReplica, publish, runs
 from tests.fakes.upstream import Upstream
 from tests.fakes.waiting import eventually

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from paramedic.clock import to_iso
+from paramedic.state.ring import RING_SECONDS
 from paramedic.state.tables import StateUnreachableError
-from paramedic.state.traffic_report import RING_SECONDS, ROWS_LIVE_SECONDS, UNFINISHED_EXAMPLES, Standing
+from paramedic.state.traffic_report import ROWS_LIVE_SECONDS, UNFINISHED_EXAMPLES, Standing
 from paramedic_gateway.counting.ledger import Ledger
 from paramedic_gateway.counting.log import AccessLog
 from paramedic_gateway.counting.store import LedgerStore

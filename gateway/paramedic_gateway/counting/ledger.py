@@ -4,7 +4,7 @@ from collections.abc import Container, Mapping
 
 from pydantic import BaseModel
 
-from paramedic.state.traffic_report import RING_SECONDS
+from paramedic.state.ring import RING_SECONDS
 from paramedic_gateway.counting.records import Tally, read_lines
 from paramedic_gateway.counting.timescale import Scale
 from paramedic_gateway.render.virtual_hosts import UNCOUNTED

@@ -7,7 +7,8 @@ from typing import Protocol
 from paramedic.clock import Clock
 from paramedic.state.load_balancers import INDEX, LoadBalancer, LoadBalancerIndex
 from paramedic.state.tables import InvalidRowError
-from paramedic_gateway.routes.model import ServiceRoutes, from_row
+from paramedic_gateway.routes.model import ServiceRoutes
+from paramedic_gateway.routes.rows import from_row
 from paramedic_gateway.routes.store import RouteStore
 
 REFUSED_RETRY_SECONDS = 10.0

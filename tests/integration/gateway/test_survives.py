@@ -291,6 +291,14 @@ def test_an_agent_that_is_asked_to_end_waits_for_the_requests_under_way(
     assert not os.path.exists(f"/proc/{envoy}")  # noqa: PTH110
 
 
+def test_an_agent_that_is_asked_to_end_while_it_still_starts_takes_its_envoy_along(gateway: GatewayReplica) -> None:
+    agent = gateway.start()
+    eventually(gateway.layout.envoy_identity.exists, f"an Envoy; the log:\n{gateway.log_text()}")
+    agent.terminate()
+    assert agent.wait(60) == Exit.STOPPED
+    assert not os.path.exists(f"/proc/{gateway.envoy_pid()}")  # noqa: PTH110
+
+
 def test_a_successor_replaces_an_envoy_that_was_taking_its_leave(
     gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream
 ) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from paramedic.state.ring import RING_SECONDS
 from paramedic.state.tables import StateUnreachableError
-from paramedic.state.traffic_report import RING_SECONDS, Standing
+from paramedic.state.traffic_report import Standing
 from paramedic_gateway.counting.counting import Circumstances, Counting
 from paramedic_gateway.counting.log import AccessLog
 from paramedic_gateway.counting.store import LedgerStore

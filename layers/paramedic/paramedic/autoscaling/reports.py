@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from paramedic.autoscaling.traffic import CounterReading, Coverage
+from paramedic.state.ring import unpack_ring
 from paramedic.state.tables import InvalidRowError
 from paramedic.state.traffic import TrafficCounter, TrafficReport, read_counters, read_reports
-from paramedic.state.traffic_report import unpack_ring
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Writer of traffic figures: what whoever serves a gateway's requests uses to report them."""
 
-import struct
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,31 +8,15 @@ from pynamodb.exceptions import PynamoDBException
 from pynamodb.expressions.update import Action
 
 from paramedic.clock import Clock
+from paramedic.state.ring import RING_SECONDS, pack_ring
 from paramedic.state.tables import StateUnreachableError
 from paramedic.state.traffic import Ahead, Draining, TrafficCounter, TrafficReport, counter_item, report_item
-
-RING_SECONDS = 180
-"""Longer than the autoscaler's window plus any delay between two of its ticks that it bridges."""
 
 ROWS_LIVE_SECONDS = 3600
 """Figures are only of use for the length of a window; the rest is for people looking into an incident."""
 
 UNFINISHED_EXAMPLES = 100
 """How many requests under way are named to people; the rest are counted."""
-
-
-def pack_ring(counts: Sequence[int]) -> bytes:
-    """Counts per second as unsigned 32-bit little-endian numbers."""
-    return struct.pack(f"<{len(counts)}I", *counts)
-
-
-def unpack_ring(ring: bytes) -> tuple[int, ...]:
-    """Inverse of `pack_ring`.
-
-    Raises:
-        struct.error: the length is no multiple of four.
-    """
-    return struct.unpack(f"<{len(ring) // 4}I", ring)
 
 
 @dataclass(frozen=True)
