@@ -56,7 +56,7 @@ class Agent:
             TrafficWriter(settings.gateway, settings.replica),
             time=front.time,
             out=log,
-            services=lambda: {each.uid: each.service for each in self._services()},
+            services=lambda: self._serving.applier.names,
             rotate_bytes=settings.rotate_bytes,
         )
         self._crew = Crew(self._report_end, ending.woken)

@@ -107,6 +107,11 @@ class Applier:
         self._applied = (dict(services), dict(unread), frame)
         self._say((*self._renderer.problems, *wanted.problems))
 
+    @property
+    def names(self) -> Mapping[str, str]:
+        """Who is served, by uid; another thread may ask."""
+        return self._renderer.names
+
     def confirm(self) -> None:
         """See whether Envoy took over what was last put in place; what it refuses is said, and offered again."""
         if not self._awaited:

@@ -21,6 +21,8 @@ def parts_in_place(service: str, files: Mapping[str, str]) -> ServiceParts | Non
     names = [routes_file(own), *(endpoints_file(str(each["name"])) for each in clusters)]
     return ServiceParts(
         service=service,
+        # The last of a service's routes is the one that takes whatever no other does, under its uid like the others.
+        uid=str(host["routes"][-1]["name"]),
         files={name: files[name] for name in names if name in files},
         clusters=clusters,
         listener=listener,

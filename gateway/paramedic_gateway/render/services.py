@@ -20,7 +20,8 @@ class _Rendered:
 
 
 class ServiceRenderer:
-    """Renders what changed since the last time. `problems` says who could not be rendered then.
+    """Renders what changed since the last time. `problems` says who could not be rendered then, `names` whose uids are
+    rendered; other threads may read them.
 
     `in_place` reads the files that are in place, by path: what an earlier agent left is all there may be of a service.
     """
@@ -29,6 +30,7 @@ class ServiceRenderer:
         self._in_place = in_place
         self._rendered: dict[str, _Rendered] = {}
         self.problems: tuple[str, ...] = ()
+        self.names: Mapping[str, str] = {}
 
     def parts(
         self, services: Mapping[str, ServiceRoutes], unread: Mapping[str, str], frame: Frame
@@ -44,7 +46,9 @@ class ServiceRenderer:
         kept = [self._keep(name, _UNKNOWN, unread[name], frame) for name in sorted(unread)]
         failed = [self._render(services[name], frame) for name in sorted(services)]
         self.problems = (*kept, *(problem for problem in failed if problem is not None))
-        return [self._rendered[name].parts for name in sorted(self._rendered)]
+        parts = [self._rendered[name].parts for name in sorted(self._rendered)]
+        self.names = {each.uid: each.service for each in parts}
+        return parts
 
     def _render(self, routes: ServiceRoutes, frame: Frame) -> str | None:
         name = routes.service

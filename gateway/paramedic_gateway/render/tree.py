@@ -36,6 +36,7 @@ class ServiceParts:
     """
 
     service: str
+    uid: str
     files: Mapping[str, str]
     clusters: tuple[Resource, ...]
     listener: Resource | None
@@ -69,6 +70,7 @@ def service_parts(routes: ServiceRoutes, frame: Frame) -> ServiceParts:
     listen = tls_listener if routes.requests.tls and frame.speaks_tls else listener
     return ServiceParts(
         service=routes.service,
+        uid=routes.uid,
         files=files,
         clusters=tuple(clusters(routes, frame)),
         listener=listen(name, frame.host or routes.host, routes.port, own_routes(frame, name), frame),

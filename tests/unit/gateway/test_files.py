@@ -116,6 +116,7 @@ def test_a_service_of_which_nothing_is_known_after_a_restart_stays_as_it_is_and_
     replica.unread = {"zoo": "zoo.json is no JSON"}
     replica.apply(ECHO)
     assert replica.files() == before
+    assert replica.applier.names == {"uid-echo": "echo", "uid-zoo": "zoo"}
     unknown = "service zoo is not known until DynamoDB has a row of it that can be served, what it had stays in place"
     assert replica.applier.problems == (f"{unknown}: zoo.json is no JSON",)
     replica.apply(ECHO.model_copy(update={"upstreams": ()}))
