@@ -62,11 +62,12 @@ class Layout:
 
     def moved_admin_socket(self, pid: int) -> Path:
         """Where the admin surface of an Envoy was moved to, so that its successor can have the usual place."""
-        return self.root / f"admin.{pid}.sock"
+        # No longer than the usual name, whatever the number: sockets' paths are short.
+        return self.root / f"old.{pid:x}"
 
     def moved_admin_sockets(self) -> list[Path]:
         """All that are there."""
-        return list(self.root.glob("admin.*.sock"))
+        return list(self.root.glob("old.*"))
 
     @property
     def agent_socket(self) -> Path:

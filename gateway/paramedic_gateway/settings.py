@@ -12,9 +12,6 @@ from paramedic.settings import EnvironmentSettings, InvalidSettingError
 from paramedic.state.request_handling import HOST_NAME_PATTERN
 from paramedic_gateway.layout import Layout
 
-HIGHEST_PID = 2**22
-"""The kernel numbers no process higher."""
-
 LONGEST_SOCKET_PATH = 107
 """What the kernel takes as the name of a unix socket."""
 
@@ -101,7 +98,7 @@ class Settings(EnvironmentSettings):
     @field_validator("directory")
     @classmethod
     def _has_room_for_sockets(cls, directory: Path) -> Path:
-        longest = len(os.fsencode(Layout(directory.absolute()).moved_admin_socket(HIGHEST_PID)))
+        longest = len(os.fsencode(Layout(directory.absolute()).admin_socket))
         if longest > LONGEST_SOCKET_PATH:
             raise ValueError(f"its sockets' names would have {longest} bytes where {LONGEST_SOCKET_PATH} are possible")
         return directory

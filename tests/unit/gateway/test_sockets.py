@@ -37,6 +37,11 @@ def mine(layout: Layout) -> Iterator[socket.socket]:
         yield server
 
 
+def test_the_name_of_a_moved_socket_is_no_longer_than_the_usual_one(layout: Layout) -> None:
+    highest = 2**22 - 1
+    assert len(layout.moved_admin_socket(highest).name) <= len(layout.admin_socket.name)
+
+
 def test_a_socket_is_moved_aside_and_back_and_answers_all_the_time(layout: Layout, mine: socket.socket) -> None:
     sockets = AdminSockets(layout)
     for _ in range(2):
