@@ -7,12 +7,14 @@ from paramedic.state.receipt import Receipt
 
 @dataclass(frozen=True)
 class OpenLaunch:
-    """Intend to run one more replica, reachable at `url`."""
+    """Intend to run one more replica, of `version`, reachable at `url`."""
 
     replica_id: int
     operation_id: str
     url: str
     reason: str
+    version: int
+    generation: int
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,16 @@ class Stopped:
 
 
 @dataclass(frozen=True)
+class ChangeOver:
+    """The desired generation serves from now on."""
+
+
+@dataclass(frozen=True)
+class Settle:
+    """The desired revision is reached."""
+
+
+@dataclass(frozen=True)
 class Drive:
     """Call the launcher for an open operation; changes no state by itself."""
 
@@ -76,7 +88,7 @@ class FinishDown:
     """Remove what is stored of a service that has no replica left; changes no state by itself."""
 
 
-type Change = OpenLaunch | OpenStop | MarkReady | MarkNotReady | Launched | LaunchFailed | Stopped
+type Change = OpenLaunch | OpenStop | MarkReady | MarkNotReady | Launched | LaunchFailed | Stopped | ChangeOver | Settle
 type Effect = Drive | FinishDown
 type Action = Change | Effect
 type Fact = Launched | LaunchFailed | Stopped

@@ -152,7 +152,7 @@ class Effects:
         return Stopped(operation.operation_id, result.detail)
 
     def _request(self, state: ServiceState, replica: ReplicaRecord, operation: OpenOperation) -> Launch:
-        spec, replica_id, address = state.spec, replica.replica_id, urlsplit(replica.url)
+        spec, replica_id, address = state.spec_of(replica.version), replica.replica_id, urlsplit(replica.url)
         ours = {
             "PARAMEDIC_REPLICA_HOST": str(address.hostname),
             "PARAMEDIC_REPLICA_PORT": str(address.port),

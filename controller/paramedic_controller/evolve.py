@@ -1,23 +1,29 @@
 """How a service's state changes: a pure function of the state and the changes, which derives all that follows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from paramedic.autoscaling.tick import ScalingPolicy, initial_state
+from paramedic.autoscaling.tick import ScalingPolicy, with_policy
+from paramedic.clock import from_iso, to_iso
+from paramedic.services.spec import UpdateMode
 from paramedic.services.status import ServiceStatus, service_status
 from paramedic.state.operations import OperationKind
 from paramedic.state.replicas import ReplicaStatus
 from paramedic.state.request_handling import Route
 from paramedic_controller.actions import (
     Change,
+    ChangeOver,
     Launched,
     LaunchFailed,
     MarkNotReady,
     MarkReady,
     OpenLaunch,
     OpenStop,
+    Settle,
     Stopped,
 )
+from paramedic_controller.backoff import FAILED_AFTER, after_failure
 from paramedic_controller.model import Balancer, Observed, OpenOperation, ReplicaRecord, ServiceState
 
 
@@ -38,22 +44,50 @@ def completed(state: ServiceState, *, host: str, interval: int, now_second: int,
     desired = state.desired
     if desired.going_down and state.balancer is None:
         return state
-    observed = state.observed or Observed(desired.revision, desired.version, ServiceStatus.REPLICA_INIT, "", 1)
     policy = ScalingPolicy.of(state.spec.service.replica_policy, interval)
-    scaler = state.scaler or initial_state(policy, desired.version, now_second)
+    scaler = with_policy(policy, state.scaler, desired.version, now_second)
     service = state.spec.service
     first = Balancer(host, service.load_balancing_policy, (), state.route_floor + 1, requests=service.requests)
     balancer = state.balancer or first
     if balancer.revision < ahead:
         balancer = replace(balancer, revision=ahead + 1)
-    return _derived(replace(state, observed=observed, scaler=scaler, balancer=balancer))
+    return _derived(replace(state, observed=_observed(state), scaler=scaler, balancer=balancer))
+
+
+def _observed(state: ServiceState) -> Observed:
+    """What was observed, beginning anew with everything that users want anew."""
+    desired, before = state.desired, state.observed
+    if before is None:
+        first = Observed(desired.revision, desired.version, ServiceStatus.REPLICA_INIT, "", 1)
+        return replace(first, generation=desired.generation)
+    return before if before.revision == desired.revision else replace(before, failures=0, retry_at=None)
 
 
 def evolve(state: ServiceState, changes: Sequence[Change], moment: Moment) -> ServiceState:
     """`state` after `changes`. A fact about an operation that is no longer open changes nothing."""
+    before = state
     for change in changes:
         state = _after(state, change, moment)
-    return _derived(state)
+    return _derived(_backed_off(before, state, changes, moment))
+
+
+def _backed_off(before: ServiceState, after: ServiceState, changes: Sequence[Change], moment: Moment) -> ServiceState:
+    """`after` with its launches held back, if some of `changes` are failures; those of one moment are one failure."""
+    launches = [each for each in changes if isinstance(each, LaunchFailed) and before.operation(each.operation_id)]
+    ended = [each.replica_id for each in changes if isinstance(each, OpenStop) and each.failed]
+    failed = [each for each in before.replicas if each.replica_id in ended]
+    if after.observed is None or not (launches or failed):
+        return after
+    now = from_iso(moment.at)
+    youngest = 0.0 if launches else min(each.age_seconds(now) for each in failed)
+    failures, retry_at = after_failure(after.observed.failures, youngest, now)
+    observed = replace(after.observed, failures=failures, retry_at=to_iso(retry_at))
+    if retry_at > now:
+        waits = f"failed {failures} times in a row, next launch after {to_iso(retry_at)}"
+        observed = replace(observed, message=f"{observed.message}; {waits}")
+    if failures >= FAILED_AFTER and observed.settled_revision != after.desired.revision:
+        observed = replace(observed, failed_revision=after.desired.revision)
+    return replace(after, observed=observed)
 
 
 def _after(state: ServiceState, change: Change, moment: Moment) -> ServiceState:
@@ -61,7 +95,9 @@ def _after(state: ServiceState, change: Change, moment: Moment) -> ServiceState:
         case OpenLaunch():
             return _with_launch(state, change, moment)
         case OpenStop(replica_id, operation_id, reason, failed):
-            stop = _operation(state, operation_id, OperationKind.STOP, replica_id, reason, moment)
+            replica = state.replica(replica_id)
+            version = replica.version if replica is not None else state.desired.version
+            stop = OpenOperation(operation_id, OperationKind.STOP, replica_id, version, reason, moment.epoch, moment.at)
             stopping = _with_status(state, replica_id, ReplicaStatus.STOPPING)
             told = _with_message(stopping, f"replica {replica_id}: {reason}") if failed else stopping
             return replace(told, operations=(*told.operations, stop))
@@ -72,18 +108,31 @@ def _after(state: ServiceState, change: Change, moment: Moment) -> ServiceState:
             return _with_message(unready, f"replica {replica_id}: {reason}")
         case Launched() | LaunchFailed() | Stopped():
             return _with_fact(state, change)
+        case ChangeOver():
+            return _with_observed(state, generation=state.desired.generation)
+        case Settle():
+            return _with_observed(state, settled_revision=state.desired.revision)
 
 
 def _with_launch(state: ServiceState, launch: OpenLaunch, moment: Moment) -> ServiceState:
-    operation = _operation(state, launch.operation_id, OperationKind.LAUNCH, launch.replica_id, launch.reason, moment)
+    operation = OpenOperation(
+        launch.operation_id,
+        OperationKind.LAUNCH,
+        launch.replica_id,
+        launch.version,
+        launch.reason,
+        moment.epoch,
+        moment.at,
+    )
     replica = ReplicaRecord(
         launch.replica_id,
-        state.desired.version,
+        launch.version,
         launch.url,
         ReplicaStatus.LAUNCHING,
         launch.operation_id,
         moment.at,
         receipt=None,
+        generation=launch.generation,
     )
     observed = state.observed
     if observed is not None:
@@ -125,51 +174,62 @@ def _with_status(state: ServiceState, replica_id: int, status: ReplicaStatus) ->
 
 
 def _with_message(state: ServiceState, message: str) -> ServiceState:
-    return state if state.observed is None else replace(state, observed=replace(state.observed, message=message))
+    return _with_observed(state, message=message)
 
 
-def _operation(
-    state: ServiceState, operation_id: str, kind: OperationKind, replica_id: int, reason: str, moment: Moment
-) -> OpenOperation:
-    version = state.desired.version
-    return OpenOperation(operation_id, kind, replica_id, version, reason, moment.epoch, moment.at)
+def _with_observed(state: ServiceState, **values: Any) -> ServiceState:
+    return state if state.observed is None else replace(state, observed=replace(state.observed, **values))
 
 
 def _derived(state: ServiceState) -> ServiceState:
     """Routes and the observed status follow from the replicas."""
     if state.observed is None or state.balancer is None:
         return state
-    ready = sorted(
-        (each for each in state.replicas if each.status is ReplicaStatus.READY), key=lambda each: each.replica_id
-    )
     balancer = _balanced(state, state.balancer)
-    status = service_status(state.desired.going_down, [each.status for each in state.replicas])
-    all_ready = bool(state.replicas) and len(ready) == len(state.replicas)
+    desired = state.desired
+    status = service_status(desired.state, [each.status for each in state.replicas])
     observed = replace(
         state.observed,
-        revision=state.desired.revision,
-        version=state.desired.version,
+        revision=desired.revision,
+        version=state.observed.version if state.is_updating else desired.version,
         status=status,
-        message="" if all_ready else state.observed.message,
+        message="" if _is_whole(state) else state.observed.message,
     )
     return replace(state, balancer=balancer, observed=observed)
+
+
+def _is_whole(state: ServiceState) -> bool:
+    """Whether all that is wanted is there and ready: nothing that went wrong on the way matters any more."""
+    wanted = state.scaler.target if state.scaler is not None and not state.desired.paused else 0
+    ready = [each for each in state.replicas if each.status is ReplicaStatus.READY]
+    return len(ready) == len(state.replicas) == wanted and not state.is_updating
 
 
 def _balanced(state: ServiceState, balancer: Balancer) -> Balancer:
     service = state.spec.service
     # Whoever was never routed to has no requests to finish; whoever was keeps them while it is not ready.
     routed = {each.replica_id for each in (*balancer.routes, *balancer.draining)}
-    leaving = _routes(state, ReplicaStatus.NOT_READY, ReplicaStatus.STOPPING)
+    serving = {each.replica_id for each in state.replicas if _serves(state, each, routed)}
     wanted = replace(
         balancer,
         policy=service.load_balancing_policy,
-        routes=_routes(state, ReplicaStatus.READY),
-        draining=tuple(route for route in leaving if route.replica_id in routed),
+        routes=_routes(each for each in state.replicas if each.replica_id in serving),
+        draining=_routes(each for each in state.replicas if each.replica_id in routed - serving),
         requests=service.requests,
     )
     return balancer if wanted == balancer else replace(wanted, revision=balancer.revision + 1)
 
 
-def _routes(state: ServiceState, *statuses: ReplicaStatus) -> tuple[Route, ...]:
-    chosen = sorted((each for each in state.replicas if each.status in statuses), key=lambda each: each.replica_id)
+def _serves(state: ServiceState, replica: ReplicaRecord, routed: set[int]) -> bool:
+    """Whether requests go to a replica: an update in blue and green keeps them where they are until it changes over."""
+    if replica.status is not ReplicaStatus.READY or state.observed is None:
+        return False
+    if state.spec.service.update.mode is UpdateMode.BLUE_GREEN:
+        return replica.generation == state.observed.generation
+    known = (state.desired.generation, state.observed.generation)
+    return replica.generation in known or replica.replica_id in routed
+
+
+def _routes(replicas: Iterable[ReplicaRecord]) -> tuple[Route, ...]:
+    chosen = sorted(replicas, key=lambda each: each.replica_id)
     return tuple(Route(replica_id=each.replica_id, url=each.url, version=each.version) for each in chosen)

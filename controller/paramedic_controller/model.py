@@ -1,5 +1,6 @@
 """What a controller knows of one service: exactly what is stored, as plain immutable values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,30 +11,52 @@ from paramedic.state.operations import OperationKind
 from paramedic.state.receipt import Receipt
 from paramedic.state.replicas import ReplicaStatus
 from paramedic.state.request_handling import RequestHandling, Route
+from paramedic.state.services import DOWN, PAUSED
 
 
 @dataclass(frozen=True)
 class Desired:
-    """What users want."""
+    """What users want. Replicas of one `generation` run alike, whatever their versions."""
 
     name: str
     uid: str
     revision: int
     version: int
-    going_down: bool
+    state: str
     gateway: str
     port: int
+    generation: int = 1
+
+    @property
+    def going_down(self) -> bool:
+        """Whether it is to end for good."""
+        return self.state == DOWN
+
+    @property
+    def paused(self) -> bool:
+        """Whether it is to have no replicas for a while."""
+        return self.state == PAUSED
 
 
 @dataclass(frozen=True)
 class Observed:
-    """What the controller made of it; `next_replica_id` only grows."""
+    """What the controller made of it; `next_replica_id` only grows.
+
+    `version` and `generation` are those that serve: during an update the ones before it. `settled_revision` is the
+    last desired revision that was reached, `failed_revision` the last one that could not be so far. After `failures`
+    in a row nothing is launched before `retry_at`.
+    """
 
     revision: int
     version: int
     status: str
     message: str
     next_replica_id: int
+    generation: int = 1
+    settled_revision: int = 0
+    failed_revision: int = 0
+    failures: int = 0
+    retry_at: str | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +70,7 @@ class ReplicaRecord:
     operation: str
     launched_at: str
     receipt: Receipt | None
+    generation: int = 1
 
     def age_seconds(self, now: datetime) -> float:
         """Wall time since its launch was decided."""
@@ -90,7 +114,8 @@ class Balancer:
 class ServiceState:
     """One service. `observed`, `scaler` and `balancer` are absent until the controller's first write.
 
-    `route_floor` is the highest revision its gateway may have seen under its name while there was no `balancer`.
+    `older` are the specs of versions that do not run like the desired one and still matter. `route_floor` is the
+    highest revision its gateway may have seen under its name while there was no `balancer`.
     """
 
     desired: Desired
@@ -101,6 +126,16 @@ class ServiceState:
     scaler: AutoscalerState | None = None
     balancer: Balancer | None = None
     route_floor: int = 0
+    older: Mapping[int, ServiceSpec] = field(default_factory=dict)
+
+    @property
+    def is_updating(self) -> bool:
+        """Whether another generation than the desired one serves."""
+        return self.observed is not None and self.observed.generation != self.desired.generation
+
+    def spec_of(self, version: int) -> ServiceSpec:
+        """What replicas of `version` run."""
+        return self.older.get(version, self.spec)
 
     def replica(self, replica_id: int) -> ReplicaRecord | None:
         """The replica with this id."""

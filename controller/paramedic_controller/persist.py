@@ -16,6 +16,7 @@ from paramedic.state.operations import DONE_ROWS_LIVE_SECONDS, Operation, done_i
 from paramedic.state.replicas import Replica
 from paramedic.state.request_handling import Routes
 from paramedic.state.services import (
+    KEPT_VERSIONS,
     DesiredService,
     NameReservation,
     ObservedService,
@@ -49,6 +50,7 @@ class Recorder:
             *self._replica_changes(before, after),
             *self._operation_changes(before, after, outcomes, now),
             *self._observed_changes(before, after),
+            *self._old_specs(before, after),
             *self._scaler_changes(before, after),
             *self._balancer_changes(before, after),
         ]
@@ -142,8 +144,24 @@ class Recorder:
             ObservedService.status.set(observed.status),
             ObservedService.message.set(observed.message),
             ObservedService.next_replica_id.set(observed.next_replica_id),
+            ObservedService.generation.set(observed.generation),
+            ObservedService.settled_revision.set(observed.settled_revision),
+            ObservedService.failed_revision.set(observed.failed_revision),
+            ObservedService.failures.set(observed.failures),
+            ObservedService.retry_at.remove()
+            if observed.retry_at is None
+            else ObservedService.retry_at.set(observed.retry_at),
         ]
         yield Update(row, tuple(actions))
+
+    def _old_specs(self, before: ServiceState, after: ServiceState) -> Iterator[Change]:
+        """Specs that a version which now serves makes too old to be kept."""
+        if before.observed is None or after.observed is None:
+            return
+        last = after.observed.version - KEPT_VERSIONS
+        first = max(1, before.observed.version - KEPT_VERSIONS + 1, last - MAX_SPECS_PER_WRITE + 1)
+        for version in range(first, last + 1):
+            yield Delete(ServiceSpecRow(self.controller_id, spec_item(after.desired.name, version)))
 
     def _scaler_changes(self, before: ServiceState, after: ServiceState) -> Iterator[Change]:
         scaler = after.scaler
@@ -193,6 +211,7 @@ def _replica_row(uid: str, replica: ReplicaRecord) -> Replica:
         uid,
         replica.replica_id,
         version=replica.version,
+        generation=replica.generation,
         url=replica.url,
         status=replica.status,
         operation=replica.operation,

@@ -11,14 +11,17 @@ from paramedic.state.operations import OperationKind
 from paramedic.state.replicas import ReplicaStatus
 from paramedic_controller.actions import (
     Action,
+    ChangeOver,
     Drive,
     FinishDown,
     MarkNotReady,
     MarkReady,
     OpenLaunch,
     OpenStop,
+    Settle,
 )
 from paramedic_controller.model import OpenOperation, ReplicaRecord, ServiceState
+from paramedic_controller.rollout import Rollout
 
 NOT_READY_AFTER = 3
 """Consecutive failed probes that take a replica out of the routes: one lost packet must not."""
@@ -83,7 +86,8 @@ def plan(state: ServiceState, around: Circumstances, mint: Mint) -> tuple[Action
     failing = tuple(islice(_failing(state, around, mint), MAX_OPENED_PER_PASS))
     lost = {stop.replica_id for stop in failing}
     marks = islice(_marks(state, lost, around), MAX_MARKED_PER_PASS)
-    return (*drives, *failing, *marks, *_scaling(state, lost, around, mint))
+    actions = (*drives, *failing, *marks, *_scaling(state, lost, around, mint))
+    return actions or tuple(_settling(state, around))
 
 
 def _is_due(operation: OpenOperation, around: Circumstances, patience: float) -> bool:
@@ -114,9 +118,9 @@ def _ending(state: ServiceState, mint: Mint) -> Iterator[Action]:
 
 
 def _failing(state: ServiceState, around: Circumstances, mint: Mint) -> Iterator[OpenStop]:
-    patience = state.spec.service.readiness_probe.initial_delay_seconds
     doubtful = {each.replica_id for each in _doubtful(state, around)}
     for replica in _settled(state):
+        patience = state.spec_of(replica.version).service.readiness_probe.initial_delay_seconds
         problem = _problem(replica, around.looks.get(replica.replica_id, Look()), patience, around.now)
         if problem is not None and replica.replica_id not in doubtful:
             yield OpenStop(replica.replica_id, mint.operation_id(), problem, failed=True)
@@ -165,26 +169,48 @@ def _marks(state: ServiceState, lost: set[int], around: Circumstances) -> Iterat
 def _scaling(state: ServiceState, lost: set[int], around: Circumstances, mint: Mint) -> Iterator[Action]:
     if state.scaler is None or state.observed is None:
         return
+    rollout = _rollout(state, lost, around, state.scaler.target)
+    if around.may_launch:
+        yield from _launches(state, rollout, mint)
+    for replica in islice(rollout.surplus(), MAX_OPENED_PER_PASS):
+        yield OpenStop(replica.replica_id, mint.operation_id(), _why_surplus(state, replica, rollout), failed=False)
+    if rollout.is_over():
+        yield ChangeOver()
+
+
+def _settling(state: ServiceState, around: Circumstances) -> Iterator[Settle]:
+    if state.scaler is None or state.observed is None or state.observed.settled_revision == state.desired.revision:
+        return
+    if _rollout(state, set(), around, state.scaler.target).is_settled():
+        yield Settle()
+
+
+def _rollout(state: ServiceState, lost: set[int], around: Circumstances, target: int) -> Rollout:
     living = [
         each for each in state.replicas if each.status is not ReplicaStatus.STOPPING and each.replica_id not in lost
     ]
-    wanted = state.scaler.target + (1 if _doubtful(state, around) else 0)
-    missing = wanted - len(living)
-    if missing > 0 and around.may_launch:
-        # Beyond every replica there is, even where a restored or repaired row forgot how far ids went.
-        first = max([state.observed.next_replica_id, *(each.replica_id + 1 for each in state.replicas)])
-        reason = f"{len(living)} of {wanted} replicas"
-        for replica_id in range(first, first + min(missing, MAX_OPENED_PER_PASS)):
-            yield OpenLaunch(replica_id, mint.operation_id(), mint.replica_url(), reason)
-    for replica in islice(_surplus(state, living, wanted), MAX_OPENED_PER_PASS):
-        reason = f"{len(living)} replicas where {wanted} are wanted"
-        yield OpenStop(replica.replica_id, mint.operation_id(), reason, failed=False)
+    wanted = 0 if state.desired.paused else target + (1 if _doubtful(state, around) else 0)
+    return Rollout(state, living, frozenset(each.replica_id for each in _settled(state)), wanted)
 
 
-def _surplus(state: ServiceState, living: list[ReplicaRecord], wanted: int) -> list[ReplicaRecord]:
-    """Whom to end: what serves nobody, then the newest; launches under way are waited for, to end them first."""
-    settled = {each.replica_id for each in _settled(state)}
-    candidates = [each for each in living if each.replica_id in settled]
-    under_way = len(living) - len(candidates)
-    first_to_go = sorted(candidates, key=lambda each: (each.status is ReplicaStatus.READY, -each.replica_id))
-    return first_to_go[: max(0, len(living) - under_way - wanted)]
+def _launches(state: ServiceState, rollout: Rollout, mint: Mint) -> Iterator[Action]:
+    # Beyond every replica there is, even where a restored or repaired row forgot how far ids went.
+    counted = state.observed.next_replica_id if state.observed is not None else 1
+    next_id = max([counted, *(each.replica_id + 1 for each in state.replicas)])
+    left = MAX_OPENED_PER_PASS
+    for missing in rollout.missing():
+        reason = f"{len(rollout.living)} of {rollout.wanted} replicas"
+        if state.is_updating:
+            reason = f"{missing.count} more of version {missing.version}"
+        for _ in range(min(missing.count, left)):
+            operation_id, url = mint.operation_id(), mint.replica_url()
+            yield OpenLaunch(next_id, operation_id, url, reason, missing.version, missing.generation)
+            next_id, left = next_id + 1, left - 1
+
+
+def _why_surplus(state: ServiceState, replica: ReplicaRecord, rollout: Rollout) -> str:
+    if state.desired.paused:
+        return "the service is paused"
+    if replica.generation != state.desired.generation:
+        return f"version {state.desired.version} replaces version {replica.version}"
+    return f"{len(rollout.living)} replicas where {rollout.wanted} are wanted"

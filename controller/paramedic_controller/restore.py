@@ -11,7 +11,6 @@ from paramedic.state.operations import Operation, OperationKind
 from paramedic.state.replicas import Replica, ReplicaStatus
 from paramedic.state.request_handling import RequestHandling
 from paramedic.state.services import (
-    DOWN,
     DesiredService,
     NameReservation,
     ObservedService,
@@ -35,6 +34,9 @@ from paramedic_controller.model import (
 
 LAUNCHERS = ("process",)
 """What `launcher` in a spec may name."""
+
+ENDS_AT_ONCE = "exit 1"
+"""Run in place of a command that nobody knows any more."""
 
 
 def fenced_services(controller_id: str) -> list[str]:
@@ -89,9 +91,10 @@ def read_desired(controller_id: str, service: str) -> Desired | None:
         uid=row.uid,
         revision=int(row.revision),
         version=int(row.version),
-        going_down=row.state == DOWN,
+        state=row.state,
         gateway=row.gateway,
         port=int(row.port),
+        generation=int(row.generation or row.version),
     )
 
 
@@ -104,22 +107,40 @@ def read_service(controller_id: str, desired: Desired) -> ServiceState:
     """
     balancer = _read_balancer(desired)
     ending = desired.going_down
+    spec = _read_spec_to_end(controller_id, desired, balancer) if ending else _read_desired_spec(controller_id, desired)
+    replicas = tuple(_replica(row) for row in Replica.read_all(desired.uid))
+    open_rows = Operation.read_all(desired.uid, Operation.item.startswith("open#"))
+    observed = _read_observed(controller_id, desired)
+    older = {each.version for each in replicas if each.generation != desired.generation}
+    if observed is not None and observed.generation != desired.generation:
+        older.add(observed.version)
     return ServiceState(
         desired=desired,
-        spec=_read_spec_to_end(controller_id, desired, balancer) if ending else _read_spec(controller_id, desired),
-        replicas=tuple(_replica(row) for row in Replica.read_all(desired.uid)),
-        operations=tuple(
-            _operation(row) for row in Operation.read_all(desired.uid, Operation.item.startswith("open#"))
-        ),
-        observed=_read_observed(controller_id, desired),
+        spec=spec,
+        replicas=replicas,
+        operations=tuple(_operation(row) for row in open_rows),
+        observed=observed,
         scaler=scaler.state if (scaler := Autoscaler.read(desired.uid)) is not None else None,
         balancer=balancer,
         route_floor=_read_route_floor(desired) if balancer is None else 0,
+        older={version: _read_older_spec(controller_id, desired, version, spec) for version in older},
     )
 
 
-def _read_spec(controller_id: str, desired: Desired) -> ServiceSpec:
-    item = spec_item(desired.name, desired.version)
+def _read_desired_spec(controller_id: str, desired: Desired) -> ServiceSpec:
+    return _read_spec(controller_id, desired, desired.version)
+
+
+def _read_older_spec(controller_id: str, desired: Desired, version: int, instead: ServiceSpec) -> ServiceSpec:
+    """One that is gone, or that only an earlier release understood, runs nothing more and is probed like the new."""
+    try:
+        return _read_spec(controller_id, desired, version)
+    except InvalidRowError:
+        return instead.model_copy(update={"run": ENDS_AT_ONCE})
+
+
+def _read_spec(controller_id: str, desired: Desired, version: int) -> ServiceSpec:
+    item = spec_item(desired.name, version)
     row = ServiceSpecRow.read(controller_id, item)
     table, key = ServiceSpecRow.Meta.table_name, f"{controller_id}, {item}"
     if row is None or row.uid != desired.uid:
@@ -141,10 +162,10 @@ def _read_spec_to_end(controller_id: str, desired: Desired, balancer: Balancer |
     place of a command nobody knows it then runs one that ends at once.
     """
     try:
-        return _read_spec(controller_id, desired)
+        return _read_desired_spec(controller_id, desired)
     except InvalidRowError:
         section = {"readiness_probe": "/", "replicas": 1, "gateway": desired.gateway}
-        spec = parse_spec({"name": desired.name, "run": "exit 1", "service": section})
+        spec = parse_spec({"name": desired.name, "run": ENDS_AT_ONCE, "service": section})
     if balancer is None:
         return spec
     told = {"load_balancing_policy": balancer.policy, "requests": balancer.requests or RequestHandling()}
@@ -164,7 +185,20 @@ def _read_observed(controller_id: str, desired: Desired) -> Observed | None:
     row = ObservedService.read(controller_id, observed_item(desired.name))
     if row is None or row.uid != desired.uid:
         return None
-    return Observed(int(row.revision), int(row.version), row.status, row.message or "", int(row.next_replica_id))
+    if row.retry_at is not None:
+        row.moment("retry_at")
+    return Observed(
+        revision=int(row.revision),
+        version=int(row.version),
+        status=row.status,
+        message=row.message or "",
+        next_replica_id=int(row.next_replica_id),
+        generation=int(row.generation or row.version),
+        settled_revision=int(row.settled_revision or 0),
+        failed_revision=int(row.failed_revision or 0),
+        failures=int(row.failures or 0),
+        retry_at=row.retry_at,
+    )
 
 
 def _read_balancer(desired: Desired) -> Balancer | None:
@@ -200,6 +234,7 @@ def _replica(row: Replica) -> ReplicaRecord:
         operation=row.operation,
         launched_at=row.launched_at,
         receipt=row.receipt,
+        generation=int(row.generation or row.version),
     )
 
 

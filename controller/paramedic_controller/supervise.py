@@ -6,7 +6,7 @@ from itertools import batched
 
 from paramedic.autoscaling.tick import Decision, ScalingPolicy, tick
 from paramedic.autoscaling.window import Figures
-from paramedic.clock import Clock, to_iso
+from paramedic.clock import Clock, from_iso, to_iso
 from paramedic.launchers.interface import Description, Launcher, LauncherError, RunState
 from paramedic.state.fencing import FencedWriter
 from paramedic.state.operations import OperationKind
@@ -22,14 +22,12 @@ from paramedic_controller.actions import (
     FinishDown,
     Launched,
     LaunchFailed,
-    MarkReady,
-    OpenStop,
     Stopped,
 )
-from paramedic_controller.backoff import Backoff
+from paramedic_controller.backoff import may_launch
 from paramedic_controller.effects import Effects, Unknown
 from paramedic_controller.evolve import Moment, completed, evolve
-from paramedic_controller.model import Desired, ServiceState, workload_of
+from paramedic_controller.model import Desired, ReplicaRecord, ServiceState, workload_of
 from paramedic_controller.persist import Recorder
 from paramedic_controller.probes import Prober, ProbeTarget
 from paramedic_controller.reconcile import Circumstances, Look, Mint, plan
@@ -72,7 +70,6 @@ class ServiceSupervisor:
 
     def __init__(self, desired: Desired, tools: Tools) -> None:
         self._tools = tools
-        self._backoff = Backoff()
         self._stored = self._read(desired)
         self.must_reread = False
         self.is_gone = False
@@ -116,14 +113,14 @@ class ServiceSupervisor:
             self._apply(actions)
 
     def tick(self, now_second: int) -> Decision | None:
-        """One step of the autoscaler at `now_second`, or None when the service is going down.
+        """One step of the autoscaler at `now_second`, or None when the service is not to run.
 
         Raises:
             FencedError: a newer epoch owns the service.
             StateUnreachableError: DynamoDB did not answer; the tick is lost.
         """
         state = self._stored
-        if state.scaler is None or state.desired.going_down:
+        if state.scaler is None or state.desired.going_down or state.desired.paused:
             return None
         policy = ScalingPolicy.of(state.spec.service.replica_policy, self._tools.tick_seconds)
         unread = Figures(cursors=state.scaler.cursors)
@@ -155,12 +152,13 @@ class ServiceSupervisor:
         return facts
 
     def _plan(self) -> tuple[Action, ...]:
-        tools = self._tools
+        tools, now, observed = self._tools, self._tools.clock.now(), self._stored.observed
+        retry_at = observed.retry_at if observed is not None else None
         around = Circumstances(
-            now=tools.clock.now(),
+            now=now,
             looks={each.replica_id: self._look(each.replica_id) for each in self._stored.replicas},
             busy=tools.effects.busy(),
-            may_launch=self._backoff.allows(tools.clock.monotonic()),
+            may_launch=may_launch(from_iso(retry_at) if retry_at else None, now),
             drain_seconds=tools.drain_seconds,
             drained=self._drained(),
         )
@@ -199,14 +197,6 @@ class ServiceSupervisor:
         moment = Moment(to_iso(tools.clock.now()), tools.writer.epoch)
         outcomes = {key: text for key, text in map(_outcome, changes) if key}
         self._commit(evolve(self._stored, changes, moment), outcomes)
-        self._learn(changes)
-
-    def _learn(self, changes: Sequence[Change]) -> None:
-        for change in changes:
-            if isinstance(change, MarkReady):
-                self._backoff = Backoff()
-            elif isinstance(change, LaunchFailed) or (isinstance(change, OpenStop) and change.failed):
-                self._backoff = self._backoff.after_failure(self._tools.clock.monotonic())
 
     def _commit(self, after: ServiceState, outcomes: dict[str, str]) -> None:
         tools, before = self._tools, self._stored
@@ -246,13 +236,16 @@ class ServiceSupervisor:
 
     def probe_targets(self) -> dict[str, ProbeTarget]:
         """What to probe: every replica that runs and is meant to."""
-        probe = self._stored.spec.service.readiness_probe
         watched = (ReplicaStatus.STARTING, ReplicaStatus.READY, ReplicaStatus.NOT_READY)
         return {
-            self._workload(each.replica_id): ProbeTarget(each.url, probe.path, float(probe.timeout_seconds))
+            self._workload(each.replica_id): self._probe_target(each)
             for each in self._stored.replicas
             if each.status in watched
         }
+
+    def _probe_target(self, replica: ReplicaRecord) -> ProbeTarget:
+        probe = self._stored.spec_of(replica.version).service.readiness_probe
+        return ProbeTarget(replica.url, probe.path, float(probe.timeout_seconds))
 
     def _workload(self, replica_id: int) -> str:
         return workload_of(self._stored.desired.uid, replica_id)

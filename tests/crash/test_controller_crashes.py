@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from paramedic.services.changes import update
+from paramedic.services.spec import ServiceSpec, UpdateMode, UpdateStrategy
 from paramedic.services.verbs import down
 from paramedic.state.replicas import ReplicaStatus
 from paramedic.state.traffic import draining_key
@@ -99,6 +101,70 @@ def test_a_crash_after_any_write_or_launcher_call_duplicates_and_loses_nothing(
     for number in range(1, MOST_POINTS):
         crash = CrashAt(number)
         Story(ControllerWorld(table_prefix, tmp_path, f"crash-{number}"), crash).tell()
+        if not crash.happened:
+            assert number > 20
+            break
+        seen.add(crash.where)
+    assert {"after write", "before launch", "after launch", "before stop", "after stop"} <= seen
+
+
+class UpdateStory(Story):
+    """A service rolls to another version, then changes over to a third, with a crash somewhere on the way."""
+
+    def tell(self) -> None:
+        world = self.world
+        self.settle()
+        spec = make_spec(gateway=world.controller_id, min_replicas=2)
+        world.up(spec)
+        self.settle()
+        self.check_serving(2)
+        update(world.controller_id, rolling(spec, "serve --second"), "ada", clock=world.clock)
+        self.settle()
+        self.check_serving(2)
+        self.check_commands("serve --second")
+        update(world.controller_id, blue_green(spec, "serve --third"), "ada", clock=world.clock)
+        self.settle()
+        self.check_serving(2)
+        self.check_commands("serve --third")
+
+    def check_commands(self, command: str) -> None:
+        state = self.world.stored()
+        assert {each.request.command[-1] for each in self.world.launcher.living()} == {command}
+        assert state.observed is not None
+        assert state.observed.settled_revision == state.desired.revision
+
+
+def rolling(spec: ServiceSpec, command: str) -> ServiceSpec:
+    return spec.model_copy(update={"run": command})
+
+
+def blue_green(spec: ServiceSpec, command: str) -> ServiceSpec:
+    strategy = UpdateStrategy(mode=UpdateMode.BLUE_GREEN)
+    section = spec.service.model_copy(update={"update": strategy})
+    return spec.model_copy(update={"run": command, "service": section})
+
+
+class CrashAndCount(CrashAt):
+    """Also sees that whatever is stopped leaves two replicas, once there were two."""
+
+    def __init__(self, number: int, world: ControllerWorld) -> None:
+        super().__init__(number)
+        self.world = world
+
+    def __call__(self, point: str) -> None:
+        if point == "after stop":
+            assert len(self.world.launcher.living()) >= 2
+        super().__call__(point)
+
+
+def test_an_update_that_a_crash_interrupts_anywhere_is_resumed_in_its_mode_and_serves_all_the_time(
+    table_prefix: str, tmp_path: Path
+) -> None:
+    seen: set[str] = set()
+    for number in range(1, MOST_POINTS):
+        world = ControllerWorld(table_prefix, tmp_path, f"update-{number}")
+        crash = CrashAndCount(number, world)
+        UpdateStory(world, crash).tell()
         if not crash.happened:
             assert number > 20
             break

@@ -9,6 +9,7 @@ from paramedic.services.spec import parse_spec
 from paramedic.state.operations import OperationKind
 from paramedic.state.receipt import Receipt
 from paramedic.state.replicas import ReplicaStatus
+from paramedic.state.services import RUNNING
 from paramedic_controller.evolve import Moment, completed
 from paramedic_controller.model import Desired, OpenOperation, ReplicaRecord, ServiceState
 from paramedic_controller.reconcile import Circumstances, Look
@@ -69,10 +70,10 @@ def state(
     *replicas: ReplicaRecord,
     target: int = 2,
     operations: tuple[OpenOperation, ...] = (),
-    going_down: bool = False,
+    wanted: str = RUNNING,
 ) -> ServiceState:
     """As it is after the controller's first write; the next replica id follows the highest."""
-    desired = Desired("echo", "u", 1, 1, going_down=False, gateway="default", port=30001)
+    desired = Desired("echo", "u", 1, 1, RUNNING, gateway="default", port=30001)
     bare = ServiceState(desired, SPEC, replicas=replicas, operations=operations)
     full = completed(bare, host="127.0.0.1", interval=5, now_second=int(NOW.timestamp()))
     assert full.observed is not None
@@ -80,8 +81,8 @@ def state(
     highest = max((each.replica_id for each in replicas), default=0)
     return replace(
         full,
-        desired=replace(desired, going_down=going_down),
-        observed=replace(full.observed, next_replica_id=highest + 1),
+        desired=replace(desired, state=wanted),
+        observed=replace(full.observed, next_replica_id=highest + 1, settled_revision=1),
         scaler=full.scaler.model_copy(update={"target": target}),
     )
 

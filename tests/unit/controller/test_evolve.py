@@ -51,7 +51,7 @@ def written(before: ServiceState, later: ServiceState) -> list[type]:
 
 
 def test_an_intended_launch_reserves_its_id_for_good() -> None:
-    later = after(state(replica(1)), OpenLaunch(2, "o", "http://127.0.0.1:9", "why"))
+    later = after(state(replica(1)), OpenLaunch(2, "o", "http://127.0.0.1:9", "why", version=1, generation=1))
     assert later.observed is not None
     assert later.observed.next_replica_id == 3
     assert [each.status for each in later.replicas] == [ReplicaStatus.READY, ReplicaStatus.LAUNCHING]

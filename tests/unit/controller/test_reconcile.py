@@ -8,6 +8,7 @@ import pytest
 from paramedic.launchers.interface import RunState
 from paramedic.state.operations import OperationKind
 from paramedic.state.replicas import ReplicaStatus
+from paramedic.state.services import DOWN
 from paramedic_controller.actions import (
     Action,
     Drive,
@@ -229,16 +230,16 @@ def test_a_replica_that_has_not_finished_gets_all_the_time_its_service_grants(
 
 
 def test_going_down_ends_every_replica_and_launches_none() -> None:
-    service = state(replica(1), replica(2, STARTING), target=4, going_down=True)
+    service = state(replica(1), replica(2, STARTING), target=4, wanted=DOWN)
     actions = planned(service, around({1: FINE, 2: GONE}))
     assert (stopped_ids(actions), launched_ids(actions)) == ([1, 2], [])
 
 
 def test_going_down_waits_for_launches_under_way() -> None:
     launch = operation("o", OperationKind.LAUNCH, 1)
-    service = state(replica(1, LAUNCHING), operations=(launch,), going_down=True)
+    service = state(replica(1, LAUNCHING), operations=(launch,), wanted=DOWN)
     assert planned(service, around(busy=frozenset({"o"}))) == ()
 
 
 def test_a_service_without_replicas_that_goes_down_is_removed() -> None:
-    assert planned(state(going_down=True), around()) == (FinishDown(),)
+    assert planned(state(wanted=DOWN), around()) == (FinishDown(),)

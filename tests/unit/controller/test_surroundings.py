@@ -3,6 +3,7 @@
 import json
 import socket
 from dataclasses import replace
+from datetime import timedelta
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,14 @@ import pytest
 
 from paramedic.clock import SystemClock
 from paramedic.settings import InvalidSettingError
-from paramedic_controller.backoff import LONGEST_SECONDS, Backoff
+from paramedic_controller.backoff import LONGEST_SECONDS, STABLE_SECONDS, after_failure, may_launch
 from paramedic_controller.board import STALLED_AFTER_SECONDS, Board, Identity
 from paramedic_controller.exits import CannotStartError, Exit
 from paramedic_controller.http_api import HttpApi
 from paramedic_controller.ports import BIND_PATIENCE_SECONDS, FreePorts, bind
 from paramedic_controller.settings import Settings
 from tests.fakes.clock import FakeClock
-from tests.unit.controller.states import replica, state
+from tests.unit.controller.states import NOW, replica, state
 
 REQUIRED = {"TABLE_PREFIX": "p-", "PARAMEDIC_CONTROLLER_ID": "main", "PARAMEDIC_HOST_DIR": "/var/lib/paramedic"}
 IDENTITY = Identity(controller_id="main", epoch=2, process_id="p", pid=7, recover_mode=True)
@@ -56,15 +57,23 @@ def test_nobody_may_call_a_controller_stale_while_its_lease_lasts() -> None:
 
 
 def test_the_first_failure_is_made_good_at_once_and_later_ones_after_growing_waits() -> None:
-    backoff, waits = Backoff(), []
+    failures, retry_at, waits = 0, NOW, []
     for _ in range(10):
-        backoff = backoff.after_failure(now=100.0)
-        waits.append(backoff.until - 100.0)
-    assert waits[:4] == [0.0, 1.0, 2.0, 4.0]
+        failures, retry_at = after_failure(failures, 3.0, NOW)
+        waits.append((retry_at - NOW).total_seconds())
+    assert waits[:5] == [0.0, 1.0, 2.0, 4.0, 8.0]
     assert waits[-1] == LONGEST_SECONDS
-    assert Backoff().allows(0.0)
-    assert not backoff.allows(100.0)
-    assert backoff.allows(160.0)
+    assert not may_launch(retry_at, NOW)
+    assert may_launch(retry_at, retry_at)
+    assert may_launch(None, NOW)
+
+
+def test_a_replica_that_worked_for_long_fails_for_the_first_time_again() -> None:
+    assert after_failure(9, STABLE_SECONDS, NOW) == (1, NOW)
+
+
+def test_a_clock_that_was_far_ahead_holds_back_no_launch() -> None:
+    assert may_launch(NOW + timedelta(days=1), NOW)
 
 
 def test_no_port_is_handed_out_twice() -> None:

@@ -6,7 +6,7 @@ from paramedic.services.status import ControllerRows, ServiceRows, ServiceStatus
 from paramedic.state.controllers import ENDPOINT, EPOCH, ControllerEndpoint, ControllerEpoch
 from paramedic.state.recoveries import Recovery, Step
 from paramedic.state.replicas import Replica
-from paramedic.state.services import DesiredService, ObservedService, desired_item, observed_item
+from paramedic.state.services import DOWN, PAUSED, RUNNING, DesiredService, ObservedService, desired_item, observed_item
 from paramedic.state.targets import BadPeriod, Target
 
 
@@ -22,8 +22,9 @@ from paramedic.state.targets import BadPeriod, Target
     ],
 )
 def test_one_ready_replica_is_enough_to_serve(statuses: list[str], word: ServiceStatus) -> None:
-    assert service_status(False, statuses) is word
-    assert service_status(True, statuses) is ServiceStatus.SHUTTING_DOWN
+    assert service_status(RUNNING, statuses) is word
+    assert service_status(DOWN, statuses) is ServiceStatus.SHUTTING_DOWN
+    assert service_status(PAUSED, statuses) is ServiceStatus.PAUSED
 
 
 def rows(*, target: Target | None = None, recovery: Recovery | None = None, observed: bool = True) -> ControllerRows:

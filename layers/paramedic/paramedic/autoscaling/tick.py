@@ -70,6 +70,15 @@ def window_at(now_second: int) -> range:
     return range(now_second - WINDOW_SECONDS, now_second)
 
 
+def with_policy(policy: ScalingPolicy, state: AutoscalerState | None, version: int, now_second: int) -> AutoscalerState:
+    """`state` under the policy of `version`, whose bounds count at once; a first one where there is none."""
+    if state is None:
+        return initial_state(policy, version, now_second)
+    if state.version == version:
+        return state
+    return state.model_copy(update={"version": version, "target": policy.clamp(state.target)})
+
+
 def tick(
     policy: ScalingPolicy, state: AutoscalerState, figures: Figures, now_second: int
 ) -> tuple[AutoscalerState, Decision]:

@@ -77,6 +77,48 @@ class ReplicaPolicy(_Part):
         """`max_replicas`, or `min_replicas` where it is absent."""
         return self.min_replicas if self.max_replicas is None else self.max_replicas
 
+    def with_bounds(self, minimum: int, maximum: int | None) -> "ReplicaPolicy":
+        """The same policy between other bounds.
+
+        Raises:
+            InvalidSpecError: they contradict each other or the rest of the policy.
+        """
+        bounds = {"min_replicas": minimum, "max_replicas": maximum}
+        try:
+            return ReplicaPolicy.model_validate({**self.model_dump(), **bounds})
+        except ValidationError as error:
+            raise _readable(error, ("service", "replica_policy")) from error
+
+
+class UpdateMode(StrEnum):
+    """How replicas of a new version take over from those of the old one.
+
+    `rolling` replaces them a few at a time, and both serve meanwhile. `blue_green` starts all new ones first; requests
+    change over to them in one step once as many as are wanted are ready.
+    """
+
+    BLUE_GREEN = "blue_green"
+    ROLLING = "rolling"
+
+
+Share = Annotated[str, Field(pattern=r"^(100|[1-9]?[0-9])%$")]
+
+
+class UpdateStrategy(_Part):
+    """How an update goes. A rolling one has at most `max_surge` replicas more than are wanted, and at most
+    `max_unavailable` fewer ready ones; numbers, or shares of those wanted.
+    """
+
+    mode: UpdateMode = UpdateMode.ROLLING
+    max_surge: Annotated[int, Field(ge=0, le=1000)] | Share = 1
+    max_unavailable: Annotated[int, Field(ge=0, le=1000)] | Share = 0
+
+    @model_validator(mode="after")
+    def _moves(self) -> Self:
+        if all(value in (0, "0%") for value in (self.max_surge, self.max_unavailable)):
+            raise ValueError("max_surge and max_unavailable are both 0: nothing could ever be replaced")
+        return self
+
 
 def _probe_from_path(value: object) -> object:
     return {"path": value} if isinstance(value, str) else value
@@ -89,6 +131,7 @@ class ServiceSection(_Part):
     replica_policy: ReplicaPolicy
     load_balancing_policy: LoadBalancingPolicy = LoadBalancingPolicy.LEAST_LOAD
     requests: RequestHandling = RequestHandling()
+    update: UpdateStrategy = UpdateStrategy()
     ports: int | None = Field(default=None, ge=1, le=65535)
     gateway: str = Field(default="default", pattern=NAME_PATTERN)
 
@@ -129,6 +172,13 @@ class ServiceSpec(_Part):
         if taken:
             raise ValueError(f"envs may not set {taken[0]}: names starting with PARAMEDIC_ are set for each replica")
         return self
+
+    def runs_like(self, other: "ServiceSpec") -> bool:
+        """Whether a replica of `other` is as good as one of this: all else changes without replacing replicas."""
+        return self.model_dump(include=_RUN_FIELDS) == other.model_dump(include=_RUN_FIELDS)
+
+
+_RUN_FIELDS = {"run", "envs", "workdir", "launcher"}
 
 
 def parse_spec(document: object) -> ServiceSpec:
@@ -218,17 +268,18 @@ _KNOWN_FIELDS: Mapping[tuple[str, ...], type[BaseModel]] = {
     ("service",): ServiceSection,
     ("service", "readiness_probe"): ReadinessProbe,
     ("service", "replica_policy"): ReplicaPolicy,
+    ("service", "update"): UpdateStrategy,
     ("service", "requests"): RequestHandling,
     ("service", "requests", "sticky"): StickyCookie,
     ("service", "requests", "authorization"): Authorization,
 }
 
 
-def _readable(error: ValidationError) -> InvalidSpecError:
+def _readable(error: ValidationError, within: tuple[str, ...] = ()) -> InvalidSpecError:
     problems = error.errors(include_url=False)
     # A misspelt field is also a missing one: naming the typo helps more.
     first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
-    path = tuple(str(part) for part in first["loc"])
+    path = (*within, *(str(part) for part in first["loc"]))
     field = ".".join(path) or "(document)"
     if first["type"] == "extra_forbidden":
         return InvalidSpecError(field, first["input"], f"is not a known field{_nearest(path)}")

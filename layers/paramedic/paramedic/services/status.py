@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+from paramedic.services.progress import Progress, progress_of
 from paramedic.state.autoscalers import Autoscaler
 from paramedic.state.controllers import (
     ENDPOINT,
@@ -18,7 +19,7 @@ from paramedic.state.controllers import (
 from paramedic.state.load_balancers import LoadBalancer
 from paramedic.state.recoveries import OPEN_STEPS, Recovery
 from paramedic.state.replicas import Replica, ReplicaStatus
-from paramedic.state.services import DOWN, DesiredService, ObservedService, observed_item
+from paramedic.state.services import DOWN, PAUSED, DesiredService, ObservedService, observed_item
 from paramedic.state.targets import Target, bucket_of, controller_target_id
 
 
@@ -30,6 +31,7 @@ class ServiceStatus(StrEnum):
     READY = "READY"
     NOT_READY = "NOT_READY"
     NO_REPLICA = "NO_REPLICA"
+    PAUSED = "PAUSED"
     SHUTTING_DOWN = "SHUTTING_DOWN"
     CONTROLLER_FAILED = "CONTROLLER_FAILED"
 
@@ -55,10 +57,12 @@ class ServiceView(_View):
     uid: str
     status: ServiceStatus
     message: str
+    revision: int
     version: int
     gateway: str
     port: int
     target: int | None
+    progress: Progress
     ready: int
     routes: tuple[str, ...]
     replicas: tuple[ReplicaView, ...]
@@ -101,10 +105,15 @@ class ControllerRows:
     services: Sequence[ServiceRows]
 
 
-def service_status(going_down: bool, statuses: Sequence[str]) -> ServiceStatus:
-    """The word for a service whose replicas have `statuses`: one ready replica is enough to serve."""
-    if going_down:
+def service_status(wanted: str, statuses: Sequence[str]) -> ServiceStatus:
+    """The word for a service of the desired state `wanted` whose replicas have `statuses`.
+
+    One ready replica is enough to serve.
+    """
+    if wanted == DOWN:
         return ServiceStatus.SHUTTING_DOWN
+    if wanted == PAUSED:
+        return ServiceStatus.PAUSED
     living = [status for status in statuses if status != ReplicaStatus.STOPPING]
     if ReplicaStatus.READY in living:
         return ServiceStatus.READY
@@ -145,10 +154,12 @@ def _service_view(rows: ServiceRows, controller_failed: bool) -> ServiceView:
         uid=desired.uid,
         status=_status(rows, controller_failed),
         message=rows.observed.message if rows.observed else "",
+        revision=int(desired.revision),
         version=int(desired.version),
         gateway=desired.gateway,
         port=int(desired.port),
         target=rows.autoscaler.state.target if rows.autoscaler else None,
+        progress=progress_of(desired.uid, int(desired.revision), desired, rows.observed),
         ready=sum(1 for replica in rows.replicas if replica.status == ReplicaStatus.READY),
         routes=tuple(route.url for route in routes),
         replicas=tuple(_replica_view(replica) for replica in rows.replicas),
@@ -160,7 +171,7 @@ def _status(rows: ServiceRows, controller_failed: bool) -> ServiceStatus:
         return ServiceStatus.CONTROLLER_FAILED
     if rows.observed is None or rows.observed.uid != rows.desired.uid:
         return ServiceStatus.CONTROLLER_INIT
-    return service_status(rows.desired.state == DOWN, [replica.status for replica in rows.replicas])
+    return service_status(rows.desired.state, [replica.status for replica in rows.replicas])
 
 
 def _replica_view(replica: Replica) -> ReplicaView:

@@ -128,7 +128,7 @@ def down(controller_id: str, service: str, actor: str, *, clock: Clock) -> None:
         (DesiredService.uid == desired.uid) & (DesiredService.revision == desired.revision),
     )
     try:
-        transact([stop, _bump_hint(controller_id)], clock)
+        transact([stop, bump_hint(controller_id)], clock)
     except ConditionFailedError as error:
         now = DesiredService.read(controller_id, desired_item(service))
         if now is not None and now.uid == desired.uid and now.state != DOWN:
@@ -146,6 +146,7 @@ def _up_changes(controller_id: str, spec: ServiceSpec, actor: str, uid: str, por
         uid=uid,
         revision=1,
         version=FIRST_VERSION,
+        generation=FIRST_VERSION,
         state=RUNNING,
         gateway=gateway,
         port=port,
@@ -156,7 +157,7 @@ def _up_changes(controller_id: str, spec: ServiceSpec, actor: str, uid: str, por
     return [
         put_new(desired),
         put_new(reservation),
-        _bump_hint(controller_id),
+        bump_hint(controller_id),
         _name_if_free(controller_id, gateway, name, uid),
         _fence_if_absent(controller_id, name),
         Put(ServiceSpecRow(controller_id, spec_item(name, FIRST_VERSION), uid=uid, spec=dump_spec(spec))),
@@ -167,7 +168,8 @@ def _up_changes(controller_id: str, spec: ServiceSpec, actor: str, uid: str, por
 _DESIRED, _RESERVATION, _HINT, _NAME = 0, 1, 2, 3
 
 
-def _bump_hint(controller_id: str) -> Update:
+def bump_hint(controller_id: str) -> Update:
+    """Makes the controller look at desired state; refused where no such controller has ever started."""
     exists = ControllerHint.revision.exists()
     return Update(ControllerHint(controller_id, HINT), (ControllerHint.revision.add(1),), exists)
 
@@ -200,7 +202,7 @@ def _require_new(controller_id: str, service: str) -> None:
         )
     raise ServiceExistsError(
         f"service {service!r} exists (revision {desired.revision}, port {desired.port}, by {desired.changed_by}); "
-        "take it down first or choose another name"
+        "change it with `paramedic update`, take it down first, or choose another name"
     )
 
 

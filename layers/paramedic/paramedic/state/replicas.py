@@ -21,7 +21,10 @@ class ReplicaStatus(StrEnum):
 
 
 class Replica(Row):
-    """`launched_at` is the wall time the initial delay counts from; `operation` the journal entry that launched it."""
+    """`launched_at` is the wall time the initial delay counts from; `operation` the journal entry that launched it.
+
+    `generation` is that of its version; absent, it is the version itself.
+    """
 
     class Meta(TableMeta):
         pass
@@ -29,6 +32,7 @@ class Replica(Row):
     service_uid = UnicodeAttribute(hash_key=True)
     replica_id = NumberAttribute(range_key=True)
     version = NumberAttribute()
+    generation = NumberAttribute(null=True)
     url = UnicodeAttribute()
     status = UnicodeAttribute()
     operation = UnicodeAttribute()

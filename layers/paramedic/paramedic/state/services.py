@@ -6,7 +6,10 @@ from paramedic.state.tables import Row, TableMeta
 
 TABLE = "services"
 
-RUNNING, DOWN = "running", "down"
+KEPT_VERSIONS = 10
+"""Specs older than the last ones are removed: nobody goes back further, and a service's partition stays small."""
+
+RUNNING, PAUSED, DOWN = "running", "paused", "down"
 
 
 def fence_item(service: str) -> str:
@@ -63,7 +66,10 @@ class ServiceFence(Row):
 
 
 class DesiredService(Row):
-    """What users want; every change is conditional on the `revision` that was read."""
+    """What users want; every change is conditional on the `revision` that was read.
+
+    `generation` is the first of the versions whose replicas run what `version` says; absent, it is `version` itself.
+    """
 
     class Meta(TableMeta):
         pass
@@ -73,6 +79,7 @@ class DesiredService(Row):
     uid = UnicodeAttribute()
     revision = NumberAttribute()
     version = NumberAttribute()
+    generation = NumberAttribute(null=True)
     state = UnicodeAttribute()
     gateway = UnicodeAttribute()
     port = NumberAttribute()
@@ -86,7 +93,11 @@ class DesiredService(Row):
 
 
 class ObservedService(Row):
-    """What the controller made of it; written only with the fence. `next_replica_id` never goes back."""
+    """What the controller made of it; written only with the fence. `next_replica_id` never goes back.
+
+    `generation` is the one that serves; `settled_revision` and `failed_revision` are the last desired revisions that
+    were reached, and that could not be; after `failures` in a row nothing is launched before `retry_at`.
+    """
 
     class Meta(TableMeta):
         pass
@@ -99,6 +110,11 @@ class ObservedService(Row):
     status = UnicodeAttribute()
     message = UnicodeAttribute(default_for_new="")
     next_replica_id = NumberAttribute()
+    generation = NumberAttribute(null=True)
+    settled_revision = NumberAttribute(null=True)
+    failed_revision = NumberAttribute(null=True)
+    failures = NumberAttribute(null=True)
+    retry_at = UnicodeAttribute(null=True)
 
 
 class ServiceSpecRow(Row):

@@ -1,0 +1,128 @@
+"""How replicas of one generation take over from those of others. Pure; converged state asks for nothing."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from paramedic.services.spec import UpdateMode
+from paramedic.state.replicas import ReplicaStatus
+from paramedic_controller.model import ReplicaRecord, ServiceState
+
+
+@dataclass(frozen=True)
+class Missing:
+    """So many replicas of this version are to be launched."""
+
+    version: int
+    generation: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """Where a service stands: its `living` replicas, those of them nothing is being done about, and how many there
+    should be.
+    """
+
+    state: ServiceState
+    living: Sequence[ReplicaRecord]
+    settled: frozenset[int]
+    wanted: int
+
+    @property
+    def _keeps_both(self) -> bool:
+        return self.state.is_updating and self.state.spec.service.update.mode is UpdateMode.BLUE_GREEN
+
+    def missing(self) -> Iterator[Missing]:
+        """What to launch."""
+        desired, new = self.state.desired, self._current()
+        if self._keeps_both:
+            yield from self._missing_old()
+            room = self.wanted - len(new)
+        else:
+            room = min(self.wanted - len(new), self.wanted + self._surge() - len(self.living))
+        if room > 0:
+            yield Missing(desired.version, desired.generation, room)
+
+    def surplus(self) -> list[ReplicaRecord]:
+        """What to end, in this order."""
+        new = self._over(self._current(), self.wanted)
+        if not self._keeps_both:
+            return [*self._replaceable(), *new]
+        strangers = [each for each in self._others() if each.generation != self._serving()]
+        return [*self._ended(strangers), *self._over(self._of(self._serving()), self.wanted), *new]
+
+    def is_over(self) -> bool:
+        """Whether the desired generation can serve alone."""
+        if not self.state.is_updating:
+            return False
+        if not self._keeps_both:
+            return not self._others()
+        ready = len(_ready(self._current()))
+        old_ready = len(_ready(self._of(self._serving())))
+        return ready >= self.wanted or (ready > 0 and old_ready == 0)
+
+    def is_settled(self) -> bool:
+        """Whether exactly what is wanted is there and ready."""
+        all_ready = len(_ready(self._current())) == len(self.living) == len(self.state.replicas) == self.wanted
+        return all_ready and not self.state.operations and not self.state.is_updating
+
+    def _missing_old(self) -> Iterator[Missing]:
+        observed = self.state.observed
+        count = self.wanted - len(self._of(self._serving()))
+        if observed is not None and count > 0:
+            yield Missing(observed.version, observed.generation, count)
+
+    def _replaceable(self) -> list[ReplicaRecord]:
+        """Of other generations: at once who was never ready, else as many as may be missing among the ready ones.
+
+        One that stopped answering is kept while nobody else answers either: that may be the prober's own trouble.
+        """
+        if self.state.spec.service.update.mode is UpdateMode.BLUE_GREEN:
+            return self._ended(self._others())
+        others, available = self._ended(self._others()), len(_ready(self.living))
+        silent = (ReplicaStatus.NOT_READY,) if available == 0 and self.wanted > 0 else ()
+        serving = (ReplicaStatus.READY, *silent)
+        idle = [each for each in others if each.status not in serving]
+        spare = available - (self.wanted - self._may_be_unavailable())
+        return [*idle, *[each for each in others if each.status is ReplicaStatus.READY][: max(0, spare)]]
+
+    def _over(self, group: Sequence[ReplicaRecord], number: int) -> list[ReplicaRecord]:
+        """Of `group` all beyond `number`; launches under way are waited for, to end them first."""
+        candidates = self._ended(group)
+        under_way = len(group) - len(candidates)
+        return candidates[: max(0, len(group) - under_way - number)]
+
+    def _ended(self, group: Sequence[ReplicaRecord]) -> list[ReplicaRecord]:
+        """Those of `group` that can be ended now: first what serves nobody, then the newest."""
+        candidates = [each for each in group if each.replica_id in self.settled]
+        return sorted(candidates, key=lambda each: (each.status is ReplicaStatus.READY, -each.replica_id))
+
+    def _current(self) -> list[ReplicaRecord]:
+        return self._of(self.state.desired.generation)
+
+    def _others(self) -> list[ReplicaRecord]:
+        return [each for each in self.living if each.generation != self.state.desired.generation]
+
+    def _of(self, generation: int) -> list[ReplicaRecord]:
+        return [each for each in self.living if each.generation == generation]
+
+    def _serving(self) -> int:
+        return self.state.observed.generation if self.state.observed else self.state.desired.generation
+
+    def _surge(self) -> int:
+        return _share(self.state.spec.service.update.max_surge, self.wanted, math.ceil)
+
+    def _may_be_unavailable(self) -> int:
+        number = _share(self.state.spec.service.update.max_unavailable, self.wanted, math.floor)
+        # Shares of a few can both come to nothing, and then nothing would ever move.
+        return number if number or self._surge() else 1
+
+
+def _share(value: int | str, whole: int, rounded: Callable[[float], int]) -> int:
+    """A number, or a share of `whole`; shares round as those of Kubernetes Deployments do."""
+    return value if isinstance(value, int) else rounded(int(value.removesuffix("%")) * whole / 100)
+
+
+def _ready(replicas: Sequence[ReplicaRecord]) -> list[ReplicaRecord]:
+    return [each for each in replicas if each.status is ReplicaStatus.READY]
