@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from paramedic_cli.commands import local
+from paramedic_cli.commands.changes import restart, scale, update
 from paramedic_cli.commands.options import Choice
 from paramedic_cli.commands.recover import recover
 from paramedic_cli.commands.services import down, up
@@ -39,6 +40,9 @@ def choose(
 
 
 app.command()(up)
+app.command()(update)
+app.command()(scale)
+app.command()(restart)
 app.command()(down)
 app.command()(status)
 app.command()(recover)

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from paramedic.clock import from_iso
+from paramedic.services.progress import Outcome
 from paramedic_cli.fleet import Fleet, Watched
 
 _NOTHING = "-"
@@ -71,7 +72,10 @@ def _remarks(fleet: Fleet) -> Iterator[Text]:
         if watched.recovery and watched.recovery.latest:
             yield Text(f"{name}: recovery {watched.recovery.step}: {watched.recovery.latest}")
         for service in watched.controller.services:
-            if service.message:
+            progress = service.progress
+            if progress.outcome is not Outcome.DONE:
+                yield Text(f"{service.name}: revision {service.revision} is {progress.outcome}: {progress.detail}")
+            elif service.message:
                 yield Text(f"{service.name}: {service.message}")
 
 

@@ -11,7 +11,7 @@ from botocore.client import BaseClient
 
 from paramedic.clock import SystemClock
 from paramedic.launchers.profiles import read_environment_file
-from paramedic.services import verbs
+from paramedic.services import changes, verbs
 from paramedic.services.spec import parse_spec
 from paramedic.state import tables
 from paramedic.state.claims import register
@@ -253,6 +253,9 @@ def _up_and_down(controller_id: str) -> None:
     # A gateway's service names are its own, and it is one stack for all these tests.
     spec = parse_spec({**SERVICE, "name": controller_id})
     verbs.up(controller_id, spec, "tester", clock=SystemClock(), new_id=lambda: uuid.uuid4().hex)
+    changes.update(controller_id, spec.model_copy(update={"run": "other"}), "tester", clock=SystemClock())
+    changes.restart(controller_id, spec.name, "tester", clock=SystemClock())
+    changes.scale(controller_id, spec.name, lambda policy: policy, "tester", clock=SystemClock())
     verbs.down(controller_id, spec.name, "tester", clock=SystemClock())
 
 

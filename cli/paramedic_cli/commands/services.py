@@ -29,9 +29,9 @@ def up(
     controller: ControllerOption = None,
 ) -> None:
     """Ask for a new service; its controller starts the replicas."""
-    spec = _read(spec_file)
+    spec = read_service(spec_file)
     chosen_stack(context)
-    owner = controller or _only_controller()
+    owner = controller or only_controller()
     result = verbs.up(owner, spec, actor, clock=SystemClock(), new_id=lambda: uuid.uuid4().hex)
     answer(
         f"service {spec.name} is wanted from controller {owner}, load-balancer port {result.port}; "
@@ -47,19 +47,30 @@ def down(
 ) -> None:
     """Ask for a service to be stopped; its controller ends the replicas."""
     chosen_stack(context)
-    owner = controller or _only_controller()
+    owner = controller or only_controller()
     verbs.down(owner, service, actor, clock=SystemClock())
     answer(f"service {service} is to stop; `paramedic status` shows when it has")
 
 
-def _read(spec_file: Path) -> ServiceSpec:
+def read_service(spec_file: Path) -> ServiceSpec:
+    """The service described in a file.
+
+    Raises:
+        InvalidInputError: it cannot be used.
+    """
     try:
         return read_spec(spec_file)
     except UnicodeDecodeError as error:
         raise InvalidInputError(str(spec_file), error.reason, "is not UTF-8 text") from error
 
 
-def _only_controller() -> str:
+def only_controller() -> str:
+    """The controller that is meant when none is named.
+
+    Raises:
+        NoControllerError: there is none.
+        UsageError: there are several.
+    """
     known = controller_ids()
     match known:
         case [only]:

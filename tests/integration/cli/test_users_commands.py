@@ -1,15 +1,19 @@
 """What users and on-call type, against a real DynamoDB interface."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from paramedic.clock import SystemClock
+from paramedic.services import changes
 from paramedic.state import tables
 from paramedic.state.claims import register
+from paramedic.state.services import DesiredService, desired_item
 from paramedic_cli.fleet import Fleet
 from paramedic_cli.main import app
+from tests.fakes.waiting import eventually
 
 pytestmark = pytest.mark.integration
 
@@ -61,6 +65,7 @@ def test_the_same_service_twice_is_refused_with_the_way_out(person: Person, cont
     result = person.types("up", str(person.service_file))
     assert result.exit_code == 1
     assert "take it down first" in result.stderr
+    assert "paramedic update" in result.stderr
 
 
 def test_a_service_without_any_controller_is_refused_with_the_way_out(person: Person) -> None:
@@ -107,3 +112,42 @@ def test_a_recovery_function_that_is_not_deployed_is_reported_with_a_remedy(tabl
     result = CliRunner().invoke(app, ["--stack", "misspelt", "recover", "controller:main", "--reason", "r"])
     assert result.exit_code == 1
     assert "check --stack" in result.stderr
+
+
+def test_a_change_is_asked_for_by_its_command(person: Person, controller: str) -> None:
+    person.types("up", str(person.service_file))
+    result = person.types("restart", "echo", "--actor", "grace")
+    assert result.exit_code == 0, result.stderr
+    assert "version 2 (revision 2)" in result.stdout
+    assert person.types("update", str(person.service_file), "--mode", "blue_green").exit_code == 0
+    assert "version 4 (revision 4)" in person.types("scale", "echo", "--replicas", "3").stdout
+    [watched] = person.sees().watched
+    [service] = watched.controller.services
+    assert (service.version, service.progress.outcome) == (4, "pending")
+
+
+def test_numbers_that_the_service_does_not_have_are_refused_with_those_it_has(person: Person, controller: str) -> None:
+    person.types("up", str(person.service_file))
+    result = person.types("scale", "echo", "--max", "3")
+    assert result.exit_code == 2
+    assert "--replicas" in result.stderr
+    result = person.types("scale", "echo", "--replicas", "0")
+    assert result.exit_code == 2
+    assert "service.replica_policy" in result.stderr
+    assert person.sees().watched[0].controller.services[0].revision == 1
+
+
+def test_who_waits_is_told_that_somebody_else_was_faster(person: Person, controller: str) -> None:
+    person.types("up", str(person.service_file))
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(person.types, "restart", "echo", "--wait", "--actor", "ada")
+        eventually(lambda: revision_of("echo") == 2, "the first change")
+        changes.restart("main", "echo", "grace", clock=SystemClock())
+        result = waiting.result()
+    assert result.exit_code == 1
+    assert "superseded by revision 3 by grace" in result.stdout
+
+
+def revision_of(service: str) -> int:
+    desired = DesiredService.read("main", desired_item(service))
+    return int(desired.revision) if desired is not None else 0

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
+from paramedic.services.progress import Outcome, Progress
 from paramedic.services.status import ControllerView, ReplicaView, ServiceStatus, ServiceView
 from paramedic_cli.fleet import Fleet, RecoveryView, Watched
 from paramedic_cli.render import fleet_tables
@@ -21,10 +22,12 @@ def watched(*, failed: bool = False, recovery: RecoveryView | None = None) -> Wa
         uid="u",
         status=ServiceStatus.READY,
         message="",
+        revision=1,
         version=1,
         gateway="default",
         port=30001,
         target=2,
+        progress=Progress(outcome=Outcome.PENDING, detail="replica 2: it has ended"),
         ready=1,
         routes=(replica.url,),
         replicas=(replica,),
@@ -84,3 +87,7 @@ def test_health_is_one_word_that_says_what_is_being_done(controller: Watched, wo
 
 def test_an_empty_stack_says_so() -> None:
     assert "no controller is registered yet" in shown()
+
+
+def test_a_change_that_is_not_done_says_how_far_it_is() -> None:
+    assert "a-service-with-a-name: revision 1 is pending: replica 2: it has ended" in shown(watched())
