@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Self
 
 import httpx
@@ -120,7 +121,7 @@ class World:
         self.gateways: list[GatewayReplica] = []
         self.controller = Controller()
         self.at_risk = 0
-        self.replace_gateway()
+        self._add_gateway()
         self.clients = Clients(self.gateway.url())
 
     @property
@@ -133,8 +134,15 @@ class World:
 
     def replace_gateway(self) -> None:
         """A replica of the same name elsewhere: another directory, so another incarnation."""
+        self._add_gateway()
+        self.await_service()
+
+    def _add_gateway(self) -> None:
         self.gateways.append(GatewayReplica(self._table_prefix, PARAMEDIC_GATEWAY_ROTATE_BYTES=self._rotate_bytes))
         self.gateway.start()
+
+    def await_service(self) -> None:
+        """Until the gateway listens for the service's requests."""
         eventually(self.serves, f"the service; the log:\n{self.gateway.log_text()}")
 
     def serves(self) -> bool:
@@ -195,10 +203,10 @@ class World:
 
 @pytest.fixture
 def world(table_prefix: str, request: pytest.FixtureRequest) -> Iterator[World]:
-    with Upstream() as upstream:
-        world = World(table_prefix, upstream, rotate_bytes=getattr(request, "param", NEVER))
+    rotate_bytes = getattr(request, "param", NEVER)
+    with Upstream() as upstream, closing(World(table_prefix, upstream, rotate_bytes)) as world:
+        world.await_service()
         yield world
-        world.close()
 
 
 @pytest.mark.parametrize(
