@@ -179,15 +179,16 @@ class World:
         texts = [each.layout.access_log.read_bytes().decode("latin-1") for each in self.gateways]
         return sum(len(start.findall(text)) for text in texts)
 
+    def await_more_reported(self) -> None:
+        """Have the gateway keep and report some of what was asked: only then is there anything to count twice."""
+        before = _reported()
+        eventually(lambda: _reported() > before, "more to be reported")
+
     def await_all_reported(self) -> None:
         """Have the gateway say all that it knows while nobody asks, whether or not the controller listens."""
         self.clients.ask_once(self.gateway.url(path=f"/last-{self.clients.asked}"))
         self.await_written(f"/last-{self.clients.asked - 1}")
-
-        def reported() -> bool:
-            return sum(each.total for each in read_traffic(GATEWAY, UID, time.time()).counters) >= self.logged()
-
-        eventually(reported, "all that was logged to be reported")
+        eventually(lambda: _reported() >= self.logged(), "all that was logged to be reported")
 
     def assert_each_counted_once(self) -> None:
         """Once nobody asks any more. What broke may or may not have reached Envoy."""
@@ -199,6 +200,10 @@ class World:
         if self._rotate_bytes == NEVER:
             eventually(lambda: self.controller.tick() >= self.logged(), "all that was logged to be counted")
             assert self.controller.received == self.logged()
+
+
+def _reported() -> int:
+    return sum(each.total for each in read_traffic(GATEWAY, UID, time.time()).counters)
 
 
 @pytest.fixture
@@ -216,6 +221,7 @@ def test_every_request_is_counted_once_whoever_is_killed(world: World, seed: int
     moments = random.Random(seed)
     with world.clients as clients:
         for victim in moments.sample(["agent", "envoy", "both"], 3):
+            world.await_more_reported()
             clients.await_answers(moments.randint(20, 200))
             if victim != "agent":
                 world.kill_envoy()
