@@ -7,6 +7,7 @@ import typer
 
 from paramedic_cli.commands import local
 from paramedic_cli.commands.changes import restart, scale, update
+from paramedic_cli.commands.logs import logs
 from paramedic_cli.commands.options import Choice
 from paramedic_cli.commands.recover import recover
 from paramedic_cli.commands.services import down, up
@@ -45,5 +46,6 @@ app.command()(scale)
 app.command()(restart)
 app.command()(down)
 app.command()(status)
+app.command()(logs)
 app.command()(recover)
 app.add_typer(local.app, name="local")

@@ -17,6 +17,7 @@ from paramedic.launchers.interface import (
 )
 from paramedic.state.fencing import FencedError
 from paramedic.state.operations import OperationKind
+from paramedic.state.receipt import Receipt
 from paramedic_controller.actions import Fact, Launched, LaunchFailed, Stopped
 from paramedic_controller.model import OpenOperation, ReplicaRecord, ServiceState, scope_of, workload_of
 
@@ -115,25 +116,26 @@ class Effects:
             raise FencedError(f"the host refused epoch {self._actor.epoch}: {error}") from error
 
     def _launch(self, state: ServiceState, replica: ReplicaRecord, operation: OpenOperation) -> Outcome:
+        request = self._request(state, replica, operation)
         try:
-            receipt = self._launcher.launch(self._request(state, replica, operation))
+            receipt = self._launcher.launch(request)
         except KeyAlreadyUsedError as error:
             return LaunchFailed(operation.operation_id, str(error))
         except EpochRefusedError:
             raise
         except LauncherError as error:
-            return self._after_failed_launch(state, operation, error)
-        return Launched(operation.operation_id, receipt)
+            return self._after_failed_launch(request, operation, error)
+        return _launched(operation, request, receipt)
 
-    def _after_failed_launch(self, state: ServiceState, operation: OpenOperation, error: LauncherError) -> Outcome:
+    def _after_failed_launch(self, request: Launch, operation: OpenOperation, error: LauncherError) -> Outcome:
         """A failed call may still have started something: only a look tells."""
         try:
-            found = self._launcher.find(workload_of(state.desired.uid, operation.replica_id), operation.operation_id)
+            found = self._launcher.find(request.workload, request.key)
         except LauncherError as blind:
             return Unknown(operation.operation_id, f"{error}; looking for it failed too: {blind}")
         if found is None:
             return LaunchFailed(operation.operation_id, str(error))
-        return Launched(operation.operation_id, found)
+        return _launched(operation, request, found)
 
     def _stop(self, state: ServiceState, replica: ReplicaRecord, operation: OpenOperation) -> Outcome:
         try:
@@ -169,3 +171,7 @@ class Effects:
             working_directory=spec.workdir,
             log_file=str(self._actor.log_dir / f"{spec.name}-{state.desired.uid[:8]}-{replica_id}.log"),
         )
+
+
+def _launched(operation: OpenOperation, request: Launch, receipt: Receipt) -> Launched:
+    return Launched(operation.operation_id, receipt.model_copy(update={"log_file": request.log_file}))

@@ -7,9 +7,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from paramedic.clock import SystemClock
+from paramedic.launchers.process.host import this_host
 from paramedic.services import changes
 from paramedic.state import tables
 from paramedic.state.claims import register
+from paramedic.state.receipt import Receipt
+from paramedic.state.replicas import Replica
 from paramedic.state.services import DesiredService, desired_item
 from paramedic_cli.fleet import Fleet
 from paramedic_cli.main import app
@@ -151,3 +154,47 @@ def test_who_waits_is_told_that_somebody_else_was_faster(person: Person, control
 def revision_of(service: str) -> int:
     desired = DesiredService.read("main", desired_item(service))
     return int(desired.revision) if desired is not None else 0
+
+
+def wrote(person: Person, tmp_path: Path, text: str, *, host: str | None = None) -> Path:
+    """A replica of `echo` that wrote `text`."""
+    person.types("up", str(person.service_file))
+    desired = DesiredService.read("main", desired_item("echo"))
+    assert desired is not None
+    log = tmp_path / "replica.log"
+    log.write_text(text)
+    receipt = Receipt(
+        launcher="process",
+        workload="w",
+        key="k",
+        epoch=1,
+        identity={"host": host or this_host().name},
+        log_file=str(log),
+    )
+    row = Replica(
+        desired.uid, 4, version=1, url="http://h:1", status="ready", operation="k", launched_at="2026-01-05T03:00:00Z"
+    )
+    row.receipt = receipt
+    row.save()
+    return log
+
+
+def test_what_replicas_wrote_is_shown_on_their_host(person: Person, controller: str, tmp_path: Path) -> None:
+    wrote(person, tmp_path, "one\ntwo\nthree\n")
+    result = person.types("logs", "echo", "--lines", "2")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == "4: two\n4: three\n"
+
+
+def test_logs_that_are_elsewhere_are_said_to_be_there(person: Person, controller: str, tmp_path: Path) -> None:
+    log = wrote(person, tmp_path, "one\n", host="another")
+    result = person.types("logs", "echo")
+    assert result.exit_code == 1
+    assert f"{log} on host another" in result.stderr
+
+
+def test_a_replica_that_is_not_there_has_no_logs(person: Person, controller: str, tmp_path: Path) -> None:
+    wrote(person, tmp_path, "one\n")
+    result = person.types("logs", "echo", "--replica", "9")
+    assert result.exit_code == 1
+    assert "no replica 9" in result.stderr

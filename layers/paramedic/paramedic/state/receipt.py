@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict
 class Receipt(BaseModel):
     """Enough to find or stop one launched workload and nothing else.
 
-    `identity` holds the launcher's own fields as strings (process: host, boot_id, pid, start_time).
+    `identity` holds the launcher's own fields as strings (process: host, boot_id, pid, start_time). `log_file` is
+    where the workload's output goes, for people to read.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -18,6 +19,7 @@ class Receipt(BaseModel):
     key: str
     epoch: int
     identity: Mapping[str, str]
+    log_file: str | None = None
 
     @property
     def called(self) -> str:
