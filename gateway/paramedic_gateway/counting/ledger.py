@@ -70,6 +70,9 @@ class Ledger(BaseModel):
     def take(self, text: str, after: Position, latest: int) -> Tally:
         """Count the lines `text`, which end at `after`; `latest` is the last second they can be of."""
         tally = read_lines(text, self.requests)
+        if tally.lives:
+            # Whoever came before may have taken lines along.
+            self.covers_from = latest + 1
         for (second, uid), count in tally.counts.items():
             self._count(second, uid, count, latest)
         self.position = after

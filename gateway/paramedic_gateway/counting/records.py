@@ -15,9 +15,10 @@ _WORDS = 5
 
 @dataclass
 class Tally:
-    """What some lines say. `counts` has requests by (second, service uid)."""
+    """What some lines say. `counts` has requests by (second, service uid); `lives` are the Envoys that began."""
 
     counts: dict[tuple[str, str], int] = field(default_factory=dict)
+    lives: int = 0
     lost: int = 0
     malformed: int = 0
 
@@ -42,6 +43,7 @@ def read_lines(text: str, open_requests: MutableMapping[str, str]) -> Tally:
         elif kind == "E ":
             open_requests.pop(line[2:], None)
         elif line == NEW_LIFE:
+            tally.lives += 1
             tally.lost += len(open_requests)
             open_requests.clear()
         elif line:

@@ -169,6 +169,15 @@ def test_a_new_envoy_counts_its_failures_from_zero_and_what_the_last_one_lost_is
     assert sum("could not write" in text for text in world.log.warnings) == 2
 
 
+def test_an_envoy_that_came_and_went_between_two_reports_leaves_its_seconds_missing(world: World) -> None:
+    world.write(f"S {world.second} {UID} s1 GET /\n")
+    for _ in range(2):
+        world.access_log.begin_life()
+    now = world.second
+    standing = world.report(second=0)
+    assert standing.covers_from > now
+
+
 def test_requests_whose_end_may_be_lost_are_not_under_way_for_ever(world: World) -> None:
     world.write(f"S {world.second} {UID} s1 GET /\n")
     assert world.report().unfinished_count == 1
