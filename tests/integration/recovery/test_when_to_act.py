@@ -1,8 +1,10 @@
 """What keeps a recovery from acting, before and after it was opened, and what people hear of it."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from pynamodb.expressions.update import Action
 
 from paramedic.errors import InvalidInputError
 from paramedic.health.events import ControllerFailed
@@ -13,6 +15,7 @@ from paramedic.recovery.messages import Status
 from paramedic.recovery.opening import remember_refusal
 from paramedic.recovery.surroundings import LaunchPlan, Surroundings
 from paramedic.state.controllers import EPOCH, ControllerEpoch
+from paramedic.state.downtimes import PlannedPeriod
 from paramedic.state.incidents import CURRENT_ITEM, GLOBAL_TARGET, SWITCH_ITEM, GlobalSwitch, Incident, SwitchState
 from paramedic.state.recoveries import Recovery, Step, open_recoveries
 from paramedic.state.targets import Target, TargetMode, bucket_of
@@ -74,6 +77,53 @@ def test_a_person_cannot_kill_a_beating_controller_through_a_fresh_busy_finding(
     found(world, "busy")
     assert recoverer.by_hand(by_hand_request(), cut_off(world)).status is Status.REFUSED
     assert world.host.alive() == [1]
+
+
+def in_downtime(world: RecoveryWorld, begins: float, ends: float) -> Action:
+    """Planned from so many hours ahead until so many hours ahead."""
+    now = world.clock.now()
+    since, until = now + timedelta(hours=begins), now + timedelta(hours=ends)
+    return Target.downtime.set(PlannedPeriod(since=since, until=until, reason="nights"))
+
+
+def test_a_controller_that_is_off_on_purpose_is_left_off_and_nobody_is_paged(world: RecoveryWorld) -> None:
+    world.first.alive = False
+    event = world.found_bad()
+    Target(bucket_of(TARGET), TARGET).update(actions=[in_downtime(world, -1, 1)])
+    reply = recoverer.on_failure(event, world.around())
+    assert (reply.status, world.host.alive(), world.pages) == (Status.REFUSED, [], [])
+    assert "planned downtime until 2026-01-05 04:00:" in reply.message
+
+
+def test_a_controller_still_off_after_its_downtime_comes_back_through_recovery_for_that_reason(
+    world: RecoveryWorld,
+) -> None:
+    world.first.alive = False
+    event = world.found_bad()
+    Target(bucket_of(TARGET), TARGET).update(actions=[in_downtime(world, -9, 0)])
+    assert recoverer.on_failure(event, world.around()).status is Status.RECOVERED
+    assert world.recovery(2).story.reason.startswith("downtime: it ended at 2026-01-05T03:00:")
+
+
+def test_a_controller_that_dies_long_after_its_downtime_died_of_something_else(world: RecoveryWorld) -> None:
+    world.first.alive = False
+    event = world.found_bad()
+    Target(bucket_of(TARGET), TARGET).update(actions=[in_downtime(world, -9, -0.5)])
+    assert recoverer.on_failure(event, world.around()).status is Status.RECOVERED
+    assert world.recovery(2).story.reason == "found bad"
+
+
+def test_a_recovery_still_waiting_when_a_downtime_begins_stops_nothing(world: RecoveryWorld) -> None:
+    world.first.suspended = True
+    world.host.unstoppable = True
+    recoverer.on_failure(world.found_bad("hung"), world.around())
+    Target(bucket_of(TARGET), TARGET).update(actions=[in_downtime(world, 0, 1)])
+    world.host.unstoppable = False
+    recoverer.sweep(world.around())
+    assert world.host.alive() == [1]
+    world.clock.advance(3600)
+    recoverer.sweep(world.around())
+    assert world.recovery(2).step == Step.DONE
 
 
 @pytest.mark.parametrize(

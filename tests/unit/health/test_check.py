@@ -11,6 +11,7 @@ from paramedic.health.events import ControllerFailed, parse_controller_failed
 from paramedic.health.outcomes import OutcomeKind
 from paramedic.health.ticks import require_due
 from paramedic.state.controllers import ControllerHeartbeat
+from paramedic.state.downtimes import PlannedPeriod
 from paramedic.state.tables import InvalidRowError, StateUnreachableError
 from paramedic.state.targets import BadPeriod, Target, TargetKind, bucket_of
 from tests.fakes.check_world import TARGET, URL_TARGET, CheckWorld, iso
@@ -211,6 +212,25 @@ def test_a_target_removed_during_the_check_is_not_made_again(world: CheckWorld) 
     world.clock.on_sleep = lambda: world.row().delete()
     world.check(0)
     assert Target.read(bucket_of(TARGET), TARGET) is None
+
+
+def test_a_target_in_planned_downtime_is_not_checked_until_the_tick_that_ends_it(world: CheckWorld) -> None:
+    period = PlannedPeriod(since=world.tick(1), until=world.tick(3), reason="nights")
+    world.row().update(actions=[Target.downtime.set(period)])
+    assert [world.check(minute).checked for minute in range(5)] == [2, 1, 1, 2, 2]
+
+
+def test_a_controller_that_is_stopped_as_its_downtime_begins_has_not_failed(world: CheckWorld) -> None:
+    period = PlannedPeriod(since=world.tick(1), until=world.tick(3), reason="nights")
+    world.row().update(actions=[Target.downtime.set(period)])
+    world.beat()
+    world.check(0)
+    world.prober.kinds[TARGET] = OutcomeKind.REFUSED
+    world.check(1)
+    world.check(2)
+    assert world.bus.types() == []
+    world.check(3)
+    assert world.bus.types() == ["Controller Failed"]
 
 
 def test_a_paused_target_is_not_checked(world: CheckWorld) -> None:

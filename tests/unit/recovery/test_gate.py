@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from paramedic.recovery.gate import Evidence, Finding, GateInput, Reason, Switch, refusal
 from paramedic.recovery.incident_rules import IncidentState
+from paramedic.state.downtimes import PlannedPeriod
 from paramedic.state.targets import TargetMode
 
 NOW = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
@@ -18,6 +19,7 @@ CLEAR = GateInput(
     switch=Switch.RUN,
     mode=TargetMode.AUTO,
     paused=False,
+    downtime=None,
     profile="local",
     evidence=DEAD,
     incident=IncidentState(incident_id="i"),
@@ -41,6 +43,7 @@ def test_a_dead_controller_in_auto_mode_is_let_through() -> None:
         ({"evidence": Evidence(finding=Finding.ALIVE, text="busy")}, Reason.NOT_DOWN),
         ({"evidence": Evidence(finding=Finding.UNCLEAR, text="no host")}, Reason.UNCLEAR),
         ({"paused": True}, Reason.PAUSED),
+        ({"downtime": PlannedPeriod(since=NOW, until=NOW + timedelta(seconds=1), reason="")}, Reason.DOWNTIME),
         ({"mode": TargetMode.OBSERVE}, Reason.OBSERVE),
         ({"mode": TargetMode.ASK}, Reason.ASK),
         ({"incident": attempts(1, timedelta(seconds=59))}, Reason.BACK_OFF),
@@ -60,11 +63,19 @@ def test_the_next_attempt_is_let_through_once_its_wait_is_over(number: int, wait
     assert refusal(CLEAR.model_copy(update={"incident": attempts(number, timedelta(seconds=wait))})) is None
 
 
-def test_a_person_is_not_held_up_by_block_mode_or_pause() -> None:
+def test_a_downtime_holds_nothing_before_it_begins_and_once_it_is_over() -> None:
+    over = PlannedPeriod(since=NOW - timedelta(hours=9), until=NOW, reason="")
+    ahead = PlannedPeriod(since=NOW + timedelta(seconds=1), until=NOW + timedelta(hours=9), reason="")
+    for period in (over, ahead):
+        assert refusal(CLEAR.model_copy(update={"downtime": period})) is None
+
+
+def test_a_person_is_not_held_up_by_block_mode_pause_or_downtime() -> None:
     given_by_hand = CLEAR.model_copy(
         update={
             "manual": True,
             "paused": True,
+            "downtime": PlannedPeriod(since=NOW, until=NOW + timedelta(hours=9), reason=""),
             "mode": TargetMode.OBSERVE,
             "incident": attempts(3, timedelta(0)),
         }

@@ -79,7 +79,7 @@ class HealthCheck:
         if is_late(message.tick, self.clock.now()):
             LOG.warning("tick %s is late; buckets %s are left to the next one", message.tick, message.buckets)
             return CheckSummary(late=1)
-        targets, invalid = _read_targets(message.buckets)
+        targets, invalid = _read_targets(message.buckets, message.tick)
         probed = self.prober.probe([target.request for target in targets])
         heartbeats = self._watch(targets, probed.outcomes)
         judged = [self._judge(target, message.tick, probed.outcomes, heartbeats) for target in targets]
@@ -122,14 +122,14 @@ class HealthCheck:
                 _store(each.target, settled)
 
 
-def _read_targets(buckets: Sequence[int]) -> tuple[Sequence[CheckedTarget], int]:
+def _read_targets(buckets: Sequence[int], tick: datetime) -> tuple[Sequence[CheckedTarget], int]:
     targets = []
     invalid = 0
     for bucket in buckets:
         readable = read_readable(Target, bucket, "target_id")
         invalid += len(readable.invalid)
         for row in readable.rows:
-            if row.paused:
+            if row.paused or row.is_off_on_purpose(tick):
                 continue
             try:
                 targets.append(checked_target(row))

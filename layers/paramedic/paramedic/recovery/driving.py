@@ -42,7 +42,7 @@ def _take_steps(recovery: Recovery, around: Surroundings) -> Recovery:
 
 
 def _stop(recovery: Recovery, around: Surroundings) -> Recovery:
-    held = _held() or _called_off(recovery)
+    held = _held() or _called_off(recovery, around)
     if held is not None:
         return records.wait_for(recovery, "held", held, around)
     try:
@@ -62,7 +62,7 @@ def _held() -> str | None:
     return None if switch is Switch.RUN else f"the global switch is {switch.value}; release it to go on"
 
 
-def _called_off(recovery: Recovery) -> str | None:
+def _called_off(recovery: Recovery, around: Surroundings) -> str | None:
     """Before anything was stopped, what a person said about the target since still counts."""
     if recovery.story.manual:
         return None
@@ -71,6 +71,8 @@ def _called_off(recovery: Recovery) -> str | None:
         return "the target is not registered any more; register it again, or recover by hand"
     if target.paused:
         return "the target is paused; resume it to go on"
+    if target.is_off_on_purpose(around.clock.now()):
+        return "the target is in planned downtime; it goes on when that ends, or when the window is removed"
     mode = target.word("mode", TargetMode)
     return None if mode is TargetMode.AUTO else f"the target's mode is {mode}; set it to auto to go on"
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from paramedic.recovery.incident_rules import Blocked, IncidentState, NotYet, may_attempt
+from paramedic.state.downtimes import PlannedPeriod
 from paramedic.state.targets import TargetMode
 
 
@@ -45,6 +46,7 @@ class GateInput(BaseModel):
     switch: Switch
     mode: TargetMode
     paused: bool
+    downtime: PlannedPeriod | None
     profile: str | None
     evidence: Evidence
     incident: IncidentState
@@ -58,6 +60,7 @@ class Reason(StrEnum):
     NOT_DOWN = "not_down"
     UNCLEAR = "unclear"
     PAUSED = "paused"
+    DOWNTIME = "downtime"
     OBSERVE = "observe"
     ASK = "ask"
     BACK_OFF = "back_off"
@@ -118,6 +121,9 @@ def _by_itself(given: GateInput) -> Refusal | None:
         return None
     if given.paused:
         return Refusal(reason=Reason.PAUSED, text="the target is paused", lift="resume it, or recover by hand")
+    if given.downtime is not None and given.downtime.covers(given.now):
+        text = f"it is in planned downtime until {given.downtime.until:%Y-%m-%d %H:%M:%SZ}"
+        return Refusal(reason=Reason.DOWNTIME, text=text, lift="remove the window, or recover by hand")
     if given.mode is TargetMode.OBSERVE:
         text = f"mode is observe; would have relaunched because {given.evidence.text}"
         return Refusal(reason=Reason.OBSERVE, text=text, lift="set the mode to auto, or recover by hand")

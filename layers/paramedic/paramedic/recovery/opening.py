@@ -68,6 +68,7 @@ def refuse(case: Case) -> Refusal | None:
         switch=read_switch(),
         mode=case.target.word("mode", TargetMode),
         paused=bool(case.target.paused),
+        downtime=case.target.downtime,
         profile=case.target.profile,
         evidence=case.evidence,
         incident=case.incident,

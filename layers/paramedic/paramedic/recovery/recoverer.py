@@ -1,6 +1,8 @@
 """The one path every trigger takes: re-read → gate → step → record."""
 
-from paramedic.clock import from_iso
+from datetime import datetime, timedelta
+
+from paramedic.clock import from_iso, to_iso
 from paramedic.errors import InvalidInputError, ParamedicError
 from paramedic.health.events import ControllerFailed
 from paramedic.health.ticks import require_due
@@ -34,6 +36,9 @@ _STATUS = {
 }
 
 
+AFTER_DOWNTIME = timedelta(minutes=10)
+"""A controller found down this soon after its planned downtime was off because of it."""
+
 SWEEP_SECONDS = 60.0
 """No further recovery is begun after this; what is left comes first in the next sweep."""
 
@@ -61,7 +66,7 @@ def on_failure(event: ControllerFailed, around: Surroundings) -> Reply:
         return _refused(event.target_id, "it has recovered meanwhile")
     opener = Opener(
         actor="health_check",
-        reason=event.sentence,
+        reason=_reason(event, target, now),
         now=now,
         manual=False,
         detected_at=event.decided_at,
@@ -166,6 +171,14 @@ def _remember(case: Case, refused: Refusal, around: Surroundings) -> Reply:
         if paged:
             remember_refusal(case, refused, around)
     return _refused(str(case.target.target_id), refused.sentence())
+
+
+def _reason(event: ControllerFailed, target: Target, now: datetime) -> str:
+    """Why a recovery is wanted; right after a downtime that is the reason, whatever the finding."""
+    ended = None if target.downtime is None else target.downtime.until
+    if ended is None or not timedelta(0) <= now - ended < AFTER_DOWNTIME:
+        return event.sentence
+    return f"downtime: it ended at {to_iso(ended)}; {event.sentence}"
 
 
 def _read_target(target_id: str) -> Target | None:

@@ -1,7 +1,10 @@
 """Table `services`: desired state (users), observed state (controller), fences, specs and reservations."""
 
+from enum import StrEnum
+
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
+from paramedic.state.downtimes import PlannedDowntime
 from paramedic.state.tables import Row, TableMeta
 
 TABLE = "services"
@@ -10,6 +13,13 @@ KEPT_VERSIONS = 10
 """Specs older than the last ones are removed: nobody goes back further, and a service's partition stays small."""
 
 RUNNING, PAUSED, DOWN = "running", "paused", "down"
+
+
+class PausedBy(StrEnum):
+    """Who may start a paused service again: the end of its downtime, or only a person."""
+
+    DOWNTIME = "downtime"
+    PERSON = "person"
 
 
 def fence_item(service: str) -> str:
@@ -69,6 +79,8 @@ class DesiredService(Row):
     """What users want; every change is conditional on the `revision` that was read.
 
     `generation` is the first of the versions whose replicas run what `version` says; absent, it is `version` itself.
+    While the state is paused, `paused_by` is one of `PausedBy`. `resumed_at` is when a person last resumed it: a
+    downtime that had begun by then does not pause it again.
     """
 
     class Meta(TableMeta):
@@ -85,6 +97,9 @@ class DesiredService(Row):
     port = NumberAttribute()
     changed_by = UnicodeAttribute()
     changed_at = UnicodeAttribute()
+    paused_by = UnicodeAttribute(null=True)
+    pause_reason = UnicodeAttribute(null=True)
+    resumed_at = UnicodeAttribute(null=True)
 
     @property
     def service(self) -> str:
@@ -158,4 +173,12 @@ class NameReservation(Row):
     route_revision = NumberAttribute(null=True)
 
 
-MODELS = (ServiceFence, DesiredService, ObservedService, ServiceSpecRow, PortReservation, NameReservation)
+MODELS = (
+    ServiceFence,
+    DesiredService,
+    ObservedService,
+    ServiceSpecRow,
+    PortReservation,
+    NameReservation,
+    PlannedDowntime,
+)

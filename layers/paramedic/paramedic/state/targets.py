@@ -1,11 +1,13 @@
 """Table `targets`: what is health-checked. A healthy target's row is never written."""
 
 import zlib
+from datetime import datetime
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
 
+from paramedic.state.downtimes import PlannedPeriod
 from paramedic.state.tables import OptionalJsonAttribute, Row, TableMeta
 
 TABLE = "targets"
@@ -73,6 +75,7 @@ class BadPeriod(BaseModel):
 class Target(Row):
     """One target. `bad` is absent while it is healthy; `bad_version` makes its changes conditional.
 
+    `downtime` is the planned one it is in, about to enter or was in last.
     `registration` is a random word of whoever added it, to tell a lost reply from a target that was there before.
     """
 
@@ -87,9 +90,14 @@ class Target(Row):
     timeout_seconds = NumberAttribute(default_for_new=3)
     profile = UnicodeAttribute(null=True)
     paused = BooleanAttribute(default_for_new=False)
+    downtime = OptionalJsonAttribute(PlannedPeriod)
     bad = OptionalJsonAttribute(BadPeriod)
     bad_version = NumberAttribute(null=True)
     registration = UnicodeAttribute(null=True)
+
+    def is_off_on_purpose(self, moment: datetime) -> bool:
+        """Whether `moment` lies in its planned downtime."""
+        return self.downtime is not None and self.downtime.covers(moment)
 
 
 class TargetCount(Row):
