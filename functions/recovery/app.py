@@ -1,17 +1,13 @@
 """Recovery: events from the queue, the sweep from the schedule, and requests by hand, all on one path."""
 
-import json
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
 from paramedic.health.addresses import AddressGuard
 from paramedic.launchers.profiles import parse_profiles
 from paramedic.observability import make_logger
+from paramedic.paging import TopicPager, topic_pager
 from paramedic.queue_records import handle_records
 from paramedic.recovery import recoverer
 from paramedic.recovery.messages import ManualRecover, Reply, Sweep
@@ -23,9 +19,6 @@ from paramedic.state import tables
 from paramedic.validation import validated
 
 logger = make_logger()
-
-SUBJECT_LENGTH = 100
-"""What SNS takes."""
 
 
 def handler(event: Mapping[str, Any], context: Any) -> Mapping[str, Any]:
@@ -72,23 +65,11 @@ def _surroundings(settings: RecoverySettings) -> Surroundings:
     return make_surroundings(
         guard=AddressGuard(settings.allowed_cidrs),
         profiles=parse_profiles(settings.launcher_profiles),
-        page=_page,
+        page=_pager().page,
         stale_seconds=settings.stale_seconds,
     )
 
 
-def _page(subject: str, text: str) -> bool:
-    message = json.dumps({"subject": subject, "text": text})
-    try:
-        _sns().publish(TopicArn=_settings().alert_topic_arn, Subject=subject[:SUBJECT_LENGTH], Message=message)
-    except (BotoCoreError, ClientError):
-        # Recovering comes first; the record goes on owing the page.
-        logger.exception("page not sent: %s", subject)
-        return False
-    return True
-
-
 @cache
-def _sns() -> Any:
-    # A topic that does not answer may hold up a recovery for a moment only; the page stays owed and is tried again.
-    return boto3.client("sns", config=Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1}))
+def _pager() -> TopicPager:
+    return topic_pager(_settings().alert_topic_arn)

@@ -20,11 +20,13 @@ ELF_MACHINE_OFFSET = 18
 IMPORTS = (
     "aws_lambda_powertools.utilities.batch",
     "aws_lambda_powertools.utilities.idempotency",
+    "cronsim",
     "httpx",
     "paramedic",
     "pydantic",
     "pynamodb.models",
     "tenacity",
+    "tzdata",
     "yaml",
 )
 

@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +11,38 @@ import pytest
 from botocore.client import BaseClient
 
 from paramedic.clock import SystemClock
+from paramedic.downtime.windows import Subject, add_window, remove_window
 from paramedic.launchers.profiles import read_environment_file
 from paramedic.services import changes, verbs
 from paramedic.services.spec import parse_spec
 from paramedic.state import tables
 from paramedic.state.claims import register
 from paramedic.state.controllers import ControllerEndpoint, ControllerEpoch, ControllerHeartbeat
+from paramedic.state.downtimes import PARTITION, OneOff, PlannedDowntime
 from paramedic.state.load_balancers import LoadBalancer
-from paramedic.state.services import fence_item
+from paramedic.state.services import (
+    PAUSED,
+    RUNNING,
+    DesiredService,
+    ObservedService,
+    ServiceFence,
+    ServiceSpecRow,
+    desired_item,
+    fence_item,
+)
 from paramedic.state.tables import Row
 from paramedic.state.target_registry import remove_target
-from paramedic.state.targets import controller_target_id
+from paramedic.state.targets import Target, bucket_of, controller_target_id
 from paramedic_cli.fleet import controller_ids
 from paramedic_cli.host.embedded import grant_access
 from paramedic_cli.host.layout import HostLayout
 from paramedic_cli.local.clients import client
+from paramedic_cli.local.project import project_root
 from paramedic_cli.local.stack import LocalStack
+from tests.fakes.downtime_world import CONTROLLER_ITSELF, DowntimeWorld
 from tests.template.conftest import Template, as_list
 
-ROLES = ("HealthDispatchRole", "HealthProbeRole", "HealthCheckRole", "RecoveryRole", "SchedulerRole")
+ROLES = ("DowntimeRole", "HealthDispatchRole", "HealthProbeRole", "HealthCheckRole", "RecoveryRole", "SchedulerRole")
 FOR_OTHERS = ("ControllerPolicy", "DeployerPolicy", "GatewayPolicy", "OperatorPolicy")
 WRITES = ("PutItem", "UpdateItem", "DeleteItem")
 SERVICE = {"service": {"readiness_probe": "/", "replicas": 1}, "run": "true"}
@@ -95,7 +109,7 @@ def test_recovery_neither_changes_services_nor_judges_targets(template: Template
     assert written == {"ControllersTable", "RecoveriesTable", "IncidentsTable", "IdempotencyTable"}
 
 
-@pytest.mark.parametrize("name", ["RecoveryRole", *FOR_OTHERS])
+@pytest.mark.parametrize("name", ["DowntimeRole", "RecoveryRole", *FOR_OTHERS])
 def test_nobody_can_delete_an_epoch_or_a_record_of_a_recovery(template: Template, name: str) -> None:
     deletable = _tables_where(template, name, "DeleteItem")
     assert not deletable & {"ControllersTable", "RecoveriesTable", "IncidentsTable"}
@@ -116,13 +130,53 @@ def test_a_deployer_writes_desired_state_and_acts_on_nothing_else(template: Temp
     assert not _tables_where(template, "DeployerPolicy", "DeleteItem")
     conditional = {"ControllersTable", "LoadBalancersTable"}
     assert _tables_where(template, "DeployerPolicy", "UpdateItem") == {"ServicesTable"} | conditional
-    assert set(_attributes_allowed(template)) == conditional
+    assert set(_attributes_allowed(template, "DeployerPolicy")) == conditional
     actions = {action for s in _allowed(template, "DeployerPolicy") for action in as_list(s["Action"])}
     assert {action.partition(":")[0] for action in actions} == {"dynamodb"}
 
 
+def test_the_end_of_a_downtime_changes_no_fence_spec_or_verdict_and_deletes_only_what_was_planned(
+    template: Template,
+) -> None:
+    allowed = _attributes_allowed(template, "DowntimeRole")
+    kept_from: dict[str, tuple[tuple[type[Row], str], ...]] = {
+        "ServicesTable": ((ServiceFence, "owner_epoch"), (ServiceSpecRow, "spec"), (ObservedService, "status")),
+        "ControllersTable": ((ControllerEpoch, "epoch"), (ControllerHeartbeat, "sequence")),
+        "TargetsTable": ((Target, "bad"), (Target, "mode"), (Target, "profile"), (Target, "url")),
+    }
+    assert set(allowed) == set(kept_from)
+    for table, fields in kept_from.items():
+        assert {getattr(model, field).attr_name for model, field in fields}.isdisjoint(allowed[table])
+    [deleting] = [s for s in _allowed(template, "DowntimeRole") if "dynamodb:DeleteItem" in as_list(s["Action"])]
+    assert deleting["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [PARTITION]}}
+    assert not _tables_where(template, "DowntimeRole", "PutItem")
+
+
+@pytest.mark.integration
+def test_a_pass_over_planned_downtimes_writes_no_attribute_that_it_may_not(
+    template: Template, table_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = DowntimeWorld(table_prefix)
+    world.plan()
+    world.plan(subject=CONTROLLER_ITSELF)
+    sent = _writes_noted(monkeypatch)
+    for time in ("20:00", "2026-01-06T07:00:00", "2026-01-06T07:10:00"):
+        world.tick_at(time)
+    allowed = _attributes_allowed(template, "DowntimeRole")
+    for logical_id, table in (
+        ("ServicesTable", "services"),
+        ("ControllersTable", "controllers"),
+        ("TargetsTable", "targets"),
+    ):
+        changes = _changes_of(sent, f"{table_prefix}{table}")
+        assert changes
+        for kind, attributes in changes:
+            assert kind == "Update"
+            assert attributes <= allowed[logical_id]
+
+
 def test_a_deployer_cannot_touch_an_epoch_a_heartbeat_or_a_route(template: Template) -> None:
-    allowed = _attributes_allowed(template)
+    allowed = _attributes_allowed(template, "DeployerPolicy")
     kept_from: dict[str, tuple[type[Row], ...]] = {
         "ControllersTable": (ControllerEpoch, ControllerHeartbeat, ControllerEndpoint),
         "LoadBalancersTable": (LoadBalancer,),
@@ -139,6 +193,19 @@ def test_up_and_down_write_no_attribute_that_a_deployer_may_not(
 ) -> None:
     tables.bind(table_prefix)
     register("main", "127.0.0.1", 18080, "local", SystemClock())
+    sent = _writes_noted(monkeypatch)
+    _up_and_down("main")
+    allowed = _attributes_allowed(template, "DeployerPolicy")
+    for logical_id, table in {"ControllersTable": "controllers", "LoadBalancersTable": "load_balancers"}.items():
+        changes = _changes_of(sent, f"{table_prefix}{table}")
+        assert changes
+        for kind, attributes in changes:
+            assert kind == "Update"
+            assert attributes <= allowed[logical_id]
+
+
+def _writes_noted(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """From now on, every change that a transaction sends."""
     sent: list[dict[str, Any]] = []
     call = BaseClient._make_api_call  # type: ignore[attr-defined]
 
@@ -148,14 +215,13 @@ def test_up_and_down_write_no_attribute_that_a_deployer_may_not(
         return call(client, operation, arguments)
 
     monkeypatch.setattr(BaseClient, "_make_api_call", noting)
-    _up_and_down("main")
-    allowed = _attributes_allowed(template)
-    for logical_id, table in {"ControllersTable": "controllers", "LoadBalancersTable": "load_balancers"}.items():
-        changes = [c for item in sent for c in item.items() if c[1].get("TableName") == f"{table_prefix}{table}"]
-        assert changes
-        for kind, change in changes:
-            assert kind == "Update"
-            assert {*change["Key"], *change["ExpressionAttributeNames"].values()} <= allowed[logical_id]
+    return sent
+
+
+def _changes_of(sent: list[dict[str, Any]], table: str) -> list[tuple[str, set[str]]]:
+    """Kind and attributes of every change of a table."""
+    changes = [change for item in sent for change in item.items() if change[1].get("TableName") == table]
+    return [(kind, {*change["Key"], *change["ExpressionAttributeNames"].values()}) for kind, change in changes]
 
 
 @pytest.fixture
@@ -188,6 +254,50 @@ def test_a_deployers_keys_are_enough_for_up_and_down_and_delete_nothing(
         dynamodb.put_item(TableName=f"{outputs.table_prefix}controllers", Item=fence)
     with pytest.raises(dynamodb.exceptions.ClientError, match="AccessDenied"):
         client("lambda", keys).invoke(FunctionName=outputs.recovery_function_name, Payload=b"{}")
+
+
+@pytest.mark.e2e
+def test_the_deployed_function_may_do_all_that_a_downtime_asks_for(
+    deployed_stack: LocalStack, controller: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs, clock = deployed_stack.outputs, SystemClock()
+    _use(deployed_stack.environment_under("planner-test", outputs.deployer_policy_arn), monkeypatch)
+    verbs.up(controller, parse_spec({**SERVICE, "name": controller}), "tester", clock=clock, new_id=lambda: controller)
+    service, itself = Subject(controller, controller), Subject(controller)
+    plan = OneOff(begin=clock.now(), end=clock.now() + timedelta(hours=1))
+    numbers = [add_window(subject, plan, "tester", "a test", clock).number for subject in (service, itself)]
+    _tick(deployed_stack)
+    assert _desired(controller).state == PAUSED
+    assert _target(controller).is_off_on_purpose(clock.now())
+    for subject, number in zip((service, itself), numbers, strict=True):
+        remove_window(subject, number, "tester", clock)
+    _tick(deployed_stack)
+    assert _desired(controller).state == RUNNING
+    assert not _target(controller).is_off_on_purpose(clock.now())
+    verbs.down(controller, controller, "tester", clock=clock)
+    for _ in range(2):
+        _tick(deployed_stack)
+    assert PlannedDowntime.read(PARTITION, service.item) is None
+    assert PlannedDowntime.read(PARTITION, itself.item) is None
+
+
+def _tick(stack: LocalStack) -> None:
+    payload = (project_root() / "events/downtime.json").read_bytes()
+    answer = stack.client("lambda").invoke(FunctionName=stack.outputs.downtime_function_name, Payload=payload)
+    assert "FunctionError" not in answer, answer["Payload"].read()
+
+
+def _desired(controller_id: str) -> DesiredService:
+    row = DesiredService.read(controller_id, desired_item(controller_id))
+    assert row is not None
+    return row
+
+
+def _target(controller_id: str) -> Target:
+    target_id = controller_target_id(controller_id)
+    row = Target.read(bucket_of(target_id), target_id)
+    assert row is not None
+    return row
 
 
 @pytest.mark.e2e
@@ -232,14 +342,14 @@ def test_whoever_runs_the_stack_locally_can_deploy_and_act_by_hand(
     assert "(got 'controller:nobody')" in answer["Payload"].read().decode()
 
 
-def _attributes_allowed(template: Template) -> dict[str, set[str]]:
-    """By table, the attributes that a deployer's conditional updates are limited to."""
+def _attributes_allowed(template: Template, name: str) -> dict[str, set[str]]:
+    """By table, the attributes that the updates of a role or policy are limited to."""
     return {
         statement["Resource"]["Fn::GetAtt"][0]: set(
             statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"]
         )
-        for statement in _allowed(template, "DeployerPolicy")
-        if "Condition" in statement
+        for statement in _allowed(template, name)
+        if "dynamodb:Attributes" in statement.get("Condition", {}).get("ForAllValues:StringEquals", {})
     }
 
 

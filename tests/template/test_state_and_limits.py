@@ -65,8 +65,8 @@ def test_an_account_with_ten_executions_can_run_everything_at_once(template: Tem
     at_once = template.default(checks["ScalingConfig"]["MaximumConcurrency"])
     probes = at_once  # each check waits for at least one
     recovering = template.default(recoveries["ScalingConfig"]["MaximumConcurrency"])
-    dispatch_and_sweep = len(template.of_type("AWS::Scheduler::Schedule"))
-    assert at_once + probes + recovering + dispatch_and_sweep <= NEW_ACCOUNT_CONCURRENCY
+    ticks = len(template.of_type("AWS::Scheduler::Schedule"))
+    assert at_once + probes + recovering + ticks <= NEW_ACCOUNT_CONCURRENCY
 
 
 def test_a_stale_period_covers_the_self_fence_lease_and_fits_into_every_invocation(template: Template) -> None:

@@ -62,6 +62,13 @@ class HealthDispatchSettings(EnvironmentSettings):
     check_queue_url: str = Field(min_length=1)
 
 
+class DowntimeSettings(EnvironmentSettings):
+    """Where `downtime` finds the windows, and whom it tells of a service that did not come back."""
+
+    table_prefix: str = Field(min_length=1)
+    alert_topic_arn: str = Field(min_length=1)
+
+
 class HealthCheckSettings(EnvironmentSettings):
     """`stale_seconds`: how long a heartbeat must stand still; `hung_after_seconds`: how long timeouts must last.
 
