@@ -7,8 +7,10 @@ import typer
 
 from paramedic_cli.commands import local
 from paramedic_cli.commands.changes import restart, scale, update
+from paramedic_cli.commands.downtime import downtime
 from paramedic_cli.commands.logs import logs
 from paramedic_cli.commands.options import Choice
+from paramedic_cli.commands.pausing import pause, resume
 from paramedic_cli.commands.recover import recover
 from paramedic_cli.commands.services import down, up
 from paramedic_cli.commands.status import status
@@ -45,6 +47,9 @@ app.command()(update)
 app.command()(scale)
 app.command()(restart)
 app.command()(down)
+app.command()(pause)
+app.command()(resume)
+app.command()(downtime)
 app.command()(status)
 app.command()(logs)
 app.command()(recover)

@@ -32,7 +32,7 @@ def _controllers(fleet: Fleet, now: datetime) -> Table:
         table.add_row(
             controller.controller_id,
             str(controller.epoch),
-            _health(watched),
+            _health(watched, now),
             _age(controller.heartbeat_at, now),
             controller.url.removeprefix("http://"),
             watched.recovery.actor if watched.recovery else "its first start",
@@ -86,9 +86,12 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _health(watched: Watched) -> str:
+def _health(watched: Watched, now: datetime) -> str:
     if watched.recovery is not None and watched.recovery.is_open:
         return f"recovering ({watched.recovery.step})"
+    downtime = watched.controller.downtime
+    if downtime is not None and downtime.covers(now):
+        return f"downtime until {downtime.until:%H:%M}Z"
     if watched.controller.failed:
         return watched.controller.incident or "failed"
     return "healthy" if watched.controller.claimed else "starting"

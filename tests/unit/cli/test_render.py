@@ -1,19 +1,22 @@
 """Status fits a terminal of 80 columns."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from rich.console import Console
 
 from paramedic.services.progress import Outcome, Progress
 from paramedic.services.status import ControllerView, ReplicaView, ServiceStatus, ServiceView
+from paramedic.state.downtimes import PlannedPeriod
 from paramedic_cli.fleet import Fleet, RecoveryView, Watched
 from paramedic_cli.render import fleet_tables
 
 NOW = datetime(2026, 1, 1, 12, 0, 30, tzinfo=UTC)
 
 
-def watched(*, failed: bool = False, recovery: RecoveryView | None = None) -> Watched:
+def watched(
+    *, failed: bool = False, recovery: RecoveryView | None = None, downtime: PlannedPeriod | None = None
+) -> Watched:
     replica = ReplicaView(
         replica_id=1, version=1, status="ready", url="http://127.200.200.200:45678", launched_at="2026-01-01T12:00:00Z"
     )
@@ -41,6 +44,7 @@ def watched(*, failed: bool = False, recovery: RecoveryView | None = None) -> Wa
         heartbeat_at="2026-01-01T12:00:28.500Z",
         failed=failed,
         incident="dead" if failed else None,
+        downtime=downtime,
         services=(service,),
     )
     return Watched(controller=controller, recovery=recovery, restored="services 1, replicas 1")
@@ -79,6 +83,8 @@ def test_no_line_is_wider_than_80_columns_and_nothing_is_cut_off() -> None:
         (watched(), "healthy"),
         (watched(failed=True), "dead"),
         (watched(failed=True, recovery=recovery("launch", is_open=True)), "recovering"),
+        (watched(downtime=PlannedPeriod(since=NOW, until=NOW + timedelta(hours=1), reason="")), "downtime"),
+        (watched(downtime=PlannedPeriod(since=NOW - timedelta(hours=1), until=NOW, reason="")), "healthy"),
     ],
 )
 def test_health_is_one_word_that_says_what_is_being_done(controller: Watched, word: str) -> None:

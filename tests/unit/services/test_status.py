@@ -62,6 +62,14 @@ def test_the_view_of_a_healthy_controller_shows_its_services() -> None:
     assert (view.services[0].status, view.services[0].ready, view.services[0].port) == ("READY", 1, 30001)
 
 
+def test_a_paused_service_says_why_and_by_whom() -> None:
+    paused = rows()
+    paused.services[0].desired.state = "paused"
+    paused.services[0].desired.changed_by = "bob"
+    paused.services[0].desired.pause_reason = "too dear"
+    assert build_status(paused).services[0].message == "too dear (by bob)"
+
+
 @pytest.mark.parametrize(
     ("failing", "diagnosis"),
     [

@@ -16,6 +16,7 @@ from paramedic.state.controllers import (
     ControllerEpoch,
     ControllerHeartbeat,
 )
+from paramedic.state.downtimes import PlannedPeriod
 from paramedic.state.load_balancers import LoadBalancer
 from paramedic.state.recoveries import OPEN_STEPS, Recovery
 from paramedic.state.replicas import Replica, ReplicaStatus
@@ -69,7 +70,10 @@ class ServiceView(_View):
 
 
 class ControllerView(_View):
-    """One controller and its services; `incident` says what is wrong with it, or being done about it."""
+    """One controller and its services; `incident` says what is wrong with it, or being done about it.
+
+    `downtime` is the planned one it is in, about to enter or was in last.
+    """
 
     controller_id: str
     epoch: int
@@ -79,6 +83,7 @@ class ControllerView(_View):
     heartbeat_at: str | None
     failed: bool
     incident: str | None
+    downtime: PlannedPeriod | None = None
     services: tuple[ServiceView, ...]
 
 
@@ -142,6 +147,7 @@ def build_status(rows: ControllerRows) -> ControllerView:
         heartbeat_at=beat.beat_at if beat else None,
         failed=failed,
         incident=diagnosis,
+        downtime=rows.target.downtime if rows.target is not None else None,
         services=tuple(_service_view(service, failed) for service in rows.services),
     )
 
@@ -153,7 +159,7 @@ def _service_view(rows: ServiceRows, controller_failed: bool) -> ServiceView:
         name=desired.service,
         uid=desired.uid,
         status=_status(rows, controller_failed),
-        message=rows.observed.message if rows.observed else "",
+        message=_message(rows),
         revision=int(desired.revision),
         version=int(desired.version),
         gateway=desired.gateway,
@@ -172,6 +178,12 @@ def _status(rows: ServiceRows, controller_failed: bool) -> ServiceStatus:
     if rows.observed is None or rows.observed.uid != rows.desired.uid:
         return ServiceStatus.CONTROLLER_INIT
     return service_status(rows.desired.state, [replica.status for replica in rows.replicas])
+
+
+def _message(rows: ServiceRows) -> str:
+    if rows.desired.state == PAUSED:
+        return f"{rows.desired.pause_reason} (by {rows.desired.changed_by})"
+    return rows.observed.message if rows.observed else ""
 
 
 def _replica_view(replica: Replica) -> ReplicaView:
