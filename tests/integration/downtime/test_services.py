@@ -14,7 +14,7 @@ from paramedic.state.downtimes import PlannedDowntime, Recurring, Window, Window
 from paramedic.state.services import DOWN, PAUSED, RUNNING, DesiredService, ServiceFence, desired_item
 from paramedic.state.tables import StateUnreachableError
 from tests.fakes.downtime_world import CHAT, CONTROLLER, CONTROLLER_ITSELF, SERVICE, DowntimeWorld, one_off
-from tests.fakes.dynamodb_faults import faults, silent
+from tests.fakes.dynamodb_faults import Send, faults, reply_lost, silent
 
 pytestmark = pytest.mark.integration
 
@@ -260,6 +260,35 @@ def test_a_silent_database_changes_nothing_and_says_so(world: DowntimeWorld) -> 
     with faults("Query", *[silent] * 1000), pytest.raises(StateUnreachableError):
         world.tick()
     assert world.tick_at("20:01") == PAUSED
+
+
+def test_a_person_who_acts_while_a_pass_is_under_way_wins(world: DowntimeWorld) -> None:
+    world.plan()
+
+    def bob_first(send: Send) -> object:
+        world.pause("bob")
+        return send()
+
+    world.at("20:00")
+    with faults("TransactWriteItems", bob_first):
+        world.tick()
+    assert world.desired().changed_by == "bob"
+    assert world.tick_at("2026-01-06T07:00:00") == PAUSED
+
+
+@pytest.mark.parametrize("time", ["20:00", "2026-01-06T07:00:00", "2026-01-06T07:10:00"])
+def test_a_write_whose_answer_was_lost_is_not_done_twice(world: DowntimeWorld, time: str) -> None:
+    world.plan()
+    times = ["20:00", "2026-01-06T07:00:00", "2026-01-06T07:10:00"]
+    for earlier in times[: times.index(time)]:
+        world.tick_at(earlier)
+    revision = world.desired().revision
+    world.at(time)
+    with faults("TransactWriteItems", reply_lost):
+        world.tick()
+    world.tick()
+    assert world.desired().revision - revision == (0 if time.endswith("07:10:00") else 1)
+    assert len(world.pages) == (1 if time.endswith("07:10:00") else 0)
 
 
 def test_no_fence_is_touched(world: DowntimeWorld) -> None:
