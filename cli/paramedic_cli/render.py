@@ -9,6 +9,7 @@ from rich.text import Text
 
 from paramedic.clock import from_iso
 from paramedic.services.progress import Outcome
+from paramedic.state.downtimes import PlannedPeriod
 from paramedic_cli.fleet import Fleet, Watched
 
 _NOTHING = "-"
@@ -21,7 +22,7 @@ def fleet_tables(fleet: Fleet, now: datetime) -> RenderableType:
     parts: list[RenderableType] = [_controllers(fleet, now)]
     if any(watched.controller.services for watched in fleet.watched):
         parts += [Text(), _services(fleet), Text(), _replicas(fleet)]
-    remarks = list(_remarks(fleet))
+    remarks = list(_remarks(fleet, now))
     return Group(*parts, *([Text(), *remarks] if remarks else []))
 
 
@@ -66,9 +67,13 @@ def _replicas(fleet: Fleet) -> Table:
     return table
 
 
-def _remarks(fleet: Fleet) -> Iterator[Text]:
+def _remarks(fleet: Fleet, now: datetime) -> Iterator[Text]:
     for watched in fleet.watched:
         name = watched.controller.controller_id
+        downtime = _downtime(watched, now)
+        if downtime is not None:
+            why = f": {downtime.reason}" if downtime.reason else ""
+            yield Text(f"{name}: in planned downtime until {downtime.until:%Y-%m-%d %H:%M}Z{why}")
         if watched.recovery and watched.recovery.latest:
             yield Text(f"{name}: recovery {watched.recovery.step}: {watched.recovery.latest}")
         for service in watched.controller.services:
@@ -86,12 +91,17 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
+def _downtime(watched: Watched, now: datetime) -> PlannedPeriod | None:
+    """The planned one it is in."""
+    downtime = watched.controller.downtime
+    return downtime if downtime is not None and downtime.covers(now) else None
+
+
 def _health(watched: Watched, now: datetime) -> str:
     if watched.recovery is not None and watched.recovery.is_open:
         return f"recovering ({watched.recovery.step})"
-    downtime = watched.controller.downtime
-    if downtime is not None and downtime.covers(now):
-        return f"downtime until {downtime.until:%H:%M}Z"
+    if _downtime(watched, now) is not None:
+        return "downtime"
     if watched.controller.failed:
         return watched.controller.incident or "failed"
     return "healthy" if watched.controller.claimed else "starting"

@@ -25,7 +25,7 @@ def downtime(
     *,
     actor: Actor,
     service: Annotated[
-        str | None, typer.Argument(metavar="[SERVICE]", help="The service; none: the controller")
+        str | None, typer.Argument(metavar="SERVICE", help="The service; without it, the controller itself")
     ] = None,
     controller: Annotated[
         str | None, typer.Option("--controller", metavar="ID", help="The service's controller, or the one meant itself")

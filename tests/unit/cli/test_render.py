@@ -91,6 +91,11 @@ def test_health_is_one_word_that_says_what_is_being_done(controller: Watched, wo
     assert word in shown(controller)
 
 
+def test_a_controller_that_is_off_on_purpose_says_until_when_and_why() -> None:
+    text = shown(watched(downtime=PlannedPeriod(since=NOW, until=NOW + timedelta(hours=1), reason="new rack")))
+    assert "main: in planned downtime until 2026-01-01 13:00Z: new rack" in text
+
+
 def test_an_empty_stack_says_so() -> None:
     assert "no controller is registered yet" in shown()
 
