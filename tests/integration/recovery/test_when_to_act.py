@@ -95,6 +95,23 @@ def test_a_controller_that_is_off_on_purpose_is_left_off_and_nobody_is_paged(wor
     assert "planned downtime until 2026-01-05 04:00:" in reply.message
 
 
+def test_an_event_from_just_before_a_downtime_opens_nothing_once_that_has_begun(world: RecoveryWorld) -> None:
+    world.first.alive = False
+    event = world.found_bad()
+    Target(bucket_of(TARGET), TARGET).update(actions=[in_downtime(world, 0.01, 1)])
+    world.clock.advance(60)
+    reply = recoverer.on_failure(event, world.around())
+    assert (reply.status, world.pages, world.epoch().epoch) == (Status.REFUSED, [], 1)
+
+
+def test_a_controller_that_dies_before_its_downtime_is_recovered(world: RecoveryWorld) -> None:
+    world.first.alive = False
+    event = world.found_bad()
+    Target(bucket_of(TARGET), TARGET).update(actions=[in_downtime(world, 1, 2)])
+    assert recoverer.on_failure(event, world.around()).status is Status.RECOVERED
+    assert world.recovery(2).story.reason == "found bad"
+
+
 def test_a_controller_still_off_after_its_downtime_comes_back_through_recovery_for_that_reason(
     world: RecoveryWorld,
 ) -> None:

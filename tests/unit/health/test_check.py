@@ -220,6 +220,12 @@ def test_a_target_in_planned_downtime_is_not_checked_until_the_tick_that_ends_it
     assert [world.check(minute).checked for minute in range(5)] == [2, 1, 1, 2, 2]
 
 
+def test_a_late_check_of_a_tick_before_a_downtime_looks_at_nothing_that_is_off_by_now(world: CheckWorld) -> None:
+    period = PlannedPeriod(since=world.tick(0.5), until=world.tick(3), reason="nights")
+    world.row().update(actions=[Target.downtime.set(period)])
+    assert world.check(0, arrives=0.75).checked == 1
+
+
 def test_a_controller_that_is_stopped_as_its_downtime_begins_has_not_failed(world: CheckWorld) -> None:
     period = PlannedPeriod(since=world.tick(1), until=world.tick(3), reason="nights")
     world.row().update(actions=[Target.downtime.set(period)])

@@ -63,13 +63,6 @@ def test_the_next_attempt_is_let_through_once_its_wait_is_over(number: int, wait
     assert refusal(CLEAR.model_copy(update={"incident": attempts(number, timedelta(seconds=wait))})) is None
 
 
-def test_a_downtime_holds_nothing_before_it_begins_and_once_it_is_over() -> None:
-    over = PlannedPeriod(since=NOW - timedelta(hours=9), until=NOW, reason="")
-    ahead = PlannedPeriod(since=NOW + timedelta(seconds=1), until=NOW + timedelta(hours=9), reason="")
-    for period in (over, ahead):
-        assert refusal(CLEAR.model_copy(update={"downtime": period})) is None
-
-
 def test_a_person_is_not_held_up_by_block_mode_pause_or_downtime() -> None:
     given_by_hand = CLEAR.model_copy(
         update={

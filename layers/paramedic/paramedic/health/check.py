@@ -79,7 +79,8 @@ class HealthCheck:
         if is_late(message.tick, self.clock.now()):
             LOG.warning("tick %s is late; buckets %s are left to the next one", message.tick, message.buckets)
             return CheckSummary(late=1)
-        targets, invalid = _read_targets(message.buckets, message.tick)
+        # A late check finds what is there by now, which a downtime that began after its tick may explain.
+        targets, invalid = _read_targets(message.buckets, (message.tick, self.clock.now()))
         probed = self.prober.probe([target.request for target in targets])
         heartbeats = self._watch(targets, probed.outcomes)
         judged = [self._judge(target, message.tick, probed.outcomes, heartbeats) for target in targets]
@@ -122,14 +123,14 @@ class HealthCheck:
                 _store(each.target, settled)
 
 
-def _read_targets(buckets: Sequence[int], tick: datetime) -> tuple[Sequence[CheckedTarget], int]:
+def _read_targets(buckets: Sequence[int], times: Sequence[datetime]) -> tuple[Sequence[CheckedTarget], int]:
     targets = []
     invalid = 0
     for bucket in buckets:
         readable = read_readable(Target, bucket, "target_id")
         invalid += len(readable.invalid)
         for row in readable.rows:
-            if row.paused or row.is_off_on_purpose(tick):
+            if row.paused or any(map(row.is_off_on_purpose, times)):
                 continue
             try:
                 targets.append(checked_target(row))

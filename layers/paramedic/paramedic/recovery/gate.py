@@ -37,7 +37,10 @@ class Evidence(BaseModel):
 
 
 class GateInput(BaseModel):
-    """All that the gate looks at. `now` is a scheduled tick time, or the request's time when a person asks."""
+    """All that the gate looks at. `now` is a scheduled tick time, or the request's time when a person asks.
+
+    `downtime` is the planned one in effect.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -121,7 +124,7 @@ def _by_itself(given: GateInput) -> Refusal | None:
         return None
     if given.paused:
         return Refusal(reason=Reason.PAUSED, text="the target is paused", lift="resume it, or recover by hand")
-    if given.downtime is not None and given.downtime.covers(given.now):
+    if given.downtime is not None:
         text = f"it is in planned downtime until {given.downtime.until:%Y-%m-%d %H:%M:%SZ}"
         return Refusal(reason=Reason.DOWNTIME, text=text, lift="remove the window, or recover by hand")
     if given.mode is TargetMode.OBSERVE:

@@ -60,15 +60,16 @@ def read_switch() -> Switch:
     return Switch.RUN if row.state == SwitchState.RUN else Switch.HOLD
 
 
-def refuse(case: Case) -> Refusal | None:
-    """The gate's answer for this case."""
+def refuse(case: Case, wall_time: datetime) -> Refusal | None:
+    """The gate's answer for this case: a late event is about a time before a downtime that has begun since."""
+    off_on_purpose = any(map(case.target.is_off_on_purpose, (case.opener.now, wall_time)))
     given = GateInput(
         now=case.opener.now,
         manual=case.opener.manual,
         switch=read_switch(),
         mode=case.target.word("mode", TargetMode),
         paused=bool(case.target.paused),
-        downtime=case.target.downtime,
+        downtime=case.target.downtime if off_on_purpose else None,
         profile=case.target.profile,
         evidence=case.evidence,
         incident=case.incident,

@@ -145,7 +145,7 @@ def _open(
         incident=current_incident(stored, opener.now, around.new_id()),
         opener=opener,
     )
-    refused = refuse(case)
+    refused = refuse(case, around.clock.now())
     if refused is not None:
         return _remember(case, refused, around)
     try:
