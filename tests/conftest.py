@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from paramedic.state import tables
 from paramedic_cli.local.emulator import Emulator, start_emulator
@@ -11,6 +12,10 @@ from paramedic_cli.local.project import project_root
 from paramedic_cli.local.stack import LocalStack, start
 from paramedic_cli.local.template_tables import create_tables
 from tests.fakes.waiting import PATIENCE_SECONDS
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
