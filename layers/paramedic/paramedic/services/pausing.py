@@ -8,14 +8,10 @@ from collections.abc import Sequence
 from pynamodb.expressions.update import Action
 
 from paramedic.clock import Clock, to_iso
-from paramedic.errors import ParamedicError
+from paramedic.services.changes import ServiceGoingDownError
 from paramedic.services.verbs import ServiceChangedError, ServiceMissingError, bump_hint
 from paramedic.state.services import DOWN, PAUSED, RUNNING, DesiredService, PausedBy, desired_item
 from paramedic.state.transactions import ConditionFailedError, Update, transact
-
-
-class ServiceGoingDownError(ParamedicError):
-    """The service is being taken down: there is nothing left to pause or resume."""
 
 
 def pause(controller_id: str, service: str, actor: str, reason: str, *, clock: Clock) -> None:
@@ -31,7 +27,7 @@ def pause(controller_id: str, service: str, actor: str, reason: str, *, clock: C
     if desired.state == PAUSED and desired.paused_by == PausedBy.PERSON:
         return
     now = to_iso(clock.now())
-    _write(desired, pausing(desired, PausedBy.PERSON, actor, reason, now), actor, now, clock)
+    _write(desired, pausing(desired, PausedBy.PERSON, actor, f"{reason} (by {actor})", now), actor, now, clock)
 
 
 def resume(controller_id: str, service: str, actor: str, *, clock: Clock) -> bool:

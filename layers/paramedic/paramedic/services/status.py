@@ -182,7 +182,7 @@ def _status(rows: ServiceRows, controller_failed: bool) -> ServiceStatus:
 
 def _message(rows: ServiceRows) -> str:
     if rows.desired.state == PAUSED:
-        return f"{rows.desired.pause_reason} (by {rows.desired.changed_by})"
+        return rows.desired.pause_reason or ""
     return rows.observed.message if rows.observed else ""
 
 

@@ -79,8 +79,8 @@ class DesiredService(Row):
     """What users want; every change is conditional on the `revision` that was read.
 
     `generation` is the first of the versions whose replicas run what `version` says; absent, it is `version` itself.
-    While the state is paused, `paused_by` is one of `PausedBy`. `resumed_at` is when a person last resumed it: a
-    downtime that had begun by then does not pause it again.
+    While the state is paused, `paused_by` is one of `PausedBy`, and `pause_reason` is for people. `resumed_at` is when
+    a person last resumed it: a downtime that had begun by then does not pause it again.
     """
 
     class Meta(TableMeta):
