@@ -161,7 +161,7 @@ def _shown(state: ServiceState) -> ShownService:
         version=desired.version,
         gateway=desired.gateway,
         port=desired.port,
-        target=scaler.target if scaler else 0,
+        target=scaler.replicas if scaler else 0,
         next_replica_id=observed.next_replica_id if observed else 1,
         upscale_count=scaler.upscale_count if scaler else 0,
         downscale_count=scaler.downscale_count if scaler else 0,

@@ -200,7 +200,7 @@ def _derived(state: ServiceState) -> ServiceState:
 
 def _is_whole(state: ServiceState) -> bool:
     """Whether all that is wanted is there and ready: nothing that went wrong on the way matters any more."""
-    wanted = state.scaler.target if state.scaler is not None and not state.desired.paused else 0
+    wanted = state.scaler.replicas if state.scaler is not None and not state.desired.paused else 0
     ready = [each for each in state.replicas if each.status is ReplicaStatus.READY]
     return len(ready) == len(state.replicas) == wanted and not state.is_updating
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from paramedic.health.lag import LagWatch, lag_watch
+from paramedic.services.readiness import ProbeRequest
 
 READY_STATUS = 200
 MAX_STATUS_LINE = 1024
@@ -34,11 +35,16 @@ _OWN_ERRORS = frozenset(
 
 @dataclass(frozen=True)
 class ProbeTarget:
-    """GET `path` of `url`, to be answered within `timeout_seconds`."""
+    """`request` to `url`, to be answered within `timeout_seconds`."""
 
     url: str
-    path: str
+    request: ProbeRequest
     timeout_seconds: float
+
+    @property
+    def asked(self) -> str:
+        """The request in words; its headers and body may not be for everybody."""
+        return f"{self.request.method} {self.request.path}"
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ class Prober:
         self._interval = interval
         self._on_change = on_change
         self._tallies: dict[str, Tally] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._tasks: dict[str, tuple[ProbeTarget, asyncio.Task[None]]] = {}
         self._watched: dict[str, ProbeTarget] = {}
         self._lag: LagWatch | None = None
         self._loop = asyncio.new_event_loop()
@@ -94,11 +100,15 @@ class Prober:
         self._loop.close()
 
     def _retarget(self, targets: Mapping[str, ProbeTarget]) -> None:
-        for name in self._tasks.keys() - targets.keys():
-            self._tasks.pop(name).cancel()
-            self._tallies.pop(name, None)
+        for name, (target, task) in list(self._tasks.items()):
+            if targets.get(name) != target:
+                task.cancel()
+                del self._tasks[name]
+            if name not in targets:
+                self._tallies.pop(name, None)
         for name in targets.keys() - self._tasks.keys():
-            self._tasks[name] = self._loop.create_task(self._probe_for_ever(name, targets[name]))
+            probing = self._loop.create_task(self._probe_for_ever(name, targets[name]))
+            self._tasks[name] = (targets[name], probing)
 
     async def _end(self) -> None:
         self._retarget({})
@@ -140,22 +150,21 @@ async def probe(target: ProbeTarget) -> str | None:
         async with asyncio.timeout(target.timeout_seconds):
             status = await _status_of(target)
     except TimeoutError:
-        return f"GET {target.path} had no answer within {target.timeout_seconds:g} s"
+        return f"{target.asked} had no answer within {target.timeout_seconds:g} s"
     except OSError as error:
         if error.errno in _OWN_ERRORS:
-            return OwnTrouble(f"GET {target.path} could not be made, by the controller's own trouble: {error}")
-        return f"GET {target.path} failed: {error}"
+            return OwnTrouble(f"{target.asked} could not be made, by the controller's own trouble: {error}")
+        return f"{target.asked} failed: {error}"
     except (ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
-        return f"GET {target.path} failed: {error}"
-    return None if status == READY_STATUS else f"GET {target.path} answered {status}"
+        return f"{target.asked} failed: {error}"
+    return None if status == READY_STATUS else f"{target.asked} answered {status}"
 
 
 async def _status_of(target: ProbeTarget) -> int:
     address = urlsplit(target.url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port, limit=MAX_STATUS_LINE)
     try:
-        request = f"GET {target.path} HTTP/1.1\r\nHost: {address.netloc}\r\nConnection: close\r\n\r\n"
-        writer.write(request.encode())
+        writer.write(_message(target.request, address.netloc))
         await writer.drain()
         line = await reader.readuntil(b"\n")
         version, status, *_ = line.split(maxsplit=2)
@@ -164,3 +173,13 @@ async def _status_of(target: ProbeTarget) -> int:
         return int(status)
     finally:
         writer.transport.abort()
+
+
+def _message(request: ProbeRequest, host: str) -> bytes:
+    headers = [*request.headers, ("Connection", "close")]
+    if all(name.lower() != "host" for name, _ in request.headers):
+        headers.insert(0, ("Host", host))
+    if request.body is not None:
+        headers.append(("Content-Length", str(len(request.body))))
+    lines = [f"{request.method} {request.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
+    return "\r\n".join([*lines, "", ""]).encode() + (request.body or b"")

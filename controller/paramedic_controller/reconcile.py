@@ -169,7 +169,7 @@ def _marks(state: ServiceState, lost: set[int], around: Circumstances) -> Iterat
 def _scaling(state: ServiceState, lost: set[int], around: Circumstances, mint: Mint) -> Iterator[Action]:
     if state.scaler is None or state.observed is None:
         return
-    rollout = _rollout(state, lost, around, state.scaler.target)
+    rollout = _rollout(state, lost, around, state.scaler.replicas)
     if around.may_launch:
         yield from _launches(state, rollout, mint)
     for replica in islice(rollout.surplus(), MAX_OPENED_PER_PASS):
@@ -181,7 +181,7 @@ def _scaling(state: ServiceState, lost: set[int], around: Circumstances, mint: M
 def _settling(state: ServiceState, around: Circumstances) -> Iterator[Settle]:
     if state.scaler is None or state.observed is None or state.observed.settled_revision == state.desired.revision:
         return
-    if _rollout(state, set(), around, state.scaler.target).is_settled():
+    if _rollout(state, set(), around, state.scaler.replicas).is_settled():
         yield Settle()
 
 

@@ -4,7 +4,8 @@ from urllib.parse import urlsplit
 
 from pynamodb.exceptions import PynamoDBException
 
-from paramedic.services.spec import InvalidSpecError, ServiceSpec, load_spec, parse_spec
+from paramedic.services.invalid_spec import InvalidSpecError
+from paramedic.services.spec import ServiceSpec, load_spec, parse_spec
 from paramedic.state.autoscalers import Autoscaler
 from paramedic.state.load_balancers import INDEX, LoadBalancer, LoadBalancerIndex
 from paramedic.state.operations import Operation, OperationKind

@@ -244,8 +244,9 @@ class ServiceSupervisor:
         }
 
     def _probe_target(self, replica: ReplicaRecord) -> ProbeTarget:
-        probe = self._stored.spec_of(replica.version).service.readiness_probe
-        return ProbeTarget(replica.url, probe.path, float(probe.timeout_seconds))
+        spec = self._stored.spec_of(replica.version)
+        timeout = float(spec.service.readiness_probe.timeout_seconds)
+        return ProbeTarget(replica.url, spec.probe_request(), timeout)
 
     def _workload(self, replica_id: int) -> str:
         return workload_of(self._stored.desired.uid, replica_id)

@@ -13,8 +13,9 @@ from paramedic.services.changes import (
     scale,
     update,
 )
+from paramedic.services.invalid_spec import InvalidSpecError
 from paramedic.services.progress import Outcome, read_progress
-from paramedic.services.spec import InvalidSpecError, LoadBalancingPolicy, ServiceSpec
+from paramedic.services.spec import LoadBalancingPolicy, ServiceSpec
 from paramedic.services.verbs import ServiceChangedError, ServiceMissingError, down
 from paramedic.state.replicas import ReplicaStatus
 from paramedic.state.services import KEPT_VERSIONS, DesiredService, ServiceSpecRow, desired_item, spec_item

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pynamodb.expressions.operand import Path
 
+from paramedic.services.status import build_status, read_controller
 from paramedic.services.verbs import down
 from paramedic.state.autoscalers import Autoscaler
 from paramedic.state.fencing import FencedError
@@ -47,6 +48,20 @@ def test_a_new_service_gets_its_replicas_routes_and_status(world: ControllerWorl
     index = LoadBalancerIndex.read("default", INDEX)
     assert index is not None
     assert index.revisions.as_dict() == {"echo": state.balancer.revision}  # type: ignore[no-untyped-call]
+
+
+def test_spare_replicas_run_beyond_the_maximum_and_survive_a_crash(world: ControllerWorld) -> None:
+    life = world.start()
+    world.up(make_spec(min_replicas=2, max_replicas=2, num_overprovision=1))
+    life.settle()
+    assert ready_ids(world) == [1, 2, 3]
+    successor = world.start()
+    successor.settle()
+    assert ready_ids(world) == [1, 2, 3]
+    rows = read_controller("main")
+    assert rows is not None
+    (shown,) = build_status(rows).services
+    assert (shown.target, shown.ready) == (3, 3)
 
 
 def test_a_second_pass_over_converged_state_writes_nothing(world: ControllerWorld) -> None:

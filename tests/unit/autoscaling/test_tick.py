@@ -83,6 +83,18 @@ def test_delays_become_whole_ticks() -> None:
     assert (scaling.upscale_ticks, scaling.downscale_ticks, scaling.maximum) == (3, 1, 4)
 
 
+def test_spare_replicas_run_on_top_of_what_the_traffic_wants_and_of_the_maximum() -> None:
+    spare = replace(POLICY, overprovision=2)
+    state = initial_state(spare, 1, START)
+    assert (state.target, state.replicas) == (1, 3)
+    for number in range(3):
+        state, _ = tick(spare, state, reported(START + 5 * number, 100), START + 5 * number)
+    assert (state.target, state.replicas) == (5, 7)
+    fewer, _ = tick(POLICY, state, reported(START + 15, 100), START + 15)
+    assert (fewer.target, fewer.replicas) == (5, 5)
+    assert differs_in_substance(state, fewer)
+
+
 def test_more_replicas_come_after_the_delay_and_not_before() -> None:
     ticks = [reported(START + 5 * n, 100) for n in range(3)]
     targets = [state.target for state in run(fresh(), ticks, START)]

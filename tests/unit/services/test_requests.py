@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from paramedic.services.spec import InvalidSpecError, parse_spec
+from paramedic.services.invalid_spec import InvalidSpecError
+from paramedic.services.spec import parse_spec
 from paramedic.state.request_handling import Authorization, RequestHandling
 
 

@@ -1,13 +1,14 @@
 """A service's YAML either means exactly one thing or is refused with the field, the value and what to do."""
 
+import traceback
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from paramedic.services.invalid_spec import InvalidSpecError
 from paramedic.services.spec import (
     MAX_SPEC_BYTES,
-    InvalidSpecError,
     LoadBalancingPolicy,
     dump_spec,
     load_spec,
@@ -76,9 +77,65 @@ def test_a_readiness_probe_may_be_a_mapping() -> None:
             "service.replica_policy",
             "needs max_replicas",
         ),
-        (document(envs={"PARAMEDIC_SERVICE": "x"}), "(document)", "PARAMEDIC_"),
+        (document(envs={"PARAMEDIC_SERVICE": "x"}), "envs.PARAMEDIC_SERVICE", "PARAMEDIC_"),
         (document(envs={"A B": "x"}), "envs.A B.[key]", "match pattern"),
         (document(workdir="models"), "workdir", "match pattern"),
+        (document(envs={"A": [1]}), "envs.A", "valid string (got a list)"),
+        (service(requests={"sticky": {"cooky": "s"}}), "service.requests.sticky.cooky", "did you mean 'cookie'"),
+        (
+            service(requests={"versions": [{"version": 1, "header": {"nme": "x", "value": "y"}}]}),
+            "service.requests.versions.0.header.nme",
+            "did you mean 'name'",
+        ),
+        (
+            service(replica_policy={**SCALED, "num_overprovision": -1}),
+            "service.replica_policy.num_overprovision",
+            "greater than or equal to 0",
+        ),
+        (service(replcas=2), "service.replcas", "did you mean 'replicas'"),
+        (service(**{"7": 1}), "service.7", "known fields are"),
+        (service(readiness_probe={"path": "/#x"}), "service.readiness_probe.path", "without blanks and #"),
+        (service(readiness_probe={"path": "/ü"}), "service.readiness_probe.path", "ASCII"),
+        (
+            service(readiness_probe={"path": "/$MODEL"}),
+            "service.readiness_probe.path",
+            "$MODEL is none of `envs`",
+        ),
+        (
+            service(readiness_probe={"path": "/", "post_data": {"a": [{"b": "${MODEL}"}]}}),
+            "service.readiness_probe.post_data.a.b",
+            "${MODEL} is none of `envs`",
+        ),
+        (
+            service(readiness_probe={"path": "/", "post_data": "{model: 7"}),
+            "service.readiness_probe.post_data",
+            "not JSON",
+        ),
+        (
+            service(readiness_probe={"path": "/", "post_data": {"a": float("nan")}}),
+            "service.readiness_probe.post_data",
+            "is not JSON",
+        ),
+        (
+            service(readiness_probe={"path": "/", "headers": {"X Y": "z"}}),
+            "service.readiness_probe.headers.X Y.[key]",
+            "match pattern",
+        ),
+        (
+            service(readiness_probe={"path": "/", "headers": {"X": "a\r\nEvil: b"}}),
+            "service.readiness_probe.headers.X",
+            "printable ASCII",
+        ),
+        (
+            service(readiness_probe={"path": "/", "headers": {"Content-Length": "7"}}),
+            "service.readiness_probe.headers",
+            "content-length",
+        ),
+        (
+            service(readiness_probe={"path": "/", "headers": {"X-A": "1", "x-a": "2"}}),
+            "service.readiness_probe.headers",
+            "twice",
+        ),
         (["name"], "(document)", "must be a mapping"),
     ],
 )
@@ -110,6 +167,52 @@ def test_a_file_that_is_not_yaml_is_refused_with_the_place(tmp_path: Path) -> No
     file.write_text("name: [echo\n")
     with pytest.raises(InvalidSpecError, match=r"(?s)is not YAML.*line"):
         read_spec(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("name: echo\nname: other\n", "name is there twice, line 2, column 1"),
+        ("service: {replicas: 1, replicas: 2}\n", "replicas is there twice"),
+        ("name: 2026-13-45\n", "cannot be read"),
+        ("[" * 5000, "nested too deeply"),
+    ],
+)
+def test_yaml_that_says_two_things_or_none_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    file = tmp_path / "service.yaml"
+    file.write_text(text)
+    with pytest.raises(InvalidSpecError, match=words):
+        read_spec(file)
+
+
+@pytest.mark.parametrize("value", [{"TOKEN": "s3cret"}, "s3cret", ["s3cret"]])
+@pytest.mark.parametrize("name", ["secret", "Secrets", "secerts"])
+def test_a_misspelt_place_for_secrets_shows_none(name: str, value: object) -> None:
+    with pytest.raises(InvalidSpecError) as refused:
+        parse_spec(document(**{name: value}))
+    assert "s3cret" not in str(refused.value)
+
+
+def test_yaml_that_cannot_be_read_shows_nothing_of_its_text(tmp_path: Path) -> None:
+    file = tmp_path / "service.yaml"
+    file.write_text("secrets: {TOKEN: 's3cret\n")
+    with pytest.raises(InvalidSpecError) as refused:
+        read_spec(file)
+    assert "s3cret" not in "".join(traceback.format_exception(refused.value))
+
+
+def test_a_stored_probe_reads_back_as_the_same_probe() -> None:
+    probe = {"path": "/", "post_data": '{"a": [1, null, {"b": "$X"}]}', "headers": {"X-A": "${X}"}}
+    spec = parse_spec({**service(readiness_probe=probe), "envs": {"X": "x"}})
+    assert load_spec(dump_spec(spec)) == spec
+    assert spec.probe_request().body == b'{"a": [1, null, {"b": "x"}]}'
+    assert spec.probe_request().headers[0] == ("X-A", "x")
+
+
+def test_a_plain_dollar_can_be_said() -> None:
+    probe = {"path": "/", "post_data": {"text": "${DOLLAR}HOME costs 5$"}}
+    spec = parse_spec({**service(readiness_probe=probe), "envs": {"DOLLAR": "$"}})
+    assert spec.probe_request().body == b'{"text": "$HOME costs 5$"}'
 
 
 def test_a_spec_too_large_for_its_row_is_refused(tmp_path: Path) -> None:

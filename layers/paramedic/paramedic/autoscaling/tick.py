@@ -31,6 +31,7 @@ class ScalingPolicy:
     upscale_ticks: int
     downscale_ticks: int
     interval: int
+    overprovision: int = 0
 
     @classmethod
     def of(cls, policy: ReplicaPolicy, interval: int) -> "ScalingPolicy":
@@ -42,6 +43,7 @@ class ScalingPolicy:
             upscale_ticks=max(1, math.ceil(policy.upscale_delay_seconds / interval)),
             downscale_ticks=max(1, math.ceil(policy.downscale_delay_seconds / interval)),
             interval=interval,
+            overprovision=policy.num_overprovision,
         )
 
     def clamp(self, replicas: int) -> int:
@@ -62,7 +64,8 @@ class Decision:
 
 def initial_state(policy: ScalingPolicy, version: int, now_second: int) -> AutoscalerState:
     """A service's first state: the least replicas, nothing known of its traffic."""
-    return AutoscalerState(version=version, target=policy.minimum, window=Window(start=now_second))
+    window = Window(start=now_second)
+    return AutoscalerState(version=version, target=policy.minimum, overprovision=policy.overprovision, window=window)
 
 
 def window_at(now_second: int) -> range:
@@ -90,7 +93,8 @@ def tick(
     if state.last_tick is not None and now_second <= state.last_tick and not _is_gap(policy, state, now_second):
         return state, Decision(state.target, state.target, 0.0, False, "this tick was already made")
     window = advance(state.window, figures, window_at(now_second))
-    merged = state.model_copy(update={"window": window, "cursors": dict(figures.cursors), "last_tick": now_second})
+    known = {"window": window, "cursors": dict(figures.cursors), "last_tick": now_second}
+    merged = state.model_copy(update={**known, "overprovision": policy.overprovision})
     rate, complete = _rate(window, figures.complete_until, now_second)
     target = policy.clamp(state.target)
     if policy.target_qps is None:
@@ -111,7 +115,14 @@ def differs_in_substance(before: AutoscalerState, after: AutoscalerState) -> boo
 
 
 def _substance(state: AutoscalerState) -> object:
-    return (state.version, state.target, state.upscale_count, state.downscale_count, dict(state.cursors))
+    return (
+        state.version,
+        state.target,
+        state.overprovision,
+        state.upscale_count,
+        state.downscale_count,
+        dict(state.cursors),
+    )
 
 
 def _rate(window: Window, complete_until: int, now_second: int) -> tuple[float, bool]:

@@ -1,25 +1,22 @@
 """What one service is: how a replica runs, when it is ready, how many there are, how requests reach it."""
 
-import difflib
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic.config import JsonDict
 
-from paramedic.errors import InvalidInputError
-from paramedic.state.request_handling import Authorization, RequestHandling, StickyCookie
+from paramedic.services.invalid_spec import InvalidSpecError, Unshown, invalid_spec
+from paramedic.services.readiness import ProbeRequest, ReadinessProbe
+from paramedic.state.request_handling import RequestHandling
 
 MAX_SPEC_BYTES = 64 * 1024
 """A spec is one attribute of one row; DynamoDB bills and bounds rows by their size."""
 
 NAME_PATTERN = r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"
 """Service and gateway names end up in host names, file names and range keys."""
-
-
-class InvalidSpecError(InvalidInputError):
-    """The service YAML cannot be used; the message names the field, the value and, for a typo, the nearest name."""
 
 
 class LoadBalancingPolicy(StrEnum):
@@ -37,25 +34,16 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class ReadinessProbe(_Part):
-    """GET `path` answers 200 within `timeout_seconds` when a replica is ready.
-
-    `initial_delay_seconds` is how long a new replica may take to answer for the first time.
-    """
-
-    path: str = Field(pattern=r"^/\S*$")
-    initial_delay_seconds: int = Field(default=1200, ge=1)
-    timeout_seconds: int = Field(default=15, ge=1, le=300)
-
-
 class ReplicaPolicy(_Part):
     """How many replicas: fixed while `target_qps_per_replica` is absent, else by request rate.
 
-    A change must be wanted for the whole of its delay before it is made.
+    A change must be wanted for the whole of its delay before it is made. `num_overprovision` replicas run on top of
+    that, beyond `max_replicas` too.
     """
 
     min_replicas: int = Field(ge=0, le=1000)
     max_replicas: int | None = Field(default=None, ge=1, le=1000)
+    num_overprovision: int = Field(default=0, ge=0, le=1000)
     target_qps_per_replica: float | None = Field(default=None, ge=0.001)
     upscale_delay_seconds: int = Field(default=300, ge=0)
     downscale_delay_seconds: int = Field(default=1200, ge=0)
@@ -87,7 +75,7 @@ class ReplicaPolicy(_Part):
         try:
             return ReplicaPolicy.model_validate({**self.model_dump(), **bounds})
         except ValidationError as error:
-            raise _readable(error, ("service", "replica_policy")) from error
+            raise invalid_spec(error, ServiceSpec, ("service", "replica_policy")) from None
 
 
 class UpdateMode(StrEnum):
@@ -124,10 +112,26 @@ def _probe_from_path(value: object) -> object:
     return {"path": value} if isinstance(value, str) else value
 
 
+def _replicas_in_place_of_a_policy(schema: JsonDict) -> None:
+    """What `_replicas_is_a_fixed_policy` lets users write, for editors."""
+    count: JsonDict = {"type": "integer", "minimum": 1, "description": "A fixed number of replicas."}
+    schema["properties"] = {**_mapping(schema["properties"]), "replicas": count}
+    schema["required"] = ["readiness_probe"]
+    schema["oneOf"] = [{"required": ["replica_policy"]}, {"required": ["replicas"]}]
+
+
+def _mapping(value: object) -> JsonDict:
+    return value if isinstance(value, dict) else {}
+
+
 class ServiceSection(_Part):
     """The part of the YAML under `service`."""
 
-    readiness_probe: Annotated[ReadinessProbe, BeforeValidator(_probe_from_path)]
+    model_config = ConfigDict(json_schema_extra=_replicas_in_place_of_a_policy)
+
+    readiness_probe: Annotated[
+        ReadinessProbe, BeforeValidator(_probe_from_path, json_schema_input_type=ReadinessProbe | str)
+    ]
     replica_policy: ReplicaPolicy
     load_balancing_policy: LoadBalancingPolicy = LoadBalancingPolicy.LEAST_LOAD
     requests: RequestHandling = RequestHandling()
@@ -152,6 +156,24 @@ class ServiceSection(_Part):
 EnvironmentName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
+def _texts(envs: object) -> object:
+    """YAML reads `PORT: 8080` as a number; a variable's value is text all the same."""
+    return {name: _as_text(value) for name, value in envs.items()} if isinstance(envs, Mapping) else envs
+
+
+def _as_text(value: object) -> object:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else value
+
+
+Variables = Annotated[
+    Mapping[EnvironmentName, str],
+    BeforeValidator(_texts, json_schema_input_type=Mapping[EnvironmentName, str | float | bool]),
+]
+"""Variables of a replica's environment by name."""
+
+
 class ServiceSpec(_Part):
     """One version of a service, as users wrote it with defaults filled in.
 
@@ -162,16 +184,25 @@ class ServiceSpec(_Part):
     name: str = Field(pattern=NAME_PATTERN)
     service: ServiceSection
     run: str = Field(min_length=1)
-    envs: Mapping[EnvironmentName, str] = {}
+    envs: Variables = {}
     workdir: str | None = Field(default=None, pattern=r"^/")
     launcher: str = "process"
 
     @model_validator(mode="after")
     def _leave_our_variables_alone(self) -> Self:
-        taken = sorted(name for name in self.envs if name.startswith("PARAMEDIC_"))
-        if taken:
-            raise ValueError(f"envs may not set {taken[0]}: names starting with PARAMEDIC_ are set for each replica")
+        for name in self.envs:
+            if name.startswith("PARAMEDIC_"):
+                raise InvalidSpecError(f"envs.{name}", self.envs[name], "names with PARAMEDIC_ are set by Paramedic")
         return self
+
+    @model_validator(mode="after")
+    def _can_be_probed(self) -> Self:
+        self.probe_request()
+        return self
+
+    def probe_request(self) -> ProbeRequest:
+        """How a replica is asked whether it is ready."""
+        return self.service.readiness_probe.request(self.envs)
 
     def runs_like(self, other: "ServiceSpec") -> bool:
         """Whether a replica of `other` is as good as one of this: all else changes without replacing replicas."""
@@ -188,11 +219,12 @@ def parse_spec(document: object) -> ServiceSpec:
         InvalidSpecError: a field is unknown, missing, malformed or contradicts another.
     """
     if not isinstance(document, Mapping):
-        raise InvalidSpecError("(document)", document, "must be a mapping with name, service and run")
+        raise InvalidSpecError("(document)", Unshown("something else"), "must be a mapping with name, service and run")
     try:
-        return ServiceSpec.model_validate(_with_text_values(document), extra="forbid")
+        return ServiceSpec.model_validate(document, extra="forbid")
     except ValidationError as error:
-        raise _readable(error) from error
+        # Not `from`: pydantic's own report shows values, which may be secrets.
+        raise invalid_spec(error, ServiceSpec) from None
 
 
 def read_spec(path: Path) -> ServiceSpec:
@@ -229,69 +261,38 @@ def load_spec(text: str) -> ServiceSpec:
     try:
         return ServiceSpec.model_validate_json(text)
     except ValidationError as error:
-        raise _readable(error) from error
+        raise invalid_spec(error, ServiceSpec) from None
 
 
 def _load_yaml(text: str) -> Any:
     import yaml
 
+    class Loader(yaml.SafeLoader):
+        """Refuses a key that is there twice, where YAML would drop the first."""
+
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+            seen = set()
+            for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(None, None, f"{key.value} is there twice", key.start_mark)
+                seen.add(key.value)
+            return super().construct_mapping(node, deep)
+
     _check_size(text)
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InvalidSpecError("(document)", text[:80], f"is not YAML: {error}") from error
+        return yaml.load(text, Loader)  # noqa: S506 - a safe loader
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # Not `from`, nor the text itself: the line that is wrong may hold a secret.
+        raise InvalidSpecError("(document)", Unshown("text"), f"is not YAML: {_yaml_problem(error)}") from None
+
+
+def _yaml_problem(error: Exception) -> str:
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+    return f"{problem or 'it holds what cannot be read, or is nested too deeply'}{where}"
 
 
 def _check_size(text: str) -> None:
     size = len(text.encode())
     if size > MAX_SPEC_BYTES:
         raise InvalidSpecError("(document)", f"{size} bytes", f"is larger than {MAX_SPEC_BYTES} bytes")
-
-
-def _with_text_values(document: Mapping[Any, Any]) -> Mapping[Any, Any]:
-    """YAML reads `PORT: 8080` as a number; a variable's value is text all the same."""
-    envs = document.get("envs")
-    if not isinstance(envs, Mapping):
-        return document
-    texts = {name: _as_text(value) for name, value in envs.items()}
-    return {**document, "envs": texts}
-
-
-def _as_text(value: object) -> object:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, int | float) else value
-
-
-_KNOWN_FIELDS: Mapping[tuple[str, ...], type[BaseModel]] = {
-    (): ServiceSpec,
-    ("service",): ServiceSection,
-    ("service", "readiness_probe"): ReadinessProbe,
-    ("service", "replica_policy"): ReplicaPolicy,
-    ("service", "update"): UpdateStrategy,
-    ("service", "requests"): RequestHandling,
-    ("service", "requests", "sticky"): StickyCookie,
-    ("service", "requests", "authorization"): Authorization,
-}
-
-
-def _readable(error: ValidationError, within: tuple[str, ...] = ()) -> InvalidSpecError:
-    problems = error.errors(include_url=False)
-    # A misspelt field is also a missing one: naming the typo helps more.
-    first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
-    path = (*within, *(str(part) for part in first["loc"]))
-    field = ".".join(path) or "(document)"
-    if first["type"] == "extra_forbidden":
-        return InvalidSpecError(field, first["input"], f"is not a known field{_nearest(path)}")
-    if first["type"] == "missing":
-        return InvalidSpecError(field, None, "is required")
-    return InvalidSpecError(field, first["input"], first["msg"].removeprefix("Value error, "))
-
-
-def _nearest(path: tuple[str, ...]) -> str:
-    model = _KNOWN_FIELDS.get(path[:-1])
-    if model is None:
-        return ""
-    names = sorted(set(model.model_fields) | ({"replicas"} if model is ServiceSection else set()))
-    close = difflib.get_close_matches(path[-1], names, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known fields are {', '.join(names)}"

@@ -164,7 +164,7 @@ def _service_view(rows: ServiceRows, controller_failed: bool) -> ServiceView:
         version=int(desired.version),
         gateway=desired.gateway,
         port=int(desired.port),
-        target=rows.autoscaler.state.target if rows.autoscaler else None,
+        target=rows.autoscaler.state.replicas if rows.autoscaler else None,
         progress=progress_of(desired.uid, int(desired.revision), desired, rows.observed),
         ready=sum(1 for replica in rows.replicas if replica.status == ReplicaStatus.READY),
         routes=tuple(route.url for route in routes),

@@ -32,17 +32,24 @@ class AutoscalerState(BaseModel):
 
     `cursors` maps "<gateway replica>#<incarnation>" to the counter total already merged; `last_tick` is the tick's
     time in whole seconds since 1970; `upscale_count` and `downscale_count` are consecutive ticks that wanted to.
+    `overprovision` replicas run on top of `target`, which the traffic alone decides.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     version: int
     target: int
+    overprovision: int = 0
     upscale_count: int = 0
     downscale_count: int = 0
     window: Window
     cursors: Mapping[str, int] = {}
     last_tick: int | None = None
+
+    @property
+    def replicas(self) -> int:
+        """How many replicas there should be."""
+        return self.target + self.overprovision
 
 
 class Autoscaler(Row):
