@@ -56,11 +56,13 @@ def table_prefix(dynamodb: Emulator, monkeypatch: pytest.MonkeyPatch) -> str:
 def deployed_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     """The whole stack, really built and deployed by sam, shared by the run.
 
-    Its schedules are off, so that tests send the ticks; its times are short; loopback may be probed.
+    Its schedules are off, so that tests send the ticks; its times are short; loopback may be probed, and secrets
+    named replicas/… be read.
     """
     parameters = {
         "AllowedCidrs": "127.0.0.0/8",
         "HungAfterSeconds": "5",
+        "ReplicaSecretArns": "arn:aws:secretsmanager:*:*:secret:replicas/*",
         "ScheduleState": "DISABLED",
         "StaleSeconds": "10",
     }

@@ -1,12 +1,13 @@
 """Launcher calls: made outside the main loop, each for one open operation, with that operation's id as its key."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from paramedic.clock import Clock
+from paramedic.errors import ParamedicError
 from paramedic.launchers.interface import (
     EpochRefusedError,
     KeyAlreadyUsedError,
@@ -15,11 +16,13 @@ from paramedic.launchers.interface import (
     LauncherError,
     StopOutcome,
 )
+from paramedic.services.secrets import SecretSource
 from paramedic.state.fencing import FencedError
 from paramedic.state.operations import OperationKind
 from paramedic.state.receipt import Receipt
 from paramedic_controller.actions import Fact, Launched, LaunchFailed, Stopped
 from paramedic_controller.model import OpenOperation, ReplicaRecord, ServiceState, scope_of, workload_of
+from paramedic_controller.secrets import SecretError
 
 RETRY_AFTER_SECONDS = 5.0
 """How long an operation rests when its outcome could not be learnt."""
@@ -35,6 +38,7 @@ class Unknown:
 
 
 type Outcome = Fact | Unknown
+type ReadSecrets = Callable[[Mapping[str, SecretSource]], Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -55,12 +59,14 @@ class Effects:
         launcher: Launcher,
         actor: Actor,
         *,
+        read_secrets: ReadSecrets,
         executor: Executor,
         clock: Clock,
         on_done: Callable[[], None],
     ) -> None:
         self._launcher = launcher
         self._actor = actor
+        self._read_secrets = read_secrets
         self._executor = executor
         self._clock = clock
         self._on_done = on_done
@@ -71,9 +77,11 @@ class Effects:
         """Call the launcher for `operation`, provided the lease still holds when its turn comes."""
 
         def call() -> Outcome:
+            # Before the look at the lease, for it may take its time.
+            secrets = self._secrets_for(state, operation)
             if not lease_is_fresh():
                 return Unknown(operation.operation_id, "the lease ran out before the call", retry_after=0.0)
-            return self._outcome(state, operation)
+            return self._outcome(state, operation, secrets)
 
         future = self._executor.submit(call)
         self._running[operation.operation_id] = future
@@ -104,19 +112,33 @@ class Effects:
         future = self._running.get(operation_id)
         return future is not None and future.done()
 
-    def _outcome(self, state: ServiceState, operation: OpenOperation) -> Outcome:
+    def _secrets_for(self, state: ServiceState, operation: OpenOperation) -> Mapping[str, str] | SecretError:
+        replica = state.replica(operation.replica_id)
+        if operation.kind is not OperationKind.LAUNCH or replica is None:
+            return {}
+        try:
+            return self._read_secrets(state.spec_of(replica.version).secrets)
+        except SecretError as error:
+            return error
+
+    def _outcome(
+        self, state: ServiceState, operation: OpenOperation, secrets: Mapping[str, str] | SecretError
+    ) -> Outcome:
         replica = state.replica(operation.replica_id)
         if replica is None:
             return LaunchFailed(operation.operation_id, "its replica row is gone")
         try:
             if operation.kind is OperationKind.LAUNCH:
-                return self._launch(state, replica, operation)
+                if isinstance(secrets, SecretError):
+                    # Whoever opened it may have launched it: what is missing now says nothing about that.
+                    without = self._request(state, replica, operation, {})
+                    return self._after_failed_launch(without, operation, secrets)
+                return self._launch(self._request(state, replica, operation, secrets), operation)
             return self._stop(state, replica, operation)
         except EpochRefusedError as error:
             raise FencedError(f"the host refused epoch {self._actor.epoch}: {error}") from error
 
-    def _launch(self, state: ServiceState, replica: ReplicaRecord, operation: OpenOperation) -> Outcome:
-        request = self._request(state, replica, operation)
+    def _launch(self, request: Launch, operation: OpenOperation) -> Outcome:
         try:
             receipt = self._launcher.launch(request)
         except KeyAlreadyUsedError as error:
@@ -127,7 +149,7 @@ class Effects:
             return self._after_failed_launch(request, operation, error)
         return _launched(operation, request, receipt)
 
-    def _after_failed_launch(self, request: Launch, operation: OpenOperation, error: LauncherError) -> Outcome:
+    def _after_failed_launch(self, request: Launch, operation: OpenOperation, error: ParamedicError) -> Outcome:
         """A failed call may still have started something: only a look tells."""
         try:
             found = self._launcher.find(request.workload, request.key)
@@ -153,7 +175,9 @@ class Effects:
             return Unknown(operation.operation_id, result.detail)
         return Stopped(operation.operation_id, result.detail)
 
-    def _request(self, state: ServiceState, replica: ReplicaRecord, operation: OpenOperation) -> Launch:
+    def _request(
+        self, state: ServiceState, replica: ReplicaRecord, operation: OpenOperation, secrets: Mapping[str, str]
+    ) -> Launch:
         spec, replica_id, address = state.spec_of(replica.version), replica.replica_id, urlsplit(replica.url)
         ours = {
             "PARAMEDIC_REPLICA_HOST": str(address.hostname),
@@ -167,7 +191,7 @@ class Effects:
             epoch=self._actor.epoch,
             key=operation.operation_id,
             command=("/bin/sh", "-c", spec.run),
-            environment={**spec.envs, **ours},
+            environment={**spec.envs, **secrets, **ours},
             working_directory=spec.workdir,
             log_file=str(self._actor.log_dir / f"{spec.name}-{state.desired.uid[:8]}-{replica_id}.log"),
         )

@@ -25,6 +25,7 @@ from paramedic_controller.persist import Recorder
 from paramedic_controller.ports import FreePorts
 from paramedic_controller.probes import Prober
 from paramedic_controller.restore import fenced_services, read_service, stored_specs
+from paramedic_controller.secrets import SecretReader, fetch_from_secrets_manager
 from paramedic_controller.settings import Settings
 from paramedic_controller.supervise import Tools
 
@@ -161,10 +162,18 @@ class ControllerProcess:
             stop_grace_seconds=settings.stop_grace_seconds,
             log_dir=settings.replica_log_dir,
         )
+        effects = Effects(
+            self._launcher,
+            actor,
+            read_secrets=SecretReader(os.environ, settings.secrets_dir, fetch_from_secrets_manager, self._clock),
+            executor=self._executor,
+            clock=self._clock,
+            on_done=self._wake,
+        )
         return Tools(
             writer=self._writer,
             recorder=Recorder(self._name),
-            effects=Effects(self._launcher, actor, executor=self._executor, clock=self._clock, on_done=self._wake),
+            effects=effects,
             prober=self._prober,
             launcher=self._launcher,
             mint=_FreshNames(settings.replica_host, lambda: self._fleet.replica_urls),

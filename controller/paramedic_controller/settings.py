@@ -14,13 +14,14 @@ class Settings(EnvironmentSettings):
     """Times in seconds. `epoch` is given by a recovery only; `launch_key` by whichever launcher started the process.
 
     `profile` names the launcher profile that starts this controller again; `host_dir` is the process launcher's
-    directory on this host, for its replicas.
+    directory on this host, for its replicas. Only files in `secrets_dir` are handed to replicas as their secrets.
     """
 
     table_prefix: str = Field(alias="TABLE_PREFIX", min_length=1)
     controller_id: str = Field(alias="PARAMEDIC_CONTROLLER_ID", pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$")
     host_dir: Path = Field(alias="PARAMEDIC_HOST_DIR")
     log_dir: Path | None = Field(default=None, alias="PARAMEDIC_LOG_DIR")
+    secrets_dir: Path = Field(default=Path("/run/secrets"), alias="PARAMEDIC_SECRETS_DIR")
     host: str = Field(default="127.0.0.1", alias="PARAMEDIC_HOST")
     port: int = Field(default=0, ge=0, le=65535, alias="PARAMEDIC_PORT")
     profile: str = Field(default="", alias="PARAMEDIC_PROFILE")

@@ -7,6 +7,7 @@ from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
 
+from paramedic.services.secrets import SecretSource
 from paramedic.services.spec import ServiceSpec, parse_spec
 from paramedic.services.verbs import UpResult, up
 from paramedic.state import tables
@@ -20,6 +21,7 @@ from paramedic_controller.model import ServiceState
 from paramedic_controller.persist import Recorder
 from paramedic_controller.probes import ProbeTarget, Tally
 from paramedic_controller.restore import fenced_services, read_desired, read_service, stored_specs
+from paramedic_controller.secrets import SecretError
 from paramedic_controller.supervise import Tools
 from tests.fakes.clock import FakeClock
 from tests.fakes.epochs import claim_next_epoch
@@ -158,6 +160,12 @@ class Life:
         """What this process knows of a service."""
         return self.fleet.supervisors[service].state
 
+    def _read_secrets(self, sources: Mapping[str, SecretSource]) -> Mapping[str, str]:
+        missing = [name for name in sources if name not in self.world.secrets]
+        if missing:
+            raise SecretError(f"secret {missing[0]} cannot be had")
+        return {name: self.world.secrets[name] for name in sources}
+
     def _tools(self, launcher: Any) -> Tools:
         world = self.world
         actor = Actor(world.controller_id, self.epoch, stop_grace_seconds=0.0, log_dir=world.log_dir)
@@ -165,7 +173,14 @@ class Life:
         return Tools(
             writer=self.writer,
             recorder=Recorder(world.controller_id),
-            effects=Effects(launcher, actor, executor=InlineExecutor(), clock=world.clock, on_done=lambda: None),
+            effects=Effects(
+                launcher,
+                actor,
+                read_secrets=self._read_secrets,
+                executor=InlineExecutor(),
+                clock=world.clock,
+                on_done=lambda: None,
+            ),
             prober=prober,
             launcher=launcher,
             mint=world.names,
@@ -192,6 +207,7 @@ class ControllerWorld:
         self.clock = FakeClock()
         self.launcher = FakeLauncher()
         self.names = Names()
+        self.secrets: dict[str, str] = {}
         self.messages: list[str] = []
 
     def start(self, hook: Hook = no_hook) -> Life:

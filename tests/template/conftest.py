@@ -42,13 +42,13 @@ class Template:
         return value
 
     def statements(self, name: str) -> Iterator[dict[str, Any]]:
-        """Every permission statement of one role, managed policy or resource policy."""
+        """Every permission statement of one role, managed policy or resource policy, conditional ones too."""
         properties = self.properties(name)
         documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
         if "PolicyDocument" in properties:
             documents.append(properties["PolicyDocument"])
         for document in documents:
-            yield from document["Statement"]
+            yield from (each["Fn::If"][1] if "Fn::If" in each else each for each in document["Statement"])
 
     def sources_of(self, function: str) -> list[dict[str, Any]]:
         """The SQS event sources of a function."""

@@ -40,6 +40,7 @@ from paramedic_cli.local.clients import client
 from paramedic_cli.local.project import project_root
 from paramedic_cli.local.stack import LocalStack
 from tests.fakes.downtime_world import CONTROLLER_ITSELF, DowntimeWorld
+from paramedic_controller.secrets import SecretError, fetch_from_secrets_manager
 from tests.template.conftest import Template, as_list
 
 ROLES = ("DowntimeRole", "HealthDispatchRole", "HealthProbeRole", "HealthCheckRole", "RecoveryRole", "SchedulerRole")
@@ -123,6 +124,18 @@ def test_on_call_writes_what_is_watched_and_neither_epochs_nor_what_runs(templat
 def test_a_gateway_follows_routes_and_reports_traffic_and_does_nothing_else(template: Template) -> None:
     allowed = {(s["Action"], s["Resource"]["Fn::GetAtt"][0]) for s in _allowed(template, "GatewayPolicy")}
     assert allowed == {("dynamodb:GetItem", "LoadBalancersTable"), ("dynamodb:UpdateItem", "TrafficTable")}
+
+
+def test_a_controller_reads_the_secrets_it_is_given_and_none_by_default(template: Template) -> None:
+    own = [s for s in _allowed(template, "ControllerPolicy") if not str(s["Action"]).count("dynamodb:")]
+    resource = {"Ref": "ReplicaSecretArns"}
+    assert [(s["Action"], s["Resource"]) for s in own] == [("secretsmanager:GetSecretValue", resource)]
+    assert template.default(resource) == ""
+    (conditional,) = [s for s in _raw_statements(template, "ControllerPolicy") if "Fn::If" in s]
+    condition, _, otherwise = conditional["Fn::If"]
+    assert otherwise == {"Ref": "AWS::NoValue"}
+    nothing = {"Fn::Equals": [{"Fn::Join": ["", resource]}, ""]}
+    assert template.data["Conditions"][condition] == {"Fn::Not": [nothing]}
 
 
 def test_a_deployer_writes_desired_state_and_acts_on_nothing_else(template: Template) -> None:
@@ -301,6 +314,20 @@ def _target(controller_id: str) -> Target:
 
 
 @pytest.mark.e2e
+def test_a_controllers_keys_read_the_secrets_of_its_replicas_and_no_other(
+    deployed_stack: LocalStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, other = (f"{prefix}/{uuid.uuid4().hex}" for prefix in ("replicas", "others"))
+    for name in (given, other):
+        deployed_stack.client("secretsmanager").create_secret(Name=name, SecretString="s3cret")
+    policy = deployed_stack.outputs.controller_policy_arn
+    _use(deployed_stack.environment_under("controller-secrets-test", policy), monkeypatch)
+    assert fetch_from_secrets_manager(given) == "s3cret"
+    with pytest.raises(SecretError, match="AccessDenied"):
+        fetch_from_secrets_manager(other)
+
+
+@pytest.mark.e2e
 def test_on_calls_keys_write_neither_services_nor_controllers(deployed_stack: LocalStack) -> None:
     outputs = deployed_stack.outputs
     dynamodb = client("dynamodb", deployed_stack.environment_under("on-call-test", outputs.operator_policy_arn))
@@ -340,6 +367,11 @@ def test_whoever_runs_the_stack_locally_can_deploy_and_act_by_hand(
         FunctionName=recovery, Payload=json.dumps({**request, "request_id": uuid.uuid4().hex}).encode()
     )
     assert "(got 'controller:nobody')" in answer["Payload"].read().decode()
+
+
+def _raw_statements(template: Template, name: str) -> list[dict[str, Any]]:
+    """As they are written, conditions and all."""
+    return list(template.properties(name)["PolicyDocument"]["Statement"])
 
 
 def _attributes_allowed(template: Template, name: str) -> dict[str, set[str]]:

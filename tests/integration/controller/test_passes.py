@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pynamodb.expressions.operand import Path
 
+from paramedic.services.spec import parse_spec
 from paramedic.services.status import build_status, read_controller
 from paramedic.services.verbs import down
 from paramedic.state.autoscalers import Autoscaler
@@ -17,6 +18,7 @@ from paramedic.state.services import ObservedService, ServiceSpecRow, observed_i
 from paramedic.state.tables import shared_connection
 from paramedic.state.traffic import draining_key
 from paramedic.state.traffic_report import Standing, TrafficReporter, TrafficWriter
+from paramedic_controller.backoff import LONGEST_SECONDS
 from tests.fakes.clock import FakeClock
 from tests.fakes.controller_world import ControllerWorld, make_spec
 
@@ -401,3 +403,38 @@ def test_a_successor_that_finds_no_observed_row_replaces_what_is_missing_and_not
     observed = world.stored().observed
     assert observed is not None
     assert observed.next_replica_id == 5
+
+
+def test_a_service_without_its_secret_says_so_launches_nothing_and_comes_up_once_it_is_there(
+    world: ControllerWorld,
+) -> None:
+    life = world.start()
+    section = {"readiness_probe": "/health", "replicas": 1}
+    world.up(parse_spec({"name": "echo", "run": "serve", "service": section, "secrets": {"TOKEN": None}}))
+    for _ in range(5):
+        life.run_pass()
+        world.clock.advance(1.0)
+    rows = read_controller("main")
+    assert rows is not None
+    (shown,) = build_status(rows).services
+    assert (shown.status, shown.ready) == ("NO_REPLICA", 0)
+    assert "was not launched: secret TOKEN cannot be had" in shown.message
+    assert world.launcher.started == {}
+    world.secrets["TOKEN"] = "s3cret"
+    world.clock.advance(LONGEST_SECONDS)
+    life.settle()
+    (started,) = world.launcher.living()
+    assert started.request.environment["TOKEN"] == "s3cret"
+    (shown,) = build_status(read_controller("main") or rows).services
+    assert (shown.status, shown.message) == ("READY", "")
+
+
+def test_a_service_without_its_secret_can_be_taken_down(world: ControllerWorld) -> None:
+    life = world.start()
+    section = {"readiness_probe": "/health", "replicas": 1}
+    world.up(parse_spec({"name": "echo", "run": "serve", "service": section, "secrets": {"TOKEN": None}}))
+    life.run_pass()
+    down("main", "echo", "ada", clock=world.clock)
+    life.settle()
+    assert life.fleet.supervisors == {}
+    assert world.launcher.started == {}

@@ -49,6 +49,14 @@ def test_an_unknown_field_of_a_service_is_named_with_the_nearest_known_one(tmp_p
     assert "readiness_probe" in result.stderr
 
 
+def test_a_secret_in_a_service_file_is_refused_and_not_printed(tmp_path: Path) -> None:
+    (tmp_path / "service.yaml").write_text(f"{SERVICE}secrets: {{HF_TOKEN: hf_s3cret}}\n")
+    result = paramedic("--stack", "s", "up", "service.yaml")
+    assert result.exit_code == 2
+    assert "secrets.HF_TOKEN: is a value itself" in result.stderr
+    assert "s3cret" not in result.output
+
+
 def test_a_service_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "service.yaml").write_bytes(b"\xff\xfe\x00")
     result = paramedic("--stack", "s", "up", "service.yaml")

@@ -1,6 +1,6 @@
 """Launcher calls: one effect per operation, whatever is lost on the way, and none without a lease."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -9,13 +9,15 @@ from threading import Event
 import pytest
 
 from paramedic.launchers.interface import Launch, LauncherError
+from paramedic.services.secrets import SecretSource
 from paramedic.state.fencing import FencedError
 from paramedic.state.operations import OperationKind
 from paramedic.state.receipt import Receipt
 from paramedic.state.replicas import ReplicaStatus
 from paramedic_controller.actions import Launched, LaunchFailed, Stopped
-from paramedic_controller.effects import RETRY_AFTER_SECONDS, Actor, Effects, Unknown
+from paramedic_controller.effects import RETRY_AFTER_SECONDS, Actor, Effects, ReadSecrets, Unknown
 from paramedic_controller.model import ServiceState
+from paramedic_controller.secrets import SecretError
 from tests.fakes.clock import FakeClock
 from tests.fakes.controller_world import InlineExecutor
 from tests.fakes.launcher import FakeLauncher
@@ -32,12 +34,32 @@ def always() -> bool:
     return True
 
 
-def make(launcher: FakeLauncher, clock: FakeClock | None = None) -> Effects:
-    return Effects(launcher, ACTOR, executor=InlineExecutor(), clock=clock or FakeClock(), on_done=lambda: None)
+def no_secrets(_: Mapping[str, SecretSource]) -> Mapping[str, str]:
+    return {}
 
 
-def outcome(launcher: FakeLauncher, service: ServiceState, lease: Callable[[], bool] = always) -> object:
-    effects = make(launcher)
+def missing_secret(_: Mapping[str, SecretSource]) -> Mapping[str, str]:
+    raise SecretError("secret TOKEN cannot be had")
+
+
+def make(launcher: FakeLauncher, clock: FakeClock | None = None, read_secrets: ReadSecrets = no_secrets) -> Effects:
+    return Effects(
+        launcher,
+        ACTOR,
+        read_secrets=read_secrets,
+        executor=InlineExecutor(),
+        clock=clock or FakeClock(),
+        on_done=lambda: None,
+    )
+
+
+def outcome(
+    launcher: FakeLauncher,
+    service: ServiceState,
+    lease: Callable[[], bool] = always,
+    read_secrets: ReadSecrets = no_secrets,
+) -> object:
+    effects = make(launcher, read_secrets=read_secrets)
     effects.start(service, service.operations[0], lease)
     (found,) = effects.finished(service)
     return found
@@ -56,6 +78,44 @@ def test_a_launch_carries_the_operation_as_its_key_and_tells_the_replica_who_it_
         "PARAMEDIC_REPLICA_ID": "1",
         "PARAMEDIC_SERVICE": "echo",
     }
+
+
+def test_secrets_go_into_the_replicas_environment_and_are_shown_nowhere() -> None:
+    launcher = FakeLauncher()
+    found = outcome(launcher, LAUNCHING, read_secrets=lambda _: {"TOKEN": "s3cret"})
+    assert isinstance(found, Launched)
+    request = launcher.started["o"].request
+    assert request.environment["TOKEN"] == "s3cret"
+    assert "s3cret" not in repr(request)
+    assert "s3cret" not in str(found)
+
+
+def test_nothing_is_launched_without_its_secrets() -> None:
+    launcher = FakeLauncher()
+    assert outcome(launcher, LAUNCHING, read_secrets=missing_secret) == LaunchFailed("o", "secret TOKEN cannot be had")
+    assert launcher.started == {}
+
+
+def test_a_launch_that_was_made_before_its_secret_went_missing_was_made() -> None:
+    launcher = FakeLauncher()
+    first = outcome(launcher, LAUNCHING)
+    assert outcome(launcher, LAUNCHING, read_secrets=missing_secret) == first
+
+
+def test_a_stop_needs_no_secrets() -> None:
+    bare = state(replica(1, ReplicaStatus.LAUNCHING), operations=(STOP,))
+    assert isinstance(outcome(FakeLauncher(), bare, read_secrets=missing_secret), Stopped)
+
+
+def test_a_lease_that_runs_out_while_secrets_are_read_launches_nothing() -> None:
+    launcher, held = FakeLauncher(), [True]
+
+    def slow(_: Mapping[str, SecretSource]) -> Mapping[str, str]:
+        held.clear()
+        return {}
+
+    assert isinstance(outcome(launcher, LAUNCHING, lambda: bool(held), slow), Unknown)
+    assert launcher.started == {}
 
 
 def test_the_same_launch_again_gives_the_first_receipt() -> None:
@@ -141,7 +201,8 @@ def test_a_slow_call_delays_nobody_and_wakes_the_loop_when_it_ends() -> None:
             return super().launch(request)
 
     with ThreadPoolExecutor(1) as executor:
-        effects = Effects(Slow(), ACTOR, executor=executor, clock=FakeClock(), on_done=done.set)
+        clock = FakeClock()
+        effects = Effects(Slow(), ACTOR, read_secrets=no_secrets, executor=executor, clock=clock, on_done=done.set)
         effects.start(LAUNCHING, LAUNCH, always)
         assert effects.finished(LAUNCHING) == []
         assert effects.busy() == {"o"}

@@ -10,7 +10,7 @@ from paramedic.services.skypilot_fields import REFUSED
 from paramedic.services.spec import ServiceSpec, parse_spec
 
 SCHEMA = {
-    (): """name workdir event_callback num_nodes resources file_mounts service pool setup run envs
+    (): """name workdir event_callback num_nodes resources file_mounts service pool setup run envs secrets
         managed_secrets inputs outputs file_mounts_mapping config volumes volume_mounts api_server_access""",
     ("service",): """readiness_probe load_balancer pool replica_policy ports replicas workers load_balancing_policy
         tls""",

@@ -56,9 +56,9 @@ def test_a_readiness_probe_may_be_a_mapping() -> None:
         (document(zzz=1), "zzz", "known fields are"),
         (document(name="Echo Model"), "name", "match pattern"),
         (document(run=""), "run", "at least 1 character"),
-        (document(service={"readiness_probe": "/h"}), "service.replica_policy", "is required"),
+        (document(service={"readiness_probe": "/h"}), "service.replica_policy", "is required, or `replicas`"),
         (service(replicas=2), "service", "replicas and replica_policy are both given"),
-        (document(service={"readiness_probe": "/h", "replicas": "2"}), "service", "whole number"),
+        (document(service={"readiness_probe": "/h", "replicas": "2"}), "service.replicas", "whole number"),
         (service(ports=70000), "service.ports", "less than or equal to 65535"),
         (service(load_balancing_policy="random"), "service.load_balancing_policy", "round_robin"),
         (service(readiness_probe="health"), "service.readiness_probe.path", "match pattern"),
@@ -193,9 +193,12 @@ def test_a_misspelt_place_for_secrets_shows_none(name: str, value: object) -> No
     assert "s3cret" not in str(refused.value)
 
 
-def test_yaml_that_cannot_be_read_shows_nothing_of_its_text(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "text", ["{TOKEN: 's3cret", "{TOKEN: *s3cret}", "{TOKEN: !s3cret x}", "{TOKEN: !it's's3cret x}", "{TOKEN: &s3cret"]
+)
+def test_yaml_that_cannot_be_read_shows_nothing_of_its_text(tmp_path: Path, text: str) -> None:
     file = tmp_path / "service.yaml"
-    file.write_text("secrets: {TOKEN: 's3cret\n")
+    file.write_text(f"secrets: {text}\n")
     with pytest.raises(InvalidSpecError) as refused:
         read_spec(file)
     assert "s3cret" not in "".join(traceback.format_exception(refused.value))

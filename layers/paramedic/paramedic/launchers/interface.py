@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from paramedic.errors import ParamedicError
 from paramedic.state.receipt import Receipt
@@ -21,14 +21,14 @@ class Launch(BaseModel):
     `environment` is added to the profile's; secrets go there, never into `command`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     workload: str
     scope: str
     epoch: int
     key: str
     command: tuple[str, ...]
-    environment: Mapping[str, str] = {}
+    environment: Mapping[str, str] = Field(default={}, repr=False)
     working_directory: str | None = None
     log_file: str | None = None
 

@@ -15,6 +15,11 @@ _LIKE_SECRETS = 0.75
 """`secret`, `Secrets` and `secerts` are this close to `secrets` by difflib's measure; no known field is."""
 
 
+_REQUIRED: Mapping[tuple[str, ...], str] = {
+    ("service", "replica_policy"): "is required, or `replicas` for a fixed number of them"
+}
+
+
 class InvalidSpecError(InvalidInputError):
     """The service YAML cannot be used; the message names the field, the value and, for a typo, the nearest name."""
 
@@ -65,7 +70,7 @@ def _problem(problem: Mapping[str, Any], path: tuple[str, ...], model: type[Base
     if problem["type"] == "extra_forbidden":
         return f"is not a known field{_nearest(path, model)}"
     if problem["type"] == "missing":
-        return "is required"
+        return _REQUIRED.get(path, "is required")
     return str(problem["msg"]).removeprefix("Value error, ")
 
 
@@ -95,7 +100,7 @@ def _meant(place: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[Mapp
 
 
 def _below(place: Mapping[str, Any], part: str) -> Iterator[Mapping[str, Any]]:
-    items = place.get("items") if part.isdecimal() else place.get("additionalProperties")
-    for found in (place.get("properties", {}).get(part), items):
+    anything = place.get("items") if part.isdecimal() else place.get("additionalProperties")
+    for found in (place.get("properties", {}).get(part), *place.get("patternProperties", {}).values(), anything):
         if isinstance(found, Mapping):
             yield found

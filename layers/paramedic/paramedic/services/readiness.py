@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
@@ -85,22 +86,23 @@ class ReadinessProbe(BaseModel):
         except (TypeError, ValueError) as error:
             raise ValueError(f"is not JSON: {error}") from None
 
-    def request(self, envs: Mapping[str, str]) -> ProbeRequest:
+    def request(self, envs: Mapping[str, str], secrets: Collection[str] = ()) -> ProbeRequest:
         """What to send, its variables filled in from `envs`.
 
         Raises:
             InvalidSpecError: a variable is not in `envs`, or its value cannot stand in a path or a header.
         """
-        path = _checked(f"{FIELD}.path", _filled(f"{FIELD}.path", self.path, envs), _SENT_PATH)
+        fill = partial(_filled, envs=envs, secrets=secrets)
+        path = _checked(f"{FIELD}.path", fill(f"{FIELD}.path", self.path), _SENT_PATH)
         headers = {}
         for name, value in self.headers.items():
             field = f"{FIELD}.headers.{name}"
-            headers[name] = _checked(field, _filled(field, value, envs), _SENT_VALUE)
+            headers[name] = _checked(field, fill(field, value), _SENT_VALUE)
         if self.post_data is None:
             return ProbeRequest(path, tuple(headers.items()))
         if "content-type" not in {name.lower() for name in headers}:
             headers["Content-Type"] = "application/json"
-        data = _filled_json(f"{FIELD}.post_data", self.post_data, envs)
+        data = _filled_json(f"{FIELD}.post_data", self.post_data, fill)
         return ProbeRequest(path, tuple(headers.items()), json.dumps(data).encode())
 
 
@@ -111,9 +113,12 @@ def _checked(field: str, text: str, allowed: re.Pattern[str]) -> str:
     return text
 
 
-def _filled(field: str, text: str, envs: Mapping[str, str]) -> str:
+def _filled(field: str, text: str, envs: Mapping[str, str], secrets: Collection[str]) -> str:
     def value(found: re.Match[str]) -> str:
         name = found[1] or found[2]
+        if name in secrets:
+            problem = f"{found[0]} is one of `secrets`, which only replicas get; have the path answer without it"
+            raise InvalidSpecError(field, text, problem)
         if name not in envs:
             problem = f"{found[0]} is none of `envs` (for the sign itself put DOLLAR: $ into `envs`, write ${{DOLLAR}})"
             raise InvalidSpecError(field, text, problem)
@@ -122,13 +127,13 @@ def _filled(field: str, text: str, envs: Mapping[str, str]) -> str:
     return _VARIABLE.sub(value, text)
 
 
-def _filled_json(field: str, data: object, envs: Mapping[str, str]) -> object:
+def _filled_json(field: str, data: object, fill: Callable[[str, str], str]) -> object:
     match data:
         case str():
-            return _filled(field, data, envs)
+            return fill(field, data)
         case list():
-            return [_filled_json(field, each, envs) for each in data]
+            return [_filled_json(field, each, fill) for each in data]
         case dict():
-            return {_filled(field, key, envs): _filled_json(f"{field}.{key}", each, envs) for key, each in data.items()}
+            return {fill(field, key): _filled_json(f"{field}.{key}", each, fill) for key, each in data.items()}
         case _:
             return data

@@ -1,5 +1,6 @@
 """What one service is: how a replica runs, when it is ready, how many there are, how requests reach it."""
 
+import re
 from collections.abc import Hashable, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -10,6 +11,8 @@ from pydantic.config import JsonDict
 
 from paramedic.services.invalid_spec import InvalidSpecError, Unshown, invalid_spec
 from paramedic.services.readiness import ProbeRequest, ReadinessProbe
+from paramedic.services.secrets import NAME_PATTERN as VARIABLE_PATTERN
+from paramedic.services.secrets import Secrets
 from paramedic.state.request_handling import RequestHandling
 
 MAX_SPEC_BYTES = 64 * 1024
@@ -149,11 +152,12 @@ class ServiceSection(_Part):
         section = {key: item for key, item in value.items() if key != "replicas"}
         count = value["replicas"]
         if type(count) is not int or count < 1:
-            raise ValueError(f"replicas must be a whole number of at least 1, not {count!r}")
+            shown = Unshown("a mapping or list") if isinstance(count, Mapping | list) else count
+            raise InvalidSpecError("service.replicas", shown, "must be a whole number of at least 1")
         return {**section, "replica_policy": {"min_replicas": count}}
 
 
-EnvironmentName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+EnvironmentName = Annotated[str, Field(pattern=VARIABLE_PATTERN)]
 
 
 def _texts(envs: object) -> object:
@@ -178,21 +182,25 @@ class ServiceSpec(_Part):
     """One version of a service, as users wrote it with defaults filled in.
 
     `run` is a shell command that serves HTTP on port $PARAMEDIC_REPLICA_PORT of $PARAMEDIC_REPLICA_HOST; it also gets
-    $PARAMEDIC_REPLICA_ID and $PARAMEDIC_SERVICE. `launcher` names a launcher profile of the controller.
+    $PARAMEDIC_REPLICA_ID and $PARAMEDIC_SERVICE, `envs` and the values of `secrets`. `launcher` names a launcher
+    profile of the controller.
     """
 
     name: str = Field(pattern=NAME_PATTERN)
     service: ServiceSection
     run: str = Field(min_length=1)
     envs: Variables = {}
+    secrets: Secrets = {}
     workdir: str | None = Field(default=None, pattern=r"^/")
     launcher: str = "process"
 
     @model_validator(mode="after")
     def _leave_our_variables_alone(self) -> Self:
-        for name in self.envs:
+        for place, name in (*(("envs", name) for name in self.envs), *(("secrets", name) for name in self.secrets)):
             if name.startswith("PARAMEDIC_"):
-                raise InvalidSpecError(f"envs.{name}", self.envs[name], "names with PARAMEDIC_ are set by Paramedic")
+                raise InvalidSpecError(f"{place}.{name}", name, "names with PARAMEDIC_ are set by Paramedic")
+            if place == "secrets" and name in self.envs:
+                raise InvalidSpecError(f"secrets.{name}", name, "is in `envs` too; keep one")
         return self
 
     @model_validator(mode="after")
@@ -202,14 +210,14 @@ class ServiceSpec(_Part):
 
     def probe_request(self) -> ProbeRequest:
         """How a replica is asked whether it is ready."""
-        return self.service.readiness_probe.request(self.envs)
+        return self.service.readiness_probe.request(self.envs, self.secrets.keys())
 
     def runs_like(self, other: "ServiceSpec") -> bool:
         """Whether a replica of `other` is as good as one of this: all else changes without replacing replicas."""
         return self.model_dump(include=_RUN_FIELDS) == other.model_dump(include=_RUN_FIELDS)
 
 
-_RUN_FIELDS = {"run", "envs", "workdir", "launcher"}
+_RUN_FIELDS = {"run", "envs", "secrets", "workdir", "launcher"}
 
 
 def parse_spec(document: object) -> ServiceSpec:
@@ -286,10 +294,15 @@ def _load_yaml(text: str) -> Any:
         raise InvalidSpecError("(document)", Unshown("text"), f"is not YAML: {_yaml_problem(error)}") from None
 
 
+_UNREADABLE = "it holds what cannot be read, or is nested too deeply"
+_QUOTED = re.compile(r"""(['"])(?!<).{2,}\1""", re.DOTALL)
+
+
 def _yaml_problem(error: Exception) -> str:
-    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    mark, problem = getattr(error, "problem_mark", None), str(getattr(error, "problem", None) or _UNREADABLE)
     where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-    return f"{problem or 'it holds what cannot be read, or is nested too deeply'}{where}"
+    # What is quoted may be a secret that begins with * or !, which YAML takes for an alias or a tag.
+    return _QUOTED.sub("'…'", problem) + where
 
 
 def _check_size(text: str) -> None:
