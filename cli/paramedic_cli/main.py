@@ -12,6 +12,7 @@ from paramedic_cli.commands.logs import logs
 from paramedic_cli.commands.options import Choice
 from paramedic_cli.commands.pausing import pause, resume
 from paramedic_cli.commands.recover import recover
+from paramedic_cli.commands.schema import schema
 from paramedic_cli.commands.services import down, up
 from paramedic_cli.commands.status import status
 from paramedic_cli.failures import ReportingGroup
@@ -53,4 +54,5 @@ app.command()(downtime)
 app.command()(status)
 app.command()(logs)
 app.command()(recover)
+app.command()(schema)
 app.add_typer(local.app, name="local")

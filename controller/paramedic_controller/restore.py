@@ -33,9 +33,6 @@ from paramedic_controller.model import (
     ServiceState,
 )
 
-LAUNCHERS = ("process",)
-"""What `launcher` in a spec may name."""
-
 ENDS_AT_ONCE = "exit 1"
 """Run in place of a command that nobody knows any more."""
 
@@ -147,13 +144,9 @@ def _read_spec(controller_id: str, desired: Desired, version: int) -> ServiceSpe
     if row is None or row.uid != desired.uid:
         raise InvalidRowError(table, key, "spec", None, f"is missing for service uid {desired.uid}")
     try:
-        spec = load_spec(row.spec)
+        return load_spec(row.spec)
     except InvalidSpecError as error:
         raise InvalidRowError(table, key, f"spec.{error.field}", error.value, "cannot be understood") from error
-    if spec.launcher not in LAUNCHERS:
-        problem = f"is no launcher of this controller (it has {', '.join(LAUNCHERS)})"
-        raise InvalidRowError(table, key, "spec.launcher", spec.launcher, problem)
-    return spec
 
 
 def _read_spec_to_end(controller_id: str, desired: Desired, balancer: Balancer | None) -> ServiceSpec:

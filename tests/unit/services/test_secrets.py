@@ -81,6 +81,12 @@ def test_no_refusal_ever_shows_a_value_wherever_it_stands(secrets: object) -> No
     assert VALUE not in refused
 
 
+def test_replicas_with_a_secret_from_elsewhere_are_others() -> None:
+    one, other = spec_with({"TOKEN": None}), spec_with({"TOKEN": {"env": "OTHER"}})
+    assert one.runs_like(spec_with({"TOKEN": {"env": "TOKEN"}}))
+    assert not one.runs_like(other)
+
+
 def test_a_variable_that_is_both_plain_and_secret_is_refused() -> None:
     with pytest.raises(InvalidSpecError, match="is in `envs` too"):
         spec_with({"TOKEN": None}, envs={"TOKEN": "x"})

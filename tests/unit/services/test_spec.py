@@ -55,6 +55,7 @@ def test_a_readiness_probe_may_be_a_mapping() -> None:
         (service(readiness_probe={"pth": "/h"}), "service.readiness_probe.pth", "did you mean 'path'"),
         (document(zzz=1), "zzz", "known fields are"),
         (document(name="Echo Model"), "name", "match pattern"),
+        (document(launcher="ecs"), "launcher", "should be 'process'"),
         (document(run=""), "run", "at least 1 character"),
         (document(service={"readiness_probe": "/h"}), "service.replica_policy", "is required, or `replicas`"),
         (service(replicas=2), "service", "replicas and replica_policy are both given"),
@@ -80,6 +81,7 @@ def test_a_readiness_probe_may_be_a_mapping() -> None:
         (document(envs={"PARAMEDIC_SERVICE": "x"}), "envs.PARAMEDIC_SERVICE", "PARAMEDIC_"),
         (document(envs={"A B": "x"}), "envs.A B.[key]", "match pattern"),
         (document(workdir="models"), "workdir", "match pattern"),
+        (document(workdir="/models/$NAME"), "workdir", "match pattern"),
         (document(envs={"A": [1]}), "envs.A", "valid string (got a list)"),
         (service(requests={"sticky": {"cooky": "s"}}), "service.requests.sticky.cooky", "did you mean 'cookie'"),
         (
@@ -160,6 +162,13 @@ def test_a_relative_working_directory_is_taken_from_the_file(tmp_path: Path) -> 
     file = tmp_path / "service.yaml"
     file.write_text("name: echo\nworkdir: model\nrun: serve\nservice: {readiness_probe: /h, replicas: 1}\n")
     assert read_spec(file).workdir == str(tmp_path / "model")
+
+
+def test_a_home_directory_is_nobodys(tmp_path: Path) -> None:
+    file = tmp_path / "service.yaml"
+    file.write_text("name: echo\nworkdir: ~/model\nrun: serve\nservice: {readiness_probe: /h, replicas: 1}\n")
+    with pytest.raises(InvalidSpecError, match=r"^workdir: .*~/model"):
+        read_spec(file)
 
 
 def test_a_file_that_is_not_yaml_is_refused_with_the_place(tmp_path: Path) -> None:

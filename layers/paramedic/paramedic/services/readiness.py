@@ -48,23 +48,26 @@ class ProbeRequest:
 
 
 class ReadinessProbe(BaseModel):
-    """A replica is ready when it answers `path` with 200 within `timeout_seconds`.
+    """A replica is ready when it answers 200 in time.
 
-    It is asked by GET, or, where there is `post_data`, by POST with that as JSON. A new replica may take
-    `initial_delay_seconds` to answer for the first time. $NAME and ${NAME} in `path`, `post_data` and the values of
-    `headers` stand for variables of `envs`.
+    $NAME and ${NAME} in `path`, `post_data` and the values of `headers` stand for variables of `envs`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     path: str = Field(pattern=r"^/\S*$")
+    """What is asked for."""
     initial_delay_seconds: int = Field(default=1200, ge=1)
+    """How long a new replica may take to answer for the first time."""
     timeout_seconds: int = Field(default=15, ge=1, le=300)
+    """How long an answer may take."""
     post_data: Annotated[
         Mapping[str, Any] | None,
         BeforeValidator(_from_json_text, json_schema_input_type=Mapping[str, Any] | str | None),
     ] = None
+    """Sent as JSON by POST; without it, the request is a GET. As text it must be a JSON object."""
     headers: Mapping[Annotated[str, Field(pattern=HEADER_NAME_PATTERN)], str] = {}
+    """Sent with the request."""
 
     @field_validator("headers")
     @classmethod

@@ -16,20 +16,23 @@ _HIDDEN = Unshown("a value that is not shown")
 
 
 class SecretSource(BaseModel):
-    """One place, as the controller of the service sees it.
-
-    `env`: its variable PARAMEDIC_SECRET_<env>. `file`: a file in its folder of secrets. `secretsmanager`: name or ARN
-    of a secret of AWS Secrets Manager; with `key`, one value of the JSON object in it.
-    """
+    """One place, as the controller of the service sees it."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", json_schema_extra={"oneOf": [{"required": [place]} for place in _PLACES]}
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        json_schema_extra={"oneOf": [{"required": [place]} for place in _PLACES]},
     )
 
     env: str | None = Field(default=None, pattern=NAME_PATTERN)
+    """The controller's variable PARAMEDIC_SECRET_<env>."""
     file: str | None = Field(default=None, pattern=r"^/\S+$")
+    """A file in the controller's folder of secrets, /run/secrets unless set otherwise."""
     secretsmanager: str | None = Field(default=None, pattern=r"^[A-Za-z0-9/_+=.@:-]{1,2048}$")
+    """Name or ARN of a secret of AWS Secrets Manager."""
     key: str | None = Field(default=None, min_length=1)
+    """Of `secretsmanager`: which text of the JSON object in it, in place of the whole."""
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:

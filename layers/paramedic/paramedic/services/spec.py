@@ -4,9 +4,17 @@ import re
 from collections.abc import Hashable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic.config import JsonDict
 
 from paramedic.services.invalid_spec import InvalidSpecError, Unshown, invalid_spec
@@ -34,22 +42,25 @@ class LoadBalancingPolicy(StrEnum):
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    # Docstrings of fields are what editors show.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class ReplicaPolicy(_Part):
-    """How many replicas: fixed while `target_qps_per_replica` is absent, else by request rate.
-
-    A change must be wanted for the whole of its delay before it is made. `num_overprovision` replicas run on top of
-    that, beyond `max_replicas` too.
-    """
+    """How many replicas: fixed while `target_qps_per_replica` is absent, else by request rate."""
 
     min_replicas: int = Field(ge=0, le=1000)
+    """There are never fewer; 0 needs a `target_qps_per_replica`."""
     max_replicas: int | None = Field(default=None, ge=1, le=1000)
+    """The traffic never asks for more."""
     num_overprovision: int = Field(default=0, ge=0, le=1000)
+    """So many run on top of what is wanted, beyond `max_replicas` too."""
     target_qps_per_replica: float | None = Field(default=None, ge=0.001)
+    """Requests a second that one replica is to serve, by the mean of the last minute."""
     upscale_delay_seconds: int = Field(default=300, ge=0)
+    """More replicas must be wanted for so long before they come."""
     downscale_delay_seconds: int = Field(default=1200, ge=0)
+    """Fewer replicas must be wanted for so long before some go."""
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -101,8 +112,11 @@ class UpdateStrategy(_Part):
     """
 
     mode: UpdateMode = UpdateMode.ROLLING
+    """Some replicas at a time, or all new ones first."""
     max_surge: Annotated[int, Field(ge=0, le=1000)] | Share = 1
+    """So many more replicas than are wanted, at most: a number, or a share of them such as 25%."""
     max_unavailable: Annotated[int, Field(ge=0, le=1000)] | Share = 0
+    """So many fewer ready replicas than are wanted, at most: a number or a share."""
 
     @model_validator(mode="after")
     def _moves(self) -> Self:
@@ -135,12 +149,19 @@ class ServiceSection(_Part):
     readiness_probe: Annotated[
         ReadinessProbe, BeforeValidator(_probe_from_path, json_schema_input_type=ReadinessProbe | str)
     ]
+    """When a replica is ready: a path that answers 200, or more about how to ask for it."""
     replica_policy: ReplicaPolicy
+    """How many replicas there are."""
     load_balancing_policy: LoadBalancingPolicy = LoadBalancingPolicy.LEAST_LOAD
+    """How the gateway chooses among the ready replicas."""
     requests: RequestHandling = RequestHandling()
+    """What the gateway does with requests on their way."""
     update: UpdateStrategy = UpdateStrategy()
+    """How a new version takes over."""
     ports: int | None = Field(default=None, ge=1, le=65535)
+    """The gateway's port for this service alone; one is chosen where none is given."""
     gateway: str = Field(default="default", pattern=NAME_PATTERN)
+    """Which gateway serves it."""
 
     @model_validator(mode="before")
     @classmethod
@@ -158,6 +179,9 @@ class ServiceSection(_Part):
 
 
 EnvironmentName = Annotated[str, Field(pattern=VARIABLE_PATTERN)]
+
+_FolderInYaml = WithJsonSchema({"type": "string", "pattern": "^[^~$][^$]*$"})
+"""`read_spec` makes it absolute."""
 
 
 def _texts(envs: object) -> object:
@@ -187,12 +211,18 @@ class ServiceSpec(_Part):
     """
 
     name: str = Field(pattern=NAME_PATTERN)
+    """The service's name, once on its gateway."""
     service: ServiceSection
     run: str = Field(min_length=1)
+    """A shell command that serves HTTP on $PARAMEDIC_REPLICA_HOST, port $PARAMEDIC_REPLICA_PORT."""
     envs: Variables = {}
+    """Variables of each replica's environment; stored in the clear."""
     secrets: Secrets = {}
-    workdir: str | None = Field(default=None, pattern=r"^/")
-    launcher: str = "process"
+    """Variables of each replica's environment, with where their values come from; null is {env: NAME}."""
+    workdir: Annotated[str, Field(pattern=r"^/[^$]*$"), _FolderInYaml] | None = None
+    """Where `run` is started: a folder of the controller's host, from this file's own where it is relative."""
+    launcher: Literal["process"] = "process"
+    """How replicas are run; `process` is the only way there is."""
 
     @model_validator(mode="after")
     def _leave_our_variables_alone(self) -> Self:
@@ -244,8 +274,9 @@ def read_spec(path: Path) -> ServiceSpec:
     """
     text = path.read_text(encoding="utf-8")
     document = _load_yaml(text)
-    if isinstance(document, dict) and isinstance(document.get("workdir"), str):
-        document["workdir"] = str((path.parent / document["workdir"]).resolve())
+    workdir = document.get("workdir") if isinstance(document, dict) else None
+    if isinstance(workdir, str) and not workdir.startswith("~"):
+        document["workdir"] = str((path.parent / workdir).resolve())
     return parse_spec(document)
 
 
