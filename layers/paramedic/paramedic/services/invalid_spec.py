@@ -14,10 +14,11 @@ SECRETS = "secrets"
 _LIKE_SECRETS = 0.75
 """`secret`, `Secrets` and `secerts` are this close to `secrets` by difflib's measure; no known field is."""
 
-
 _REQUIRED: Mapping[tuple[str, ...], str] = {
     ("service", "replica_policy"): "is required, or `replicas` for a fixed number of them"
 }
+
+_NO_MAPPING = frozenset({"dict_type", "mapping_type", "model_type"})
 
 
 class InvalidSpecError(InvalidInputError):
@@ -56,6 +57,8 @@ def shown(path: tuple[str, ...], problem: Mapping[str, Any]) -> object:
         return Unshown("a value that is not shown")
     if isinstance(value, Mapping):
         return Unshown("a mapping")
+    if not path:
+        return Unshown("something else")
     return Unshown("a list") if isinstance(value, list) else value
 
 
@@ -71,6 +74,8 @@ def _problem(problem: Mapping[str, Any], path: tuple[str, ...], model: type[Base
         return f"is not a known field{_nearest(path, model)}"
     if problem["type"] == "missing":
         return _REQUIRED.get(path, "is required")
+    if problem["type"] in _NO_MAPPING:
+        return "must be a mapping"
     return str(problem["msg"]).removeprefix("Value error, ")
 
 

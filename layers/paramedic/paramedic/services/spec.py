@@ -30,6 +30,10 @@ NAME_PATTERN = r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"
 """Service and gateway names end up in host names, file names and range keys."""
 
 
+MAX_REPLICAS = 1000
+"""More are a typing error: they are processes of one host."""
+
+
 class LoadBalancingPolicy(StrEnum):
     """How a gateway chooses among the ready replicas.
 
@@ -49,11 +53,11 @@ class _Part(BaseModel):
 class ReplicaPolicy(_Part):
     """How many replicas: fixed while `target_qps_per_replica` is absent, else by request rate."""
 
-    min_replicas: int = Field(ge=0, le=1000)
+    min_replicas: int = Field(ge=0, le=MAX_REPLICAS)
     """There are never fewer; 0 needs a `target_qps_per_replica`."""
-    max_replicas: int | None = Field(default=None, ge=1, le=1000)
+    max_replicas: int | None = Field(default=None, ge=1, le=MAX_REPLICAS)
     """The traffic never asks for more."""
-    num_overprovision: int = Field(default=0, ge=0, le=1000)
+    num_overprovision: int = Field(default=0, ge=0, le=MAX_REPLICAS)
     """So many run on top of what is wanted, beyond `max_replicas` too."""
     target_qps_per_replica: float | None = Field(default=None, ge=0.001)
     """Requests a second that one replica is to serve, by the mean of the last minute."""
@@ -131,7 +135,8 @@ def _probe_from_path(value: object) -> object:
 
 def _replicas_in_place_of_a_policy(schema: JsonDict) -> None:
     """What `_replicas_is_a_fixed_policy` lets users write, for editors."""
-    count: JsonDict = {"type": "integer", "minimum": 1, "description": "A fixed number of replicas."}
+    count: JsonDict = {"type": "integer", "minimum": 1, "maximum": MAX_REPLICAS}
+    count["description"] = "A fixed number of replicas."
     schema["properties"] = {**_mapping(schema["properties"]), "replicas": count}
     schema["required"] = ["readiness_probe"]
     schema["oneOf"] = [{"required": ["replica_policy"]}, {"required": ["replicas"]}]
@@ -172,9 +177,9 @@ class ServiceSection(_Part):
             raise ValueError("replicas and replica_policy are both given; keep one")
         section = {key: item for key, item in value.items() if key != "replicas"}
         count = value["replicas"]
-        if type(count) is not int or count < 1:
+        if type(count) is not int or not 1 <= count <= MAX_REPLICAS:
             shown = Unshown("a mapping or list") if isinstance(count, Mapping | list) else count
-            raise InvalidSpecError("service.replicas", shown, "must be a whole number of at least 1")
+            raise InvalidSpecError("service.replicas", shown, f"must be a whole number from 1 to {MAX_REPLICAS}")
         return {**section, "replica_policy": {"min_replicas": count}}
 
 
@@ -206,8 +211,7 @@ class ServiceSpec(_Part):
     """One version of a service, as users wrote it with defaults filled in.
 
     `run` is a shell command that serves HTTP on port $PARAMEDIC_REPLICA_PORT of $PARAMEDIC_REPLICA_HOST; it also gets
-    $PARAMEDIC_REPLICA_ID and $PARAMEDIC_SERVICE, `envs` and the values of `secrets`. `launcher` names a launcher
-    profile of the controller.
+    $PARAMEDIC_REPLICA_ID and $PARAMEDIC_SERVICE, `envs` and the values of `secrets`.
     """
 
     name: str = Field(pattern=NAME_PATTERN)
