@@ -438,3 +438,19 @@ def test_a_service_without_its_secret_can_be_taken_down(world: ControllerWorld) 
     life.settle()
     assert life.fleet.supervisors == {}
     assert world.launcher.started == {}
+
+
+def test_replicas_are_asked_the_way_their_spec_says(world: ControllerWorld) -> None:
+    life = world.start()
+    probe = {"path": "/v1/chat", "post_data": {"model": "$MODEL"}, "headers": {"X-Key": "${KEY}"}, "timeout_seconds": 3}
+    section = {"readiness_probe": probe, "replicas": 1}
+    envs = {"MODEL": "tiny", "KEY": "k"}
+    world.up(parse_spec({"name": "echo", "run": "serve", "service": section, "envs": envs}))
+    life.settle()
+    (target,) = life.prober.watched.values()
+    assert (target.request.method, target.request.path, target.timeout_seconds) == ("POST", "/v1/chat", 3.0)
+    assert target.request.body == b'{"model": "tiny"}'
+    assert ("X-Key", "k") in target.request.headers
+    successor = world.start()
+    successor.settle()
+    assert successor.prober.watched == life.prober.watched
