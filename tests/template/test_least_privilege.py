@@ -39,8 +39,8 @@ from paramedic_cli.host.layout import HostLayout
 from paramedic_cli.local.clients import client
 from paramedic_cli.local.project import project_root
 from paramedic_cli.local.stack import LocalStack
-from tests.fakes.downtime_world import CONTROLLER_ITSELF, DowntimeWorld
 from paramedic_controller.secrets import SecretError, fetch_from_secrets_manager
+from tests.fakes.downtime_world import CONTROLLER_ITSELF, DowntimeWorld
 from tests.template.conftest import Template, as_list
 
 ROLES = ("DowntimeRole", "HealthDispatchRole", "HealthProbeRole", "HealthCheckRole", "RecoveryRole", "SchedulerRole")
