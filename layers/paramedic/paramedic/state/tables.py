@@ -4,6 +4,7 @@ Reads are strongly consistent and fully paginated. A row that cannot be understo
 the key and the field; it never turns into a default.
 """
 
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -54,16 +55,27 @@ class StateUnreachableError(ParamedicError):
     """DynamoDB did not answer. Says nothing about what is stored, least of all that it is stale."""
 
 
-@cache
+_CONNECTING = threading.Lock()
+
+
 def shared_connection() -> Connection:
-    """The process's one connection to DynamoDB: making a client costs as much as a dozen calls."""
-    return Connection(
+    """The process's one connection to DynamoDB: a client costs as much as a dozen calls and much memory."""
+    with _CONNECTING:
+        return _connection()
+
+
+@cache
+def _connection() -> Connection:
+    connection = Connection(
         connect_timeout_seconds=CONNECT_TIMEOUT_SECONDS,
         read_timeout_seconds=READ_TIMEOUT_SECONDS,
         # Retries are ours, so that their sum stays bounded.
         max_retry_attempts=0,
         max_pool_connections=32,
     )
+    # Threads that all make the first call at once would each make a client of their own.
+    _ = connection.client
+    return connection
 
 
 def patiently[T](call: Callable[[], T], transient: type[Exception], clock: Clock | None = None) -> T:
@@ -300,7 +312,7 @@ def bind(table_prefix: str) -> None:
 
     Call it before any read.
     """
-    shared_connection.cache_clear()
+    _connection.cache_clear()
     for table, models in all_models().items():
         for model in models:
             model.Meta.table_name = f"{table_prefix}{table}"
