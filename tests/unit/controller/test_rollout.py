@@ -133,7 +133,7 @@ STRATEGIES = st.builds(
 ).filter(lambda each: any(value not in (0, "0%") for value in each.values()))
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(wanted=st.integers(1, 12), rolling=STRATEGIES)
 def test_a_rolling_update_never_has_fewer_ready_nor_more_in_all_than_promised(
     wanted: int, rolling: dict[str, int | str]
@@ -230,7 +230,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(EVENTS)
 def test_whatever_users_and_hosts_do_on_the_way_it_ends_with_what_is_wanted(events: list[tuple[str, object]]) -> None:
     world = World(three())

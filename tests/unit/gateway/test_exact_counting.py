@@ -385,4 +385,4 @@ class ExactCounting(RuleBasedStateMachine):
 
 
 TestExactCounting: Any = ExactCounting.TestCase
-TestExactCounting.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
+TestExactCounting.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
