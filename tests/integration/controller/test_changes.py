@@ -19,7 +19,7 @@ from paramedic.services.spec import LoadBalancingPolicy, ServiceSpec
 from paramedic.services.verbs import ServiceChangedError, ServiceMissingError, down
 from paramedic.state.replicas import ReplicaStatus
 from paramedic.state.services import KEPT_VERSIONS, DesiredService, ServiceSpecRow, desired_item, spec_item
-from paramedic.state.tables import StateUnreachableError
+from paramedic.state.tables import InvalidRowError, StateUnreachableError
 from tests.fakes.controller_world import ControllerWorld, Life, make_spec
 from tests.fakes.dynamodb_faults import faults, reply_lost, silent
 
@@ -219,3 +219,14 @@ def test_a_successor_waits_on_where_its_predecessor_did(world: ControllerWorld, 
     world.clock.advance(60.0)
     successor.run_pass()
     assert "before launch" in attempts
+
+
+def test_an_update_mends_a_service_whose_stored_spec_nobody_understands(world: ControllerWorld, life: Life) -> None:
+    ServiceSpecRow("main", spec_item("echo", 1)).update(actions=[ServiceSpecRow.spec.set("{")])
+    changed = update("main", make_spec(min_replicas=2), "grace", clock=world.clock)
+    life.settle()
+    assert outcome(changed) is Outcome.DONE
+    assert ready_versions(world) == [2, 2]
+    ServiceSpecRow("main", spec_item("echo", 2)).update(actions=[ServiceSpecRow.spec.set("{")])
+    with pytest.raises(InvalidRowError, match="paramedic update"):
+        restart("main", "echo", "grace", clock=world.clock)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from paramedic.clock import Clock, to_iso
 from paramedic.errors import ParamedicError
-from paramedic.services.spec import ReplicaPolicy, ServiceSpec, dump_spec, load_spec
+from paramedic.services.spec import InvalidSpecError, ReplicaPolicy, ServiceSpec, dump_spec, load_spec
 from paramedic.services.verbs import ServiceChangedError, ServiceMissingError, bump_hint
 from paramedic.state.services import (
     DOWN,
@@ -16,6 +16,7 @@ from paramedic.state.services import (
     observed_item,
     spec_item,
 )
+from paramedic.state.tables import InvalidRowError
 from paramedic.state.transactions import Change, ConditionFailedError, Put, Update, transact
 
 
@@ -138,13 +139,12 @@ def _read(controller_id: str, service: str) -> DesiredService:
 
 def _generation(controller_id: str, desired: DesiredService, spec: ServiceSpec) -> int:
     """A spec that runs like the last one, or like the one that serves, needs no replicas of its own."""
-    if spec.runs_like(_spec(controller_id, desired, int(desired.version))):
+    if _runs_like(controller_id, desired, int(desired.version), spec):
         return _generation_of(desired)
     observed = ObservedService.read(controller_id, observed_item(desired.service))
-    if observed is not None and observed.uid == desired.uid and int(observed.version) != int(desired.version):
-        row = ServiceSpecRow.read(controller_id, spec_item(desired.service, int(observed.version)))
-        if row is not None and row.uid == desired.uid and spec.runs_like(load_spec(row.spec)):
-            return int(observed.generation or observed.version)
+    serving = observed if observed is not None and observed.uid == desired.uid else None
+    if serving is not None and _runs_like(controller_id, desired, int(serving.version), spec):
+        return int(serving.generation or serving.version)
     return int(desired.version) + 1
 
 
@@ -152,8 +152,22 @@ def _generation_of(desired: DesiredService) -> int:
     return int(desired.generation or desired.version)
 
 
+def _runs_like(controller_id: str, desired: DesiredService, version: int, spec: ServiceSpec) -> bool:
+    """What a stored spec that is gone or cannot be understood would run is not known: it counts as something else."""
+    row = ServiceSpecRow.read(controller_id, spec_item(desired.service, version))
+    try:
+        return row is not None and row.uid == desired.uid and spec.runs_like(load_spec(row.spec))
+    except InvalidSpecError:
+        return False
+
+
 def _spec(controller_id: str, desired: DesiredService, version: int) -> ServiceSpec:
     row = ServiceSpecRow.read(controller_id, spec_item(desired.service, version))
     if row is None or row.uid != desired.uid:
         raise ServiceChangedError(f"service {desired.service!r} changed meanwhile; look at it and repeat")
-    return load_spec(row.spec)
+    try:
+        return load_spec(row.spec)
+    except InvalidSpecError as error:
+        problem = "cannot be understood; give the whole service anew with `paramedic update`"
+        table, field = ServiceSpecRow.Meta.table_name, f"spec.{error.field}"
+        raise InvalidRowError(table, row.key_text(), field, error.value, problem) from error
