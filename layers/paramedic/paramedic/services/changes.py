@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from paramedic.clock import Clock, to_iso
 from paramedic.errors import ParamedicError
-from paramedic.services.spec import InvalidSpecError, ReplicaPolicy, ServiceSpec, dump_spec, load_spec
+from paramedic.services.invalid_spec import InvalidSpecError
+from paramedic.services.spec import ReplicaPolicy, ServiceSpec, dump_spec, load_spec
 from paramedic.services.verbs import ServiceChangedError, ServiceMissingError, bump_hint
 from paramedic.state.services import (
     DOWN,
