@@ -6,6 +6,7 @@ from itertools import count
 from paramedic.clock import from_iso
 from paramedic.downtime import windows
 from paramedic.downtime.passes import keep_downtimes
+from paramedic.downtime.stored import Subject
 from paramedic.downtime.surroundings import Surroundings
 from paramedic.services import pausing, verbs
 from paramedic.services.spec import parse_spec
@@ -18,8 +19,8 @@ from paramedic.state.targets import Target, bucket_of
 from tests.fakes.clock import FakeClock
 
 CONTROLLER, SERVICE, TARGET = "main", "chat", "controller:main"
-CHAT = windows.Subject(CONTROLLER, SERVICE)
-CONTROLLER_ITSELF = windows.Subject(CONTROLLER)
+CHAT = Subject(CONTROLLER, SERVICE)
+CONTROLLER_ITSELF = Subject(CONTROLLER)
 NIGHTS = Recurring(stop="0 20 * * *", start="0 7 * * *", timezone="UTC")
 SPEC = {"name": SERVICE, "service": {"readiness_probe": "/", "replicas": 1}, "run": "true"}
 
@@ -40,7 +41,7 @@ class DowntimeWorld:
         """Ask for a new service `chat`."""
         verbs.up(CONTROLLER, parse_spec(SPEC), "ada", clock=self.clock, new_id=lambda: f"uid-{next(self._ids)}")
 
-    def plan(self, plan: Recurring | OneOff = NIGHTS, subject: windows.Subject = CHAT) -> int:
+    def plan(self, plan: Recurring | OneOff = NIGHTS, subject: Subject = CHAT) -> int:
         """Plan a downtime; its number."""
         return windows.add_window(subject, plan, "ada", "nights are quiet", self.clock).number
 
@@ -86,7 +87,7 @@ class DowntimeWorld:
             next_replica_id=2,
         ).save()
 
-    def row(self, subject: windows.Subject = CHAT) -> PlannedDowntime | None:
+    def row(self, subject: Subject = CHAT) -> PlannedDowntime | None:
         """What is stored of the planned downtimes."""
         return PlannedDowntime.read(PARTITION, subject.item)
 

@@ -11,7 +11,8 @@ import pytest
 from botocore.client import BaseClient
 
 from paramedic.clock import SystemClock
-from paramedic.downtime.windows import Subject, add_window, remove_window
+from paramedic.downtime.stored import Subject
+from paramedic.downtime.windows import add_window, remove_window
 from paramedic.launchers.profiles import read_environment_file
 from paramedic.services import changes, verbs
 from paramedic.services.spec import parse_spec

@@ -9,7 +9,8 @@ import typer
 
 from paramedic.clock import Clock, SystemClock, from_iso
 from paramedic.downtime.periods import upcoming
-from paramedic.downtime.windows import Subject, add_window, read_all_windows, read_windows, remove_window
+from paramedic.downtime.stored import Subject
+from paramedic.downtime.windows import add_window, read_all_windows, read_windows, remove_window
 from paramedic.errors import InvalidInputError
 from paramedic.state.downtimes import OneOff, PlannedPeriod, Recurring, Window
 from paramedic_cli.commands.options import Actor, chosen_stack

@@ -13,9 +13,12 @@ class InvalidInputError(ParamedicError):
 
     Attributes:
         field: dotted path of the offending field, or the variable's name.
+        value: what it holds.
+        problem: what is wrong with that.
     """
 
     def __init__(self, field: str, value: object, problem: str) -> None:
         self.field = field
         self.value = value
+        self.problem = problem
         super().__init__(f"{field}: {problem} (got {value!r})")

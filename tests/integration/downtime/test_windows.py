@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from paramedic.downtime import windows
-from paramedic.downtime.windows import DowntimeChangedError, Subject, TooManyWindowsError, WindowMissingError
+from paramedic.downtime.stored import MOST_WINDOWS, Subject, TooManyWindowsError
+from paramedic.downtime.windows import DowntimeChangedError, WindowMissingError
 from paramedic.errors import InvalidInputError
 from paramedic.services.verbs import ServiceMissingError, UnknownControllerError
 from paramedic.state.downtimes import PARTITION, PlannedDowntime, Recurring
@@ -78,9 +79,9 @@ def test_nothing_is_planned_for_what_is_not_there(world: DowntimeWorld) -> None:
 
 
 def test_there_is_an_end_to_how_many_are_planned(world: DowntimeWorld) -> None:
-    for _ in range(windows.MOST_WINDOWS):
+    for _ in range(MOST_WINDOWS):
         world.plan()
-    with pytest.raises(TooManyWindowsError, match="remove one first"):
+    with pytest.raises(TooManyWindowsError, match="21 windows would be planned, 20 may be; remove some"):
         world.plan()
 
 

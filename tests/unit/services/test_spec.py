@@ -16,6 +16,7 @@ from paramedic.services.spec import (
     read_spec,
 )
 
+NIGHT = {"stop": "0 20 * * *", "start": "0 7 * * *", "timezone": "Europe/Berlin"}
 SCALED = {"min_replicas": 1, "max_replicas": 3, "target_qps_per_replica": 2.5}
 
 
@@ -98,6 +99,12 @@ def test_a_readiness_probe_may_be_a_mapping() -> None:
             "greater than or equal to 0",
         ),
         (service(replcas=2), "service.replcas", "did you mean 'replicas'"),
+        (service(downtime=[NIGHT | {"stop": "0 25 * * *"}]), "service.downtime.0.stop", "bad hour"),
+        (service(downtime=[NIGHT, NIGHT | {"timezone": "Berlin"}]), "service.downtime.1.timezone", "Europe/Berlin"),
+        (service(downtime=[NIGHT | {"start": NIGHT["stop"]}]), "service.downtime.0.stop", "always comes together"),
+        (service(downtime=[NIGHT, NIGHT]), "service", "there twice"),
+        (service(downtime=[{"stop": "0 1 * * *"}]), "service.downtime.0.start", "is required"),
+        (service(downtime=[NIGHT | {"strat": "x"}]), "service.downtime.0.strat", "did you mean 'start'"),
         (service(**{"7": 1}), "service.7", "known fields are"),
         (service(readiness_probe={"path": "/#x"}), "service.readiness_probe.path", "without blanks and #"),
         (service(readiness_probe={"path": "/ü"}), "service.readiness_probe.path", "ASCII"),

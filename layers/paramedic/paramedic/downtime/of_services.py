@@ -11,8 +11,8 @@ from datetime import datetime
 from paramedic.clock import to_iso
 from paramedic.downtime.decisions import DesiredNow, Step, Watch, after_downtime, is_serving, next_step, unanswered
 from paramedic.downtime.periods import in_effect, is_over, reasons_of
+from paramedic.downtime.stored import unchanged
 from paramedic.downtime.surroundings import Surroundings
-from paramedic.downtime.windows import unchanged
 from paramedic.services.pausing import pausing, resuming
 from paramedic.services.verbs import bump_hint
 from paramedic.state.autoscalers import Autoscaler

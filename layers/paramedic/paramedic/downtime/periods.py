@@ -1,14 +1,18 @@
 """Which planned windows are in effect. Pure."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 
 from paramedic.downtime.wall_clock import WallClockCron, wall_clock_cron
+from paramedic.errors import InvalidInputError
 from paramedic.state.downtimes import OneOff, PlannedPeriod, Recurring, Window
 
 STOPS_LOOKED_AT = 100
 """Where this many stops in a row coincide with a start, they all do."""
+
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+_ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def in_effect(windows: Iterable[Window], moment: datetime) -> tuple[PlannedPeriod, ...]:
@@ -32,6 +36,17 @@ def upcoming(window: Window, moment: datetime) -> PlannedPeriod | None:
     """
     now = in_effect([window], moment)
     return now[0] if now else _next(window, moment)
+
+
+def require_stops(plan: Recurring) -> None:
+    """Return if `plan` ever stops anything.
+
+    Raises:
+        InvalidInputError: a cron expression or the time zone is malformed, or each stop comes together with a start.
+    """
+    always = Window(number=0, plan=plan, owner="", reason="", added_at=_LONG_AGO)
+    if upcoming(always, _ANY_TIME) is None:
+        raise InvalidInputError("stop", plan.stop, f"always comes together with start {plan.start!r}")
 
 
 def is_over(window: Window, moment: datetime) -> bool:

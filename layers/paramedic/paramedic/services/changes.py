@@ -1,9 +1,10 @@
 """What users change about services they have: one conditional write each, valid whether or not the controller lives."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from paramedic.clock import Clock, to_iso
+from paramedic.downtime.of_specs import planning
 from paramedic.errors import ParamedicError
 from paramedic.services.invalid_spec import InvalidSpecError
 from paramedic.services.spec import ReplicaPolicy, ServiceSpec, dump_spec, load_spec
@@ -44,9 +45,10 @@ def update(controller_id: str, spec: ServiceSpec, actor: str, *, clock: Clock) -
     Raises:
         CannotChangeError: name, gateway and port stay what they are.
         InvalidSpecError: the spec is too large to store.
+        TooManyWindowsError: with those that people planned there would be more than 20 downtimes.
         ServiceMissingError: there is no such service.
         ServiceGoingDownError: it is being taken down.
-        ServiceChangedError: someone else changed it meanwhile.
+        ServiceChangedError: someone else changed it, or its planned downtimes, meanwhile.
         StateUnreachableError: no answer; ask for the status before repeating.
     """
     desired = _read(controller_id, spec.name)
@@ -57,7 +59,9 @@ def update(controller_id: str, spec: ServiceSpec, actor: str, *, clock: Clock) -
         )
     if service.ports not in (None, int(desired.port)):
         raise CannotChangeError(f"service.ports: {spec.name!r} has port {int(desired.port)} and keeps it")
-    return _next_version(controller_id, desired, spec, _generation(controller_id, desired, spec), actor, clock)
+    planned = planning(controller_id, desired.uid, spec, actor, clock.now())
+    generation = _generation(controller_id, desired, spec)
+    return _next_version(controller_id, desired, spec, generation, actor, clock, more=planned)
 
 
 def scale(
@@ -87,7 +91,14 @@ def restart(controller_id: str, service: str, actor: str, *, clock: Clock) -> Ch
 
 
 def _next_version(
-    controller_id: str, desired: DesiredService, spec: ServiceSpec, generation: int, actor: str, clock: Clock
+    controller_id: str,
+    desired: DesiredService,
+    spec: ServiceSpec,
+    generation: int,
+    actor: str,
+    clock: Clock,
+    *,
+    more: Sequence[Change] = (),
 ) -> Changed:
     version, revision, now = int(desired.version) + 1, int(desired.revision) + 1, to_iso(clock.now())
     actions = (
@@ -103,6 +114,7 @@ def _next_version(
         Update(DesiredService(controller_id, desired.item), actions, unchanged),
         bump_hint(controller_id),
         Put(ServiceSpecRow(controller_id, spec_item(name, version), uid=desired.uid, spec=text)),
+        *more,
     ]
     try:
         transact(changes, clock)
@@ -120,6 +132,10 @@ def _require_written(
         raise ServiceMissingError(f"service {before.service!r} was taken down meanwhile") from error
     if (int(now.revision), now.changed_by, now.changed_at) == (revision, actor, at):
         return
+    if now.revision == before.revision:
+        raise ServiceChangedError(
+            f"the planned downtimes of service {before.service!r} were changed meanwhile; look at them and repeat"
+        ) from error
     raise ServiceChangedError(
         f"service {before.service!r} went from revision {before.revision} to {now.revision} meanwhile "
         f"(by {now.changed_by}); look at it and repeat"

@@ -17,10 +17,13 @@ from pydantic import (
 )
 from pydantic.config import JsonDict
 
+from paramedic.downtime.periods import require_stops
+from paramedic.errors import InvalidInputError
 from paramedic.services.invalid_spec import InvalidSpecError, Unshown, invalid_spec
 from paramedic.services.readiness import ProbeRequest, ReadinessProbe
 from paramedic.services.secrets import NAME_PATTERN as VARIABLE_PATTERN
 from paramedic.services.secrets import Secrets
+from paramedic.state.downtimes import Recurring
 from paramedic.state.request_handling import RequestHandling
 
 MAX_SPEC_BYTES = 64 * 1024
@@ -129,6 +132,23 @@ class UpdateStrategy(_Part):
         return self
 
 
+class DowntimeWindow(_Part):
+    """The service is stopped on purpose from each time of `stop` until the next of `start`; nothing alarms."""
+
+    stop: str
+    """When it is stopped: a cron expression of five fields, of wall-clock time in `timezone`."""
+    start: str
+    """When it is started again."""
+    timezone: str
+    """Whose wall clock both mean, such as Europe/Berlin."""
+    reason: str = ""
+    """Why; shown while it is stopped."""
+
+    def plan(self) -> Recurring:
+        """The same as it is stored."""
+        return Recurring(stop=self.stop, start=self.start, timezone=self.timezone)
+
+
 def _probe_from_path(value: object) -> object:
     return {"path": value} if isinstance(value, str) else value
 
@@ -167,6 +187,19 @@ class ServiceSection(_Part):
     """The gateway's port for this service alone; one is chosen where none is given."""
     gateway: str = Field(default="default", pattern=NAME_PATTERN)
     """Which gateway serves it."""
+    downtime: tuple[DowntimeWindow, ...] = Field(default=(), max_length=20)
+    """When it is stopped on purpose, again and again."""
+
+    @model_validator(mode="after")
+    def _downtime_comes(self) -> Self:
+        for index, window in enumerate(self.downtime):
+            try:
+                require_stops(window.plan())
+            except InvalidInputError as error:
+                raise InvalidSpecError(f"service.downtime.{index}.{error.field}", error.value, error.problem) from error
+        if len(set(self.downtime)) < len(self.downtime):
+            raise ValueError("downtime has a window that is there twice; keep one")
+        return self
 
     @model_validator(mode="before")
     @classmethod

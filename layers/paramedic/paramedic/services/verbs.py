@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from paramedic.clock import Clock, to_iso
+from paramedic.downtime.of_specs import planning
 from paramedic.errors import ParamedicError
 from paramedic.services.spec import ServiceSpec, dump_spec
 from paramedic.state.controllers import HINT, ControllerHint
@@ -89,10 +90,12 @@ def up(
     """
     _require_new(controller_id, spec.name)
     uid = new_id()
-    # Ports can be taken by others between the look and the write: each refusal is one more look.
+    # Ports can be taken, and windows changed, between the look and the write: each refusal is one more look.
     for _ in range(len(chosen_ports) + 1):
         port = spec.service.ports or _free_port(spec.service.gateway, chosen_ports)
-        changes = _up_changes(controller_id, spec, actor, uid, port, to_iso(clock.now()))
+        now = clock.now()
+        planned = planning(controller_id, uid, spec, actor, now)
+        changes = [*_up_changes(controller_id, spec, actor, uid, port, to_iso(now)), *planned]
         try:
             transact(changes, clock)
         except ConditionFailedError as error:

@@ -33,13 +33,17 @@ class OneOff(_Part):
 
 
 class Window(_Part):
-    """One planned downtime; `number` names it among those of its service or controller."""
+    """One planned downtime; `number` names it among those of its service or controller.
+
+    `from_spec` are those that the service's YAML asks for: its next version replaces them.
+    """
 
     number: int
     plan: Annotated[Recurring | OneOff, Field(discriminator="kind")]
     owner: str
     reason: str
     added_at: AwareDatetime
+    from_spec: bool = False
 
 
 class Windows(_Part):
