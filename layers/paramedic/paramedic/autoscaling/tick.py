@@ -7,6 +7,7 @@ suspended: missed ticks are not replayed.
 import math
 from dataclasses import dataclass
 
+from paramedic.autoscaling.hysteresis import Patience, Progress, Wish
 from paramedic.autoscaling.window import Figures, advance, is_complete, known_requests
 from paramedic.services.spec import ReplicaPolicy
 from paramedic.state.autoscalers import AutoscalerState, Window
@@ -46,6 +47,11 @@ class ScalingPolicy:
             overprovision=policy.num_overprovision,
         )
 
+    @property
+    def patience(self) -> Patience:
+        """Its delays."""
+        return Patience(up=self.upscale_ticks, down=self.downscale_ticks)
+
     def clamp(self, replicas: int) -> int:
         """`replicas` within the policy's bounds."""
         return max(self.minimum, min(self.maximum, replicas))
@@ -74,12 +80,16 @@ def window_at(now_second: int) -> range:
 
 
 def with_policy(policy: ScalingPolicy, state: AutoscalerState | None, version: int, now_second: int) -> AutoscalerState:
-    """`state` under the policy of `version`, whose bounds count at once; a first one where there is none."""
+    """`state` under the policy of `version`, all of which counts at once; a first one where there is none.
+
+    Ticks that were counted stay: the next tick compares them with the new delays.
+    """
     if state is None:
         return initial_state(policy, version, now_second)
     if state.version == version:
         return state
-    return state.model_copy(update={"version": version, "target": policy.clamp(state.target)})
+    changed = {"version": version, "target": policy.clamp(state.target), "overprovision": policy.overprovision}
+    return state.model_copy(update=changed)
 
 
 def tick(
@@ -98,15 +108,13 @@ def tick(
     rate, complete = _rate(window, figures.complete_until, now_second)
     target = policy.clamp(state.target)
     if policy.target_qps is None:
-        settled = merged.model_copy(update={"target": target, "upscale_count": 0, "downscale_count": 0})
-        return settled, Decision(target, target, rate, complete, "the number of replicas is fixed")
-    wanted = policy.clamp(math.ceil(min(rate / policy.target_qps, policy.maximum)))
-    up, down = _counts(policy, state, now_second, _sign(wanted - target), complete)
-    reason = _reason(policy, wanted - target, up, down, complete)
-    if up >= policy.upscale_ticks or down >= policy.downscale_ticks:
-        target, up, down = wanted, 0, 0
-    changed = merged.model_copy(update={"target": target, "upscale_count": up, "downscale_count": down})
-    return changed, Decision(target, wanted, rate, complete, reason)
+        return _moved(merged, target, Progress()), Decision(target, target, rate, complete, "the number is fixed")
+    wish = Wish(target, policy.clamp(math.ceil(min(rate / policy.target_qps, policy.maximum))), complete)
+    progress = _progress(policy, state, now_second).after(wish)
+    waiting = target + policy.overprovision == 0
+    decided = policy.patience.target(wish, progress, waiting=waiting)
+    decision = Decision(decided, wish.wanted, rate, complete, _reason(policy, wish, progress, waiting))
+    return _moved(merged, decided, progress.after_step(target, decided)), decision
 
 
 def differs_in_substance(before: AutoscalerState, after: AutoscalerState) -> bool:
@@ -121,6 +129,7 @@ def _substance(state: AutoscalerState) -> object:
         state.overprovision,
         state.upscale_count,
         state.downscale_count,
+        state.idle_count,
         dict(state.cursors),
     )
 
@@ -135,31 +144,27 @@ def _rate(window: Window, complete_until: int, now_second: int) -> tuple[float, 
     return known_requests(window) / (until - window.start), fresh and is_complete(window, until)
 
 
-def _counts(
-    policy: ScalingPolicy, state: AutoscalerState, now_second: int, direction: int, complete: bool
-) -> tuple[int, int]:
-    """How many consecutive ticks wanted more, and fewer, replicas: what is not known proves neither."""
-    down_before = 0 if _is_gap(policy, state, now_second) else state.downscale_count
-    if direction > 0:
-        return state.upscale_count + 1, 0
-    if not complete:
-        return state.upscale_count, 0
-    return (0, down_before + 1) if direction < 0 else (0, 0)
+def _progress(policy: ScalingPolicy, state: AutoscalerState, now_second: int) -> Progress:
+    counted = Progress(state.upscale_count, state.downscale_count, state.idle_count)
+    return counted.after_a_gap() if _is_gap(policy, state, now_second) else counted
+
+
+def _moved(state: AutoscalerState, target: int, progress: Progress) -> AutoscalerState:
+    counts = {"upscale_count": progress.up, "downscale_count": progress.down, "idle_count": progress.idle}
+    return state.model_copy(update={**counts, "target": target})
 
 
 def _is_gap(policy: ScalingPolicy, state: AutoscalerState, now_second: int) -> bool:
     return state.last_tick is not None and abs(now_second - state.last_tick) > MAX_GAP_TICKS * policy.interval
 
 
-def _sign(number: int) -> int:
-    return (number > 0) - (number < 0)
-
-
-def _reason(policy: ScalingPolicy, difference: int, up: int, down: int, complete: bool) -> str:
-    if difference > 0:
-        return f"more replicas wanted for {up} of {policy.upscale_ticks} ticks"
-    if not complete:
+def _reason(policy: ScalingPolicy, wish: Wish, progress: Progress, waiting: bool) -> str:
+    if wish.is_more and waiting:
+        return "requests came while there was no replica"
+    if wish.is_more:
+        return f"more replicas wanted for {progress.up} of {policy.upscale_ticks} ticks"
+    if not wish.complete:
         return "traffic figures are missing: nothing is scaled down"
-    if difference < 0:
-        return f"fewer replicas wanted for {down} of {policy.downscale_ticks} ticks"
+    if wish.is_fewer:
+        return f"fewer replicas wanted for {progress.down} of {policy.downscale_ticks} ticks"
     return "as many replicas as the traffic needs"

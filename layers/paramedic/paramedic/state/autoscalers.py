@@ -31,8 +31,9 @@ class AutoscalerState(BaseModel):
     """What one tick hands to the next.
 
     `cursors` maps "<gateway replica>#<incarnation>" to the counter total already merged; `last_tick` is the tick's
-    time in whole seconds since 1970; `upscale_count` and `downscale_count` are consecutive ticks that wanted to.
-    `overprovision` replicas run on top of `target`, which the traffic alone decides.
+    time in whole seconds since 1970. `upscale_count`, `downscale_count` and `idle_count` are the ticks that wanted more
+    replicas, fewer, and none, less those that did not. `overprovision` replicas run on top of `target`, which the
+    traffic alone decides.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -42,6 +43,7 @@ class AutoscalerState(BaseModel):
     overprovision: int = 0
     upscale_count: int = 0
     downscale_count: int = 0
+    idle_count: int = 0
     window: Window
     cursors: Mapping[str, int] = {}
     last_tick: int | None = None
