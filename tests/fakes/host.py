@@ -16,14 +16,16 @@ from paramedic.launchers.interface import (
     StopOutcome,
     StopResult,
 )
-from paramedic.state.claims import claim, claim_first_epoch
+from paramedic.state.claims import claim, claim_first_epoch, claim_granted
 from paramedic.state.heartbeat import beat, report_restored, seal_heartbeat
 from paramedic.state.receipt import Receipt
+from paramedic.state.standbys import granted_epoch, read_standby, register_standby
+from paramedic.state.targets import controller_target_id
 
 
 @dataclass
 class FakeProcess:
-    """One controller process. `stage` counts how far its start has come."""
+    """One controller process. `stage` counts how far its start has come; a standby's begins with its grant."""
 
     receipt: Receipt
     controller_id: str
@@ -32,6 +34,12 @@ class FakeProcess:
     stage: int = 0
     cpu_seconds: float = 0.0
     claimed: bool = False
+    standby: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is no controller yet: it has neither the port nor an epoch."""
+        return self.standby and not self.claimed
 
 
 class FakeHost:
@@ -57,7 +65,7 @@ class FakeHost:
             return known.receipt
         if self.broken_command:
             raise LauncherError("no such command")
-        rivals = [p.receipt.key for p in self.processes.values() if p.alive and p.receipt.workload == request.workload]
+        rivals = [p.receipt.key for p in self._living(request.workload)]
         self.log.append(f"launch {request.epoch} beside {rivals}")
         return self.start(request.workload, request.key, request.epoch, request.environment).receipt
 
@@ -66,6 +74,14 @@ class FakeHost:
         receipt = Receipt(launcher="fake", workload=workload, key=key, epoch=epoch, identity=identity)
         process = FakeProcess(receipt, environment["PARAMEDIC_CONTROLLER_ID"])
         self.processes[key] = process
+        return process
+
+    def stand_by(self, controller_id: str, key: str = "standby") -> FakeProcess:
+        """A process that registers as the controller's standby."""
+        workload = controller_target_id(controller_id)
+        process = self.start(workload, key, 0, {"PARAMEDIC_CONTROLLER_ID": controller_id})
+        process.standby = True
+        register_standby(controller_id, key, process.receipt, read_standby(controller_id), self._clock)
         return process
 
     def find(self, workload: str, key: str) -> Receipt | None:
@@ -95,7 +111,11 @@ class FakeHost:
 
     def alive(self) -> list[int]:
         """Epochs of the living processes."""
-        return sorted(p.receipt.epoch for p in self.processes.values() if p.alive)
+        return sorted(p.receipt.epoch for p in self.processes.values() if p.alive and not p.waits)
+
+    def _living(self, workload: str) -> list[FakeProcess]:
+        """The living controllers."""
+        return [p for p in self.processes.values() if p.alive and not p.waits and p.receipt.workload == workload]
 
     def go_on(self) -> None:
         """Let every living process take one step of its start, or beat."""
@@ -107,7 +127,15 @@ class FakeHost:
         process.cpu_seconds += 0.1
         controller_id, epoch, key = process.controller_id, process.receipt.epoch, process.receipt.key
         try:
+            if process.waits:
+                granted = granted_epoch(controller_id, key)
+                if granted is None:
+                    return
+                epoch = granted
+                process.receipt = process.receipt.model_copy(update={"epoch": epoch})
             match process.stage:
+                case 0 if process.standby:
+                    claim_granted(controller_id, epoch, key, process.receipt, self._clock)
                 case 0 if epoch == 1:
                     claim_first_epoch(controller_id, key, process.receipt, self._clock)
                 case 0:
@@ -127,7 +155,7 @@ class FakeHost:
 
     def probe(self, request: ProbeRequest) -> ProbeOutcome:
         """Refused without a living process, timeout when it is suspended, else healthy."""
-        serving = [p for p in self.processes.values() if p.alive and p.receipt.workload == request.target_id]
+        serving = self._living(request.target_id)
         kind = OutcomeKind.OK if any(p.claimed and not p.suspended for p in serving) else OutcomeKind.REFUSED
         if any(p.suspended for p in serving):
             kind = OutcomeKind.TIMEOUT

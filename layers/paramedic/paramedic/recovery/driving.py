@@ -7,13 +7,14 @@ the next invocation goes on.
 from paramedic.errors import ParamedicError
 from paramedic.health.outcomes import OutcomeKind, ProbeRequest
 from paramedic.launchers.interface import Launcher, RunState, StopOutcome, StopResult
-from paramedic.recovery import records
+from paramedic.recovery import records, standing_by
 from paramedic.recovery.gate import Switch
 from paramedic.recovery.opening import read_switch
 from paramedic.recovery.predecessors import launch_key
-from paramedic.recovery.surroundings import Surroundings
+from paramedic.recovery.surroundings import LaunchPlan, Surroundings
 from paramedic.state.controllers import ENDPOINT as ENDPOINT_ITEM
 from paramedic.state.controllers import EPOCH, HEARTBEAT, ControllerEndpoint, ControllerEpoch, ControllerHeartbeat
+from paramedic.state.receipt import Receipt
 from paramedic.state.recoveries import Page, Predecessor, Recovery, Step
 from paramedic.state.targets import Target, TargetMode, bucket_of, controller_id_of
 
@@ -101,9 +102,28 @@ def _launch(recovery: Recovery, around: Surroundings) -> Recovery:
     held = _held()
     if held is not None:
         return records.wait_for(recovery, "held", f"its predecessor is stopped, and {held}", around)
-    key = launch_key(str(recovery.target_id), int(recovery.epoch))
     try:
         plan = around.profile(recovery.profile)
+    except ParamedicError as error:
+        return _fail(recovery, f"launch failed: {error}", around)
+    return _by_standby(recovery, plan.launcher, around) or _anew(recovery, plan, around)
+
+
+def _by_standby(recovery: Recovery, launcher: Launcher, around: Surroundings) -> Recovery | None:
+    """The record, once a standby is to claim the epoch or has; None when another process must be launched."""
+    if recovery.story.granted is None:
+        standby = standing_by.usable_standby(recovery, launcher)
+        return None if standby is None else standing_by.grant(recovery, standby, around)
+    if (claim := standing_by.read_claim(recovery)) is None:
+        return None
+    story = recovery.story.model_copy(update={"launched": claim.claimant})
+    return records.advance(recovery, Step.VERIFY, "claimed before the grant was withdrawn", around, story)
+
+
+def _anew(recovery: Recovery, plan: LaunchPlan, around: Surroundings) -> Recovery:
+    key = launch_key(str(recovery.target_id), int(recovery.epoch))
+    try:
+        standing_by.end_withdrawn(recovery, plan.launcher)
         request = plan.request(recovery.target_id, recovery.target_id, int(recovery.epoch), key)
         receipt = plan.launcher.launch(request)
     except ParamedicError as error:
@@ -121,9 +141,9 @@ def _verify(recovery: Recovery, around: Surroundings) -> Recovery:
             text = f"healthy under epoch {recovery.epoch}: {restored}"
             page = Page(subject=f"Recovered {recovery.target_id}", text=text)
             return records.close(recovery, Step.DONE, text, page, around, story)
-        hopeless = _hopeless(recovery, around)
-        if hopeless is not None:
-            return _fail(recovery, hopeless, around)
+        given_up = _given_up(recovery, around)
+        if given_up is not None:
+            return given_up
         if around.clock.monotonic() >= until:
             return recovery
         around.clock.sleep(around.poll_seconds)
@@ -146,18 +166,28 @@ def _recovered(recovery: Recovery, around: Surroundings) -> str | None:
     return heartbeat.restored if answer.kind is OutcomeKind.OK else None
 
 
-def _hopeless(recovery: Recovery, around: Surroundings) -> str | None:
-    """Why waiting longer is pointless, if it is."""
+def _given_up(recovery: Recovery, around: Surroundings) -> Recovery | None:
+    """The record, moved on because waiting longer is pointless; None while it is not."""
+    waited = records.seconds_in_step(recovery, around)
+    claim = standing_by.read_claim(recovery) if recovery.granted_to else None
+    awaited = bool(recovery.granted_to) and claim is None
     try:
         plan = around.profile(recovery.profile)
-        receipt = recovery.story.launched
-        gone = receipt is not None and plan.launcher.describe(receipt).state is RunState.ABSENT
-        limit = plan.verify_seconds
+        if awaited:
+            why = standing_by.why_not_awaited(recovery, plan.launcher, waited)
+        else:
+            why = _hopeless(claim.claimant if claim else recovery.story.launched, plan, waited)
     except ParamedicError as error:
-        return f"cannot be verified: {error}"
-    if gone:
+        return _fail(recovery, f"cannot be verified: {error}", around)
+    if why is None:
+        return None
+    return standing_by.withdraw(recovery, why, around) if awaited else _fail(recovery, why, around)
+
+
+def _hopeless(launched: Receipt | None, plan: LaunchPlan, waited: float) -> str | None:
+    if launched is not None and plan.launcher.describe(launched).state is RunState.ABSENT:
         return "the launched process ended before it was healthy; its log says why"
-    waited = records.seconds_in_step(recovery, around)
+    limit = plan.verify_seconds
     return f"not healthy {waited:.0f} s after its launch (limit {limit:.0f} s)" if waited > limit else None
 
 

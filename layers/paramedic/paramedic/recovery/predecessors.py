@@ -13,8 +13,8 @@ def predecessors_of(current: ControllerEpoch, previous: Recovery | None) -> tupl
     """Everything that may still act, given the epoch item and the recovery that opened it, as read.
 
     A claimant could only claim once its own predecessors were confirmed gone, so it stands alone; without a receipt it
-    stays a predecessor that nothing confirms the end of. An unclaimed epoch
-    leaves whatever its recovery launched, or, when it never got past stopping, whatever that one had still to stop.
+    stays a predecessor that nothing confirms the end of. An unclaimed epoch leaves the standby it was granted to and
+    whatever its recovery launched, or, when it never got past stopping, whatever that one had still to stop.
     """
     epoch = int(current.epoch)
     if current.claimed_by:
@@ -23,5 +23,7 @@ def predecessors_of(current: ControllerEpoch, previous: Recovery | None) -> tupl
         return ()
     if previous.step == Step.STOP:
         return previous.story.predecessors
+    granted, launched = previous.story.granted, previous.story.launched
     key = launch_key(str(previous.target_id), epoch)
-    return (Predecessor(epoch=epoch, receipt=previous.story.launched, launch_key=key),)
+    by_launch = Predecessor(epoch=epoch, receipt=None if launched == granted else launched, launch_key=key)
+    return (by_launch,) if granted is None else (Predecessor(epoch=epoch, receipt=granted), by_launch)

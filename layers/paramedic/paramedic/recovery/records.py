@@ -70,8 +70,16 @@ def leave(recovery: Recovery, around: Surroundings) -> Recovery:
     return _change(recovery, around, (Recovery.owner.remove(), Recovery.deadline.remove()), _still_open())
 
 
-def advance(recovery: Recovery, step: Step, text: str, around: Surroundings, story: Story | None = None) -> Recovery:
-    """Record `text` and move to an open `step`, keeping ownership.
+def advance(
+    recovery: Recovery,
+    step: Step,
+    text: str,
+    around: Surroundings,
+    story: Story | None = None,
+    *,
+    also: Sequence[Action] = (),
+) -> Recovery:
+    """Record `text` and move to an open `step`, keeping ownership; `also` is changed by the same write.
 
     Raises:
         LostStepError: another invocation moved the record.
@@ -82,6 +90,7 @@ def advance(recovery: Recovery, step: Step, text: str, around: Surroundings, sto
         Recovery.step_at.set(to_iso(around.clock.now())),
         Recovery.waits_for.remove(),
         Recovery.story.set(_told(story or recovery.story, step, text, around)),
+        *also,
     )
     return _change(recovery, around, actions, _still_open())
 

@@ -79,8 +79,21 @@ def claim(controller_id: str, epoch: int, process_id: str, receipt: Receipt, clo
         ClaimRefusedError: it is claimed, was passed, or its recovery is not at launch or verify.
     """
     ready = Recovery.step.is_in(*CLAIMABLE_STEPS)
-    guard = Check(Recovery, controller_target_id(controller_id), epoch, ready)
-    _claim(controller_id, epoch, process_id, receipt, clock, guards=(guard,))
+    _claim(controller_id, epoch, process_id, receipt, clock, guards=(_recovery_is(controller_id, epoch, ready),))
+
+
+def claim_granted(controller_id: str, epoch: int, process_id: str, receipt: Receipt, clock: Clock) -> None:
+    """Claim an epoch that a recovery opened and granted to exactly this process: once withdrawn, never again.
+
+    Raises:
+        ClaimRefusedError: it is claimed, was passed, or the grant was withdrawn.
+    """
+    ready = Recovery.step.is_in(*CLAIMABLE_STEPS) & (Recovery.granted_to == process_id)
+    _claim(controller_id, epoch, process_id, receipt, clock, guards=(_recovery_is(controller_id, epoch, ready),))
+
+
+def _recovery_is(controller_id: str, epoch: int, condition: Condition) -> Check:
+    return Check(Recovery, controller_target_id(controller_id), epoch, condition)
 
 
 def _claim(

@@ -1,4 +1,4 @@
-"""Table `controllers`: what a controller owns itself: its epoch and claim, heartbeat, endpoint and hint."""
+"""Table `controllers`: what a controller owns itself: its epoch and claim, heartbeat, endpoint, hint and standby."""
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
@@ -7,7 +7,7 @@ from paramedic.state.tables import OptionalJsonAttribute, Row, TableMeta
 
 TABLE = "controllers"
 
-EPOCH, HEARTBEAT, ENDPOINT, HINT = "epoch", "heartbeat", "endpoint", "hint"
+EPOCH, HEARTBEAT, ENDPOINT, HINT, STANDBY = "epoch", "heartbeat", "endpoint", "hint", "standby"
 
 
 class ControllerEpoch(Row):
@@ -66,4 +66,21 @@ class ControllerHint(Row):
     revision = NumberAttribute()
 
 
-MODELS = (ControllerEpoch, ControllerHeartbeat, ControllerEndpoint, ControllerHint)
+class ControllerStandby(Row):
+    """The one process that waits to be granted the next epoch; nobody does while `process_id` is absent.
+
+    `seen_at` is for people, and renewed every minute: whether the process lives, its host is asked.
+    """
+
+    class Meta(TableMeta):
+        pass
+
+    controller_id = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True, default=STANDBY)
+    process_id = UnicodeAttribute(null=True)
+    receipt = OptionalJsonAttribute(Receipt)
+    since = UnicodeAttribute(null=True)
+    seen_at = UnicodeAttribute(null=True)
+
+
+MODELS = (ControllerEpoch, ControllerHeartbeat, ControllerEndpoint, ControllerHint, ControllerStandby)

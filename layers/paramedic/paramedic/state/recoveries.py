@@ -51,7 +51,10 @@ class Entry(BaseModel):
 
 
 class Story(BaseModel):
-    """Why the recovery was opened and what happened, in order."""
+    """Why the recovery was opened and what happened, in order.
+
+    `launched` is who is to claim the epoch; `granted` the standby that was asked to, also after another was launched.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -63,6 +66,7 @@ class Story(BaseModel):
     detected_at: str | None = None
     predecessors: tuple[Predecessor, ...] = ()
     launched: Receipt | None = None
+    granted: Receipt | None = None
     entries: tuple[Entry, ...] = ()
     restored: str = ""
 
@@ -94,7 +98,7 @@ class Recovery(Row):
     """`owner` works on the current step until `deadline` (epoch seconds); `version` makes every change a CAS.
 
     `moved_by` is the invocation that wrote this version; `waits_for` why the current step cannot be done now;
-    `owed_page` what people have yet to be told.
+    `owed_page` what people have yet to be told; `granted_to` the process id of the standby that may claim the epoch.
     """
 
     class Meta(TableMeta):
@@ -116,6 +120,7 @@ class Recovery(Row):
     deadline = NumberAttribute(null=True)
     waits_for = UnicodeAttribute(null=True)
     owed_page = OptionalJsonAttribute(Page)
+    granted_to = UnicodeAttribute(null=True)
     closed_at = UnicodeAttribute(null=True)
     story = JsonAttribute(Story)
     open_marker = UnicodeAttribute(null=True)
