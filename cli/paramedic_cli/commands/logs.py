@@ -8,9 +8,8 @@ import typer
 from paramedic.clock import Clock, SystemClock
 from paramedic.errors import ParamedicError
 from paramedic.launchers.process.host import this_host
-from paramedic.services.verbs import ServiceMissingError
+from paramedic.services.desired import read_desired
 from paramedic.state.replicas import Replica
-from paramedic.state.services import DesiredService, desired_item
 from paramedic_cli.commands.options import ControllerOption, chosen_stack
 from paramedic_cli.commands.services import only_controller
 from paramedic_cli.host.log_tail import LogTail
@@ -52,9 +51,7 @@ def log_files(controller_id: str, service: str, only: int | None) -> dict[int, P
         InvalidRowError: a row is malformed.
         StateUnreachableError: DynamoDB did not answer.
     """
-    desired = DesiredService.read(controller_id, desired_item(service))
-    if desired is None:
-        raise ServiceMissingError(f"controller {controller_id} has no service {service!r}; see `paramedic status`")
+    desired = read_desired(controller_id, service)
     here, found, elsewhere = this_host().name, dict[int, Path](), set[str]()
     for row in Replica.read_all(desired.uid):
         number, receipt = int(row.replica_id), row.receipt

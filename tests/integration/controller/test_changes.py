@@ -8,15 +8,15 @@ from paramedic.services import changes
 from paramedic.services.changes import (
     CannotChangeError,
     Changed,
-    ServiceGoingDownError,
     restart,
     scale,
     update,
 )
+from paramedic.services.desired import ServiceChangedError, ServiceGoingDownError, ServiceMissingError
 from paramedic.services.invalid_spec import InvalidSpecError
 from paramedic.services.progress import Outcome, read_progress
 from paramedic.services.spec import LoadBalancingPolicy, ServiceSpec
-from paramedic.services.verbs import ServiceChangedError, ServiceMissingError, down
+from paramedic.services.verbs import down
 from paramedic.state.replicas import ReplicaStatus
 from paramedic.state.services import KEPT_VERSIONS, DesiredService, ServiceSpecRow, desired_item, spec_item
 from paramedic.state.tables import InvalidRowError, StateUnreachableError

@@ -5,12 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from paramedic.services.desired import ServiceMissingError
 from paramedic.services.spec import ServiceSpec, parse_spec
 from paramedic.services.verbs import (
     NoPortLeftError,
     PortTakenError,
     ServiceExistsError,
-    ServiceMissingError,
     UnknownControllerError,
     UpResult,
     down,

@@ -7,8 +7,8 @@ import pytest
 from paramedic.downtime import windows
 from paramedic.downtime.stored import Subject
 from paramedic.services import changes, verbs
+from paramedic.services.desired import ServiceChangedError
 from paramedic.services.spec import ServiceSpec, parse_spec
-from paramedic.services.verbs import ServiceChangedError
 from paramedic.state.downtimes import PARTITION, PlannedDowntime, Recurring
 from paramedic.state.services import PAUSED, RUNNING
 from tests.fakes.downtime_world import CHAT, CONTROLLER, NIGHTS, SERVICE, SPEC, DowntimeWorld

@@ -3,8 +3,7 @@
 import pytest
 
 from paramedic.services import pausing, verbs
-from paramedic.services.changes import ServiceGoingDownError
-from paramedic.services.verbs import ServiceChangedError, ServiceMissingError
+from paramedic.services.desired import ServiceChangedError, ServiceGoingDownError, ServiceMissingError
 from paramedic.state.services import PAUSED, RUNNING, DesiredService
 from tests.fakes.downtime_world import CONTROLLER, SERVICE, DowntimeWorld
 from tests.fakes.dynamodb_faults import Send, faults, reply_lost

@@ -8,7 +8,8 @@ from paramedic.downtime import windows
 from paramedic.downtime.stored import MOST_WINDOWS, Subject, TooManyWindowsError
 from paramedic.downtime.windows import DowntimeChangedError, WindowMissingError
 from paramedic.errors import InvalidInputError
-from paramedic.services.verbs import ServiceMissingError, UnknownControllerError
+from paramedic.services.desired import ServiceMissingError
+from paramedic.services.verbs import UnknownControllerError
 from paramedic.state.downtimes import PARTITION, PlannedDowntime, Recurring
 from paramedic.state.services import DesiredService, desired_item
 from tests.fakes.downtime_world import CHAT, CONTROLLER, CONTROLLER_ITSELF, SERVICE, DowntimeWorld, one_off

@@ -13,8 +13,8 @@ from paramedic.downtime.decisions import DesiredNow, Step, Watch, after_downtime
 from paramedic.downtime.periods import in_effect, is_over, reasons_of
 from paramedic.downtime.stored import unchanged
 from paramedic.downtime.surroundings import Surroundings
+from paramedic.services.desired import NextRevision, bump_hint
 from paramedic.services.pausing import pausing, resuming
-from paramedic.services.verbs import bump_hint
 from paramedic.state.autoscalers import Autoscaler
 from paramedic.state.downtimes import PlannedDowntime, PlannedPeriod
 from paramedic.state.services import DesiredService, ObservedService, PausedBy, desired_item, observed_item
@@ -58,14 +58,14 @@ def _seen(desired: DesiredService) -> DesiredNow:
 
 def _pause(desired: DesiredService, periods: Sequence[PlannedPeriod], now: datetime, around: Surroundings) -> None:
     reason = ": ".join(filter(None, ("planned downtime", reasons_of(periods))))
-    change = pausing(desired, PausedBy.DOWNTIME, ACTOR, reason, to_iso(now))
+    change = pausing(NextRevision(desired, ACTOR, to_iso(now)), PausedBy.DOWNTIME, reason)
     transact([change, bump_hint(desired.controller_id)], around.clock)
     LOG.info("service %s of controller %s is paused: %s", desired.service, desired.controller_id, reason)
 
 
 def _resume(row: PlannedDowntime, desired: DesiredService, now: datetime, around: Surroundings) -> None:
     watched = Update(_same(row), (PlannedDowntime.watched_since.set(to_iso(now)),), PlannedDowntime.uid == desired.uid)
-    change = resuming(desired, ACTOR, to_iso(now))
+    change = resuming(NextRevision(desired, ACTOR, to_iso(now)))
     transact([change, watched, bump_hint(desired.controller_id)], around.clock)
     LOG.info("service %s of controller %s runs again: its downtime is over", desired.service, desired.controller_id)
 

@@ -6,9 +6,9 @@ from paramedic.clock import Clock, to_iso
 from paramedic.downtime.periods import is_over, require_stops, upcoming
 from paramedic.downtime.stored import StoredWindows, Subject
 from paramedic.errors import InvalidInputError, ParamedicError
-from paramedic.services.verbs import ServiceMissingError, UnknownControllerError
+from paramedic.services.desired import read_desired
+from paramedic.services.verbs import UnknownControllerError
 from paramedic.state.downtimes import PARTITION, OneOff, PlannedDowntime, Recurring, Window
-from paramedic.state.services import DesiredService, desired_item
 from paramedic.state.targets import Target, bucket_of, controller_target_id
 from paramedic.state.transactions import ConditionFailedError, transact
 
@@ -112,9 +112,4 @@ def _uid(subject: Subject) -> str | None:
                 f"no controller {subject.controller_id!r} is registered; `paramedic status` lists those that are"
             )
         return None
-    desired = DesiredService.read(subject.controller_id, desired_item(subject.service))
-    if desired is None:
-        raise ServiceMissingError(
-            f"controller {subject.controller_id} has no service {subject.service!r}; see `paramedic status`"
-        )
-    return str(desired.uid)
+    return str(read_desired(subject.controller_id, subject.service).uid)

@@ -6,24 +6,12 @@ from dataclasses import dataclass
 from paramedic.clock import Clock, to_iso
 from paramedic.downtime.of_specs import planning
 from paramedic.errors import ParamedicError
+from paramedic.services.desired import NextRevision, ServiceChangedError, read_changeable
 from paramedic.services.invalid_spec import InvalidSpecError
 from paramedic.services.spec import ReplicaPolicy, ServiceSpec, dump_spec, load_spec
-from paramedic.services.verbs import ServiceChangedError, ServiceMissingError, bump_hint
-from paramedic.state.services import (
-    DOWN,
-    DesiredService,
-    ObservedService,
-    ServiceSpecRow,
-    desired_item,
-    observed_item,
-    spec_item,
-)
+from paramedic.state.services import DesiredService, ObservedService, ServiceSpecRow, observed_item, spec_item
 from paramedic.state.tables import InvalidRowError
-from paramedic.state.transactions import Change, ConditionFailedError, Put, Update, transact
-
-
-class ServiceGoingDownError(ParamedicError):
-    """The service is being taken down, for good."""
+from paramedic.state.transactions import Change, Put
 
 
 class CannotChangeError(ParamedicError):
@@ -51,7 +39,7 @@ def update(controller_id: str, spec: ServiceSpec, actor: str, *, clock: Clock) -
         ServiceChangedError: someone else changed it, or its planned downtimes, meanwhile.
         StateUnreachableError: no answer; ask for the status before repeating.
     """
-    desired = _read(controller_id, spec.name)
+    desired = read_changeable(controller_id, spec.name)
     service = spec.service
     if service.gateway != desired.gateway:
         raise CannotChangeError(
@@ -72,7 +60,7 @@ def scale(
     Raises:
         As `update`.
     """
-    desired = _read(controller_id, service)
+    desired = read_changeable(controller_id, service)
     spec = _spec(controller_id, desired, int(desired.version))
     section = spec.service.model_copy(update={"replica_policy": policy(spec.service.replica_policy)})
     scaled = spec.model_copy(update={"service": section})
@@ -85,7 +73,7 @@ def restart(controller_id: str, service: str, actor: str, *, clock: Clock) -> Ch
     Raises:
         As `update`.
     """
-    desired = _read(controller_id, service)
+    desired = read_changeable(controller_id, service)
     spec = _spec(controller_id, desired, int(desired.version))
     return _next_version(controller_id, desired, spec, int(desired.version) + 1, actor, clock)
 
@@ -100,58 +88,12 @@ def _next_version(
     *,
     more: Sequence[Change] = (),
 ) -> Changed:
-    version, revision, now = int(desired.version) + 1, int(desired.revision) + 1, to_iso(clock.now())
-    actions = (
-        DesiredService.version.set(version),
-        DesiredService.generation.set(generation),
-        DesiredService.revision.set(revision),
-        DesiredService.changed_by.set(actor),
-        DesiredService.changed_at.set(now),
-    )
-    unchanged = (DesiredService.uid == desired.uid) & (DesiredService.revision == desired.revision)
-    name, text = desired.service, dump_spec(spec)
-    changes: list[Change] = [
-        Update(DesiredService(controller_id, desired.item), actions, unchanged),
-        bump_hint(controller_id),
-        Put(ServiceSpecRow(controller_id, spec_item(name, version), uid=desired.uid, spec=text)),
-        *more,
-    ]
-    try:
-        transact(changes, clock)
-    except ConditionFailedError as error:
-        _require_written(controller_id, desired, revision, actor, now, error)
-    return Changed(desired.uid, revision, version)
-
-
-def _require_written(
-    controller_id: str, before: DesiredService, revision: int, actor: str, at: str, error: ConditionFailedError
-) -> None:
-    """Return if the refused write is the second of two tries, of which the first was made."""
-    now = DesiredService.read(controller_id, before.item)
-    if now is None or now.uid != before.uid:
-        raise ServiceMissingError(f"service {before.service!r} was taken down meanwhile") from error
-    if (int(now.revision), now.changed_by, now.changed_at) == (revision, actor, at):
-        return
-    if now.revision == before.revision:
-        raise ServiceChangedError(
-            f"the planned downtimes of service {before.service!r} were changed meanwhile; look at them and repeat"
-        ) from error
-    raise ServiceChangedError(
-        f"service {before.service!r} went from revision {before.revision} to {now.revision} meanwhile "
-        f"(by {now.changed_by}); look at it and repeat"
-    ) from error
-
-
-def _read(controller_id: str, service: str) -> DesiredService:
-    desired = DesiredService.read(controller_id, desired_item(service))
-    if desired is None:
-        raise ServiceMissingError(f"controller {controller_id} has no service {service!r}; see `paramedic status`")
-    if desired.state == DOWN:
-        raise ServiceGoingDownError(
-            f"service {service!r} is being taken down (by {desired.changed_by} at {desired.changed_at}) and cannot be "
-            "changed any more; bring it up again once `paramedic status` no longer lists it"
-        )
-    return desired
+    name, version = desired.service, int(desired.version) + 1
+    row = ServiceSpecRow(controller_id, spec_item(name, version), uid=desired.uid, spec=dump_spec(spec))
+    revision = NextRevision(desired, actor, to_iso(clock.now()))
+    asked = revision.change(DesiredService.version.set(version), DesiredService.generation.set(generation))
+    revision.write([asked, Put(row), *more], clock)
+    return Changed(desired.uid, revision.number, version)
 
 
 def _generation(controller_id: str, desired: DesiredService, spec: ServiceSpec) -> int:

@@ -6,8 +6,14 @@ from dataclasses import dataclass
 from paramedic.clock import Clock, to_iso
 from paramedic.downtime.of_specs import planning
 from paramedic.errors import ParamedicError
+from paramedic.services.desired import (
+    NextRevision,
+    ServiceChangedError,
+    ServiceMissingError,
+    bump_hint,
+    read_desired,
+)
 from paramedic.services.spec import ServiceSpec, dump_spec
-from paramedic.state.controllers import HINT, ControllerHint
 from paramedic.state.load_balancers import INDEX, LoadBalancerIndex
 from paramedic.state.services import (
     DOWN,
@@ -44,20 +50,12 @@ class NameTakenError(ParamedicError):
     """The gateway serves a service of that name for another controller."""
 
 
-class ServiceMissingError(ParamedicError):
-    """There is no service of that name."""
-
-
 class PortTakenError(ParamedicError):
     """The load-balancer port belongs to another service of the same gateway."""
 
 
 class NoPortLeftError(ParamedicError):
     """Every port the gateway may choose from is taken."""
-
-
-class ServiceChangedError(ParamedicError):
-    """Someone else changed the service since it was read; look again and repeat."""
 
 
 @dataclass(frozen=True)
@@ -115,30 +113,22 @@ def down(controller_id: str, service: str, actor: str, *, clock: Clock) -> None:
         ServiceChangedError: someone else changed it meanwhile.
         StateUnreachableError: no answer; ask for the status before repeating.
     """
-    desired = DesiredService.read(controller_id, desired_item(service))
-    if desired is None:
-        raise ServiceMissingError(f"controller {controller_id} has no service {service!r}; see `paramedic status`")
+    desired = read_desired(controller_id, service)
     if desired.state == DOWN:
         return
-    stop = Update(
-        DesiredService(controller_id, desired_item(service)),
-        (
-            DesiredService.state.set(DOWN),
-            DesiredService.revision.set(int(desired.revision) + 1),
-            DesiredService.changed_by.set(actor),
-            DesiredService.changed_at.set(to_iso(clock.now())),
-        ),
-        (DesiredService.uid == desired.uid) & (DesiredService.revision == desired.revision),
-    )
+    revision = NextRevision(desired, actor, to_iso(clock.now()))
     try:
-        transact([stop, bump_hint(controller_id)], clock)
-    except ConditionFailedError as error:
-        now = DesiredService.read(controller_id, desired_item(service))
-        if now is not None and now.uid == desired.uid and now.state != DOWN:
-            raise ServiceChangedError(
-                f"service {service!r} went from revision {desired.revision} to {now.revision} meanwhile "
-                f"(by {now.changed_by}); look at it and repeat"
-            ) from error
+        revision.write([revision.change(DesiredService.state.set(DOWN))], clock)
+    except ServiceMissingError:
+        return
+    except ServiceChangedError:
+        if not _is_going(controller_id, service):
+            raise
+
+
+def _is_going(controller_id: str, service: str) -> bool:
+    desired = DesiredService.read(controller_id, desired_item(service))
+    return desired is None or desired.state == DOWN
 
 
 def _up_changes(controller_id: str, spec: ServiceSpec, actor: str, uid: str, port: int, now: str) -> list[Change]:
@@ -169,12 +159,6 @@ def _up_changes(controller_id: str, spec: ServiceSpec, actor: str, uid: str, por
 
 
 _DESIRED, _RESERVATION, _HINT, _NAME = 0, 1, 2, 3
-
-
-def bump_hint(controller_id: str) -> Update:
-    """Makes the controller look at desired state; refused where no such controller has ever started."""
-    exists = ControllerHint.revision.exists()
-    return Update(ControllerHint(controller_id, HINT), (ControllerHint.revision.add(1),), exists)
 
 
 def _name_if_free(controller_id: str, gateway: str, service: str, uid: str) -> Update:
