@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_serializer, model_serializer, model_validator
 from pynamodb.attributes import UnicodeAttribute
 
+from paramedic.state.packed_seconds import Known, Second, pack_seconds, unpack_seconds
 from paramedic.state.tables import JsonAttribute, Row, TableMeta
 
 TABLE = "autoscalers"
+
+DIGITS = 20
+"""Of 64-bit numbers."""
 
 
 class Window(BaseModel):
@@ -16,6 +20,8 @@ class Window(BaseModel):
     `incomplete` are the seconds that only some gateway replicas covered: their counts are lower bounds. The last
     second that had a request, in this window or an earlier one, is before `counted_until`. No report completes a
     second before `unknown_before`: the clock went back, and its requests may have been counted already.
+
+    As JSON its length depends on how many seconds there are, and not on what was counted in them.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -25,6 +31,47 @@ class Window(BaseModel):
     incomplete: tuple[int, ...] = ()
     counted_until: int = 0
     unknown_before: int = 0
+
+    @model_serializer(mode="plain", when_used="json")
+    def _packed(self) -> Mapping[str, object]:
+        return {
+            "start": self.start,
+            # What knows nothing of `packed` is to take none of these seconds for one without requests.
+            "unknown_before": self.start + len(self.counts),
+            "packed": pack_seconds(self._seconds()),
+            "packed_counted_until": _wide(self.counted_until),
+            "packed_unknown_before": _wide(self.unknown_before),
+        }
+
+    def _seconds(self) -> list[Second]:
+        incomplete = frozenset(self.incomplete)
+        return [
+            (0, Known.NOTHING) if count is None else (count, Known.LOWER_BOUND if second in incomplete else Known.ALL)
+            for second, count in enumerate(self.counts, self.start)
+        ]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unpacked(cls, value: object) -> object:
+        # Earlier releases wrote plain lists.
+        if not isinstance(value, Mapping) or "packed" not in value:
+            return value
+        packed = _Packed.model_validate(value)
+        seconds = list(enumerate(unpack_seconds(packed.packed), packed.start))
+        return {
+            "start": packed.start,
+            "counts": [None if known is Known.NOTHING else count for _, (count, known) in seconds],
+            "incomplete": [second for second, (_, known) in seconds if known is Known.LOWER_BOUND],
+            "counted_until": packed.packed_counted_until,
+            "unknown_before": packed.packed_unknown_before,
+        }
+
+
+class _Packed(BaseModel):
+    start: int
+    packed: str
+    packed_counted_until: int
+    packed_unknown_before: int
 
 
 class AutoscalerState(BaseModel):
@@ -48,10 +95,19 @@ class AutoscalerState(BaseModel):
     cursors: Mapping[str, int] = {}
     last_tick: int | None = None
 
+    @field_serializer("cursors", when_used="json")
+    def _cursors_of_one_length(self, cursors: Mapping[str, int]) -> Mapping[str, str]:
+        return {key: _wide(total) for key, total in cursors.items()}
+
     @property
     def replicas(self) -> int:
         """How many replicas there should be."""
         return self.target + self.overprovision
+
+
+def _wide(number: int) -> str:
+    """As many digits as any number here has; it is read as the number all the same."""
+    return f"{number:0{DIGITS}d}"
 
 
 class Autoscaler(Row):
