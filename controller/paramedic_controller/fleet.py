@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from paramedic.errors import ParamedicError
 from paramedic.state.controllers import HINT, ControllerHint
 from paramedic.state.fencing import FencedError, FenceMissingError
-from paramedic.state.tables import StateUnreachableError
+from paramedic.state.tables import InvalidRowError, StateUnreachableError
 from paramedic_controller.model import Desired, ServiceState
-from paramedic_controller.restore import desired_services, read_desired
+from paramedic_controller.restore import read_all_desired
 from paramedic_controller.silence import Silence
 from paramedic_controller.supervise import ServiceSupervisor, Tools
 
@@ -85,13 +85,13 @@ class Fleet:
         if revision == self._revision and not unsure and not retry:
             return
         self._retry_at = now + QUARANTINE_RETRY_SECONDS
-        names = desired_services(self.controller_id)
+        wanted = read_all_desired(self.controller_id)
         # Whoever created a service after the fences were sealed left its fence to the owner of the epoch.
-        self.seal(names)
-        for gone in self.supervisors.keys() - set(names):
+        self.seal(list(wanted))
+        for gone in self.supervisors.keys() - wanted.keys():
             del self.supervisors[gone]
-        self.quarantined = {name: why for name, why in self.quarantined.items() if name in names}
-        self._each((name for name in names if name in self._sealed), self._follow)
+        self.quarantined = {name: why for name, why in self.quarantined.items() if name in wanted}
+        self._each((name for name in wanted if name in self._sealed), lambda name: self._follow(name, wanted[name]))
         self._revision = revision
 
     def _each(self, names: Iterable[str], work: Callable[[str], None]) -> None:
@@ -186,10 +186,9 @@ class Fleet:
                 f"{decision.rate:.2f} requests/s ({decision.reason})"
             )
 
-    def _follow(self, name: str) -> None:
-        desired = read_desired(self.controller_id, name)
-        if desired is None:
-            return
+    def _follow(self, name: str, desired: Desired | InvalidRowError) -> None:
+        if isinstance(desired, InvalidRowError):
+            raise desired
         known = self.supervisors.get(name)
         if known is not None and known.state.desired.uid == desired.uid:
             known.want(desired)

@@ -111,6 +111,7 @@ class ControllerProcess:
     def _seal(self) -> None:
         # Nothing is read before this: until all fences are ours, a predecessor may still write.
         self._fleet.seal(fenced_services(self._name))
+        self._writer.catch_up_all()
         seal_heartbeat(self._name, self._claimed.epoch, self._claimed.process_id, self._clock)
 
     def _restore(self) -> None:

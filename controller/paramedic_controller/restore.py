@@ -1,5 +1,6 @@
 """Reads back what is stored of a service: strongly consistent, complete, and only after its fence was sealed."""
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from pynamodb.exceptions import PynamoDBException
@@ -46,15 +47,6 @@ def fenced_services(controller_id: str) -> list[str]:
     return [item.removeprefix("fence#") for item in _items(controller_id, "fence#")]
 
 
-def desired_services(controller_id: str) -> list[str]:
-    """The name of every service there is.
-
-    Raises:
-        StateUnreachableError: DynamoDB did not answer.
-    """
-    return [item.removeprefix("desired#") for item in _items(controller_id, "desired#")]
-
-
 def stored_specs(controller_id: str, service: str) -> list[str]:
     """The range key of every version of the service's spec.
 
@@ -82,10 +74,26 @@ def read_desired(controller_id: str, service: str) -> Desired | None:
         StateUnreachableError: DynamoDB did not answer.
     """
     row = DesiredService.read(controller_id, desired_item(service))
-    if row is None:
-        return None
+    return None if row is None else _desired(row)
+
+
+def read_all_desired(controller_id: str) -> Mapping[str, Desired | InvalidRowError]:
+    """What users want of every service there is, or why that cannot be understood, in one query.
+
+    Raises:
+        StateUnreachableError: DynamoDB did not answer.
+    """
+    prefix = desired_item("")
+    rows = DesiredService.read_each(controller_id, DesiredService.item.startswith(prefix))
+    return {
+        item.removeprefix(prefix): row if isinstance(row, InvalidRowError) else _desired(row)
+        for item, row in rows.items()
+    }
+
+
+def _desired(row: DesiredService) -> Desired:
     return Desired(
-        name=service,
+        name=row.service,
         uid=row.uid,
         revision=int(row.revision),
         version=int(row.version),

@@ -5,7 +5,8 @@ Whoever comes after seals again, so a writer that was never stopped is refused o
 made only directly upon the last one its writer knows of, so none that was given up on is made late behind its back.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import batched
 
 from pynamodb.expressions.condition import Condition
@@ -53,6 +54,25 @@ def epoch_is_mine(controller_id: str, epoch: int, process_id: str) -> Check:
     return Check(ControllerEpoch, controller_id, EPOCH, condition)
 
 
+@dataclass(frozen=True)
+class LastWrite:
+    """The last fenced write of a service: `token` tells it from another with its number, as after a restore."""
+
+    seq: int
+    token: str | None
+
+
+def read_last_writes(controller_id: str) -> Mapping[str, tuple[int, LastWrite]]:
+    """The owner epoch and the last write of every service whose fence can be understood, in one query.
+
+    Raises:
+        StateUnreachableError: DynamoDB did not answer.
+    """
+    rows = ServiceFence.read_each(controller_id, ServiceFence.item.startswith(fence_item("")))
+    understood = [row for row in rows.values() if isinstance(row, ServiceFence)]
+    return {row.service: (int(row.owner_epoch), LastWrite(int(row.seq), row.last_write)) for row in understood}
+
+
 class FencedWriter:
     """Writes on behalf of one claimed epoch. One thread at a time per service."""
 
@@ -82,10 +102,24 @@ class FencedWriter:
         if missing:
             raise FenceMissingError(self.controller_id, missing)
 
+    def catch_up_all(self) -> Mapping[str, LastWrite]:
+        """Know the last write of every sealed service at once, before their rows are read; see `catch_up`.
+
+        A service whose fence is missing, malformed or not ours is left out: `catch_up` says what is the matter.
+
+        Raises:
+            StateUnreachableError: DynamoDB did not answer; catch up again.
+        """
+        found = read_last_writes(self.controller_id)
+        known = {name: write for name, (owner, write) in found.items() if owner == self.epoch}
+        self._seq.update({name: write.seq for name, write in known.items() if name not in self._unanswered})
+        return known
+
     def catch_up(self, service: str) -> None:
         """Know the last write there is, before the rows are read: nothing comes between that one and the next.
 
-        A write that got no answer may still be on its way; after this it has either been made or never will be.
+        Where it is known, nothing is read: nobody else writes. A write that got no answer may still be on its way;
+        after this it has either been made or never will be.
 
         Raises:
             FencedError: a newer epoch owns the service.
@@ -94,7 +128,9 @@ class FencedWriter:
         """
         if service in self._unanswered:
             self._write(service, [], ServiceFence.owner_epoch == self.epoch)
-        self._seq[service] = int(self._own_fence(service).seq)
+            self._seq.pop(service, None)
+        if service not in self._seq:
+            self._seq[service] = int(self._own_fence(service).seq)
 
     def commit(self, service: str, changes: Sequence[Change]) -> None:
         """Apply `changes` together with the service's fence, directly upon the last write that is known.

@@ -92,6 +92,10 @@ def patiently[T](call: Callable[[], T], transient: type[Exception], clock: Clock
     return retrying(call)
 
 
+type _Item = Mapping[str, Mapping[str, Any]]
+"""A row as DynamoDB sends it: type and value by attribute."""
+
+
 class Row(Model):
     """A stored row; existing rows change by UpdateItem, so attributes of other releases survive.
 
@@ -151,18 +155,41 @@ class Row(Model):
             raise StateUnreachableError(f"querying {cls.Meta.table_name}[{hash_key}]: {error}") from error
 
     @classmethod
+    def read_each(cls, hash_key: object, condition: Condition | None = None) -> Mapping[str, Self | InvalidRowError]:
+        """Every row of a partition by its range key, or why it cannot be understood: none hides the others.
+
+        Raises:
+            StateUnreachableError: DynamoDB did not answer.
+        """
+        try:
+            items = patiently(lambda: cls._query_items(hash_key, condition), PynamoDBException)
+        except PynamoDBException as error:
+            raise StateUnreachableError(f"querying {cls.Meta.table_name}[{hash_key}]: {error}") from error
+        return {cls._range_key_of(item): cls._understood_or_why_not(hash_key, item) for item in items}
+
+    @classmethod
+    def _understood_or_why_not(cls, hash_key: object, item: _Item) -> Self | InvalidRowError:
+        try:
+            return cls._understood(hash_key, item)
+        except InvalidRowError as error:
+            return error
+
+    @classmethod
+    def _range_key_of(cls, item: _Item) -> str:
+        names = [a.attr_name for a in cls.get_attributes().values() if a.is_range_key]
+        return ", ".join(str(value) for name in names for value in item[name].values())
+
+    @classmethod
     def _query_items(cls, hash_key: object, condition: Condition | None) -> list[Mapping[str, Any]]:
         pages = cls.query(hash_key, condition, consistent_read=True).page_iter
         return [item for page in pages for item in page["Items"]]
 
     @classmethod
-    def _understood(cls, hash_key: object, item: Mapping[str, Mapping[str, Any]]) -> Self:
+    def _understood(cls, hash_key: object, item: _Item) -> Self:
         try:
             row = cls.from_raw_data(dict(item))
         except (AttributeDeserializationError, ValidationError) as error:
-            names = [a.attr_name for a in cls.get_attributes().values() if a.is_range_key]
-            range_keys = [str(value) for name in names for value in item[name].values()]
-            raise _invalid(cls, ", ".join([str(hash_key), *range_keys]), error) from error
+            raise _invalid(cls, f"{hash_key}, {cls._range_key_of(item)}", error) from error
         return cls.checked(row)
 
     @classmethod
