@@ -74,7 +74,7 @@ class Stage:
     @property
     def policy(self) -> ScalingPolicy:
         """The service's scaling rule as the controller applies it."""
-        return ScalingPolicy.of(self.spec.service.replica_policy, TICK_SECONDS)
+        return ScalingPolicy.of(self.spec.service.replica_policy, TICK_SECONDS, int(time.time()))
 
     def snapshot(self) -> Snapshot:
         """How things are now."""

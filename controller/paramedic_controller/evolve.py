@@ -44,7 +44,7 @@ def completed(state: ServiceState, *, host: str, interval: int, now_second: int,
     desired = state.desired
     if desired.going_down and state.balancer is None:
         return state
-    policy = ScalingPolicy.of(state.spec.service.replica_policy, interval)
+    policy = ScalingPolicy.of(state.spec.service.replica_policy, interval, now_second)
     scaler = with_policy(policy, state.scaler, desired.version, now_second)
     service = state.spec.service
     first = Balancer(host, service.load_balancing_policy, (), state.route_floor + 1, requests=service.requests)

@@ -122,7 +122,7 @@ class ServiceSupervisor:
         state = self._stored
         if state.scaler is None or state.desired.going_down or state.desired.paused:
             return None
-        policy = ScalingPolicy.of(state.spec.service.replica_policy, self._tools.tick_seconds)
+        policy = ScalingPolicy.of(state.spec.service.replica_policy, self._tools.tick_seconds, now_second)
         unread = Figures(cursors=state.scaler.cursors)
         figures = unread if policy.target_qps is None else self._tools.read_figures(state, now_second)
         scaler, decision = tick(policy, state.scaler, figures, now_second)

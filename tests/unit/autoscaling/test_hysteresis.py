@@ -131,7 +131,8 @@ def test_a_restart_between_any_two_ticks_changes_no_decision(ticks: list[str], r
 
 def of_spec(**changes: object) -> ScalingPolicy:
     policy = {"min_replicas": 1, "max_replicas": 5, "target_qps_per_replica": 2.0, "upscale_delay_seconds": 60}
-    return ScalingPolicy.of(ReplicaPolicy.model_validate({**policy, "downscale_delay_seconds": 60, **changes}), STEP)
+    validated = ReplicaPolicy.model_validate({**policy, "downscale_delay_seconds": 60, **changes})
+    return ScalingPolicy.of(validated, STEP, START)
 
 
 @pytest.mark.parametrize(

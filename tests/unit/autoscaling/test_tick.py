@@ -78,7 +78,7 @@ def test_delays_become_whole_ticks() -> None:
         upscale_delay_seconds=12,
         downscale_delay_seconds=0,
     )
-    scaling = ScalingPolicy.of(policy, 5)
+    scaling = ScalingPolicy.of(policy, 5, START)
     assert (scaling.upscale_ticks, scaling.downscale_ticks, scaling.maximum) == (3, 1, 4)
 
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paramedic.downtime.periods import in_effect, is_over, upcoming
-from paramedic.downtime.wall_clock import wall_clock_cron
 from paramedic.state.downtimes import OneOff, Recurring, Window
+from paramedic.wall_clock import wall_clock_cron
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 NIGHTS = Recurring(stop="0 20 * * *", start="0 7 * * *", timezone="Europe/Berlin")

@@ -7,6 +7,7 @@ suspended: missed ticks are not replayed.
 import math
 from dataclasses import dataclass
 
+from paramedic.autoscaling.floors import floor_at
 from paramedic.autoscaling.hysteresis import Patience, Progress, Wish
 from paramedic.autoscaling.window import Figures, advance, is_complete, known_requests
 from paramedic.services.spec import ReplicaPolicy
@@ -22,9 +23,12 @@ MAX_GAP_TICKS = 2
 """Two ticks further apart than this are not consecutive; where the later one comes first, a clock was wrong."""
 
 
+_WITHIN_BOUNDS = "the spec or a schedule has other bounds now"
+
+
 @dataclass(frozen=True)
 class ScalingPolicy:
-    """A replica policy in ticks; `interval` is the seconds between two ticks."""
+    """A replica policy at one time, in ticks; `interval` is the seconds between two ticks."""
 
     minimum: int
     maximum: int
@@ -35,10 +39,10 @@ class ScalingPolicy:
     overprovision: int = 0
 
     @classmethod
-    def of(cls, policy: ReplicaPolicy, interval: int) -> "ScalingPolicy":
-        """Delays become numbers of ticks, rounded up, at least one."""
+    def of(cls, policy: ReplicaPolicy, interval: int, now_second: int) -> "ScalingPolicy":
+        """The policy at `now_second`: delays in ticks, rounded up, at least one; the least number by its schedules."""
         return cls(
-            minimum=policy.min_replicas,
+            minimum=max(policy.min_replicas, floor_at(policy.schedules, now_second)),
             maximum=policy.maximum,
             target_qps=policy.target_qps_per_replica,
             upscale_ticks=max(1, math.ceil(policy.upscale_delay_seconds / interval)),
@@ -69,7 +73,7 @@ class Decision:
 
 
 def initial_state(policy: ScalingPolicy, version: int, now_second: int) -> AutoscalerState:
-    """A service's first state: the least replicas, nothing known of its traffic."""
+    """A service's first state: the least replicas there may be, nothing known of its traffic."""
     window = Window(start=now_second)
     return AutoscalerState(version=version, target=policy.minimum, overprovision=policy.overprovision, window=window)
 
@@ -107,13 +111,12 @@ def tick(
     merged = state.model_copy(update={**known, "overprovision": policy.overprovision})
     rate, complete = _rate(window, figures.complete_until, now_second)
     target = policy.clamp(state.target)
-    if policy.target_qps is None:
-        return _moved(merged, target, Progress()), Decision(target, target, rate, complete, "the number is fixed")
-    wish = Wish(target, policy.clamp(math.ceil(min(rate / policy.target_qps, policy.maximum))), complete)
+    wish = _wish(policy, target, rate, complete)
     progress = _progress(policy, state, now_second).after(wish)
     waiting = target + policy.overprovision == 0
     decided = policy.patience.target(wish, progress, waiting=waiting)
-    decision = Decision(decided, wish.wanted, rate, complete, _reason(policy, wish, progress, waiting))
+    reason = _reason(policy, wish, progress, waiting) if target == state.target else _WITHIN_BOUNDS
+    decision = Decision(decided, wish.wanted, rate, complete, reason)
     return _moved(merged, decided, progress.after_step(target, decided)), decision
 
 
@@ -142,6 +145,13 @@ def _rate(window: Window, complete_until: int, now_second: int) -> tuple[float, 
     fresh = complete_until >= now_second - MAX_REPORT_LAG_SECONDS
     until = min(complete_until, now_second) if fresh else now_second
     return known_requests(window) / (until - window.start), fresh and is_complete(window, until)
+
+
+def _wish(policy: ScalingPolicy, target: int, rate: float, complete: bool) -> Wish:
+    """Where nothing but schedules makes a difference, no figures are needed."""
+    if policy.target_qps is None:
+        return Wish(target, policy.minimum, complete=True)
+    return Wish(target, policy.clamp(math.ceil(min(rate / policy.target_qps, policy.maximum))), complete)
 
 
 def _progress(policy: ScalingPolicy, state: AutoscalerState, now_second: int) -> Progress:

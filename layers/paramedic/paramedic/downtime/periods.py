@@ -2,14 +2,11 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from itertools import islice
 
-from paramedic.downtime.wall_clock import WallClockCron, wall_clock_cron
 from paramedic.errors import InvalidInputError
 from paramedic.state.downtimes import OneOff, PlannedPeriod, Recurring, Window
-
-STOPS_LOOKED_AT = 100
-"""Where this many stops in a row coincide with a start, they all do."""
+from paramedic.stretches import Stretches
+from paramedic.wall_clock import wall_clock_cron
 
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
@@ -61,19 +58,11 @@ def reasons_of(periods: Iterable[PlannedPeriod]) -> str:
 
 def _around(window: Window, moment: datetime) -> PlannedPeriod | None:
     """What the plan says of `moment`, whenever it was added."""
-    since, until = _bounds(window.plan, moment)
-    period = PlannedPeriod(since=since, until=until, reason=window.reason)
-    return period if period.covers(moment) else None
-
-
-def _bounds(plan: Recurring | OneOff, moment: datetime) -> tuple[datetime, datetime]:
-    """The only stretch that can cover `moment`."""
-    match plan:
-        case Recurring():
-            stop, start = _crons(plan)
-            return stop.next_after(start.last_until(moment)), start.next_after(moment)
+    match window.plan:
+        case Recurring() as plan:
+            return _period(window, _stretches(plan).around(moment))
         case OneOff(begin=begin, end=end):
-            return begin, end
+            return _period(window, (begin, end) if begin <= moment < end else None)
 
 
 def _since_added(window: Window, period: PlannedPeriod) -> PlannedPeriod:
@@ -83,18 +72,15 @@ def _since_added(window: Window, period: PlannedPeriod) -> PlannedPeriod:
 def _next(window: Window, moment: datetime) -> PlannedPeriod | None:
     match window.plan:
         case Recurring() as plan:
-            stop, _ = _crons(plan)
-            tried = (_around(window, each) for each in islice(_firings(stop, moment), STOPS_LOOKED_AT))
-            return next((period for period in tried if period is not None), None)
+            return _period(window, _stretches(plan).following(moment))
         case OneOff(begin=begin):
             return _around(window, begin) if begin > moment else None
 
 
-def _firings(cron: WallClockCron, moment: datetime) -> Iterable[datetime]:
-    while True:
-        moment = cron.next_after(moment)
-        yield moment
+def _period(window: Window, stretch: tuple[datetime, datetime] | None) -> PlannedPeriod | None:
+    return None if stretch is None else PlannedPeriod(since=stretch[0], until=stretch[1], reason=window.reason)
 
 
-def _crons(plan: Recurring) -> tuple[WallClockCron, WallClockCron]:
-    return wall_clock_cron("stop", plan.stop, plan.timezone), wall_clock_cron("start", plan.start, plan.timezone)
+def _stretches(plan: Recurring) -> Stretches:
+    stop = wall_clock_cron("stop", plan.stop, plan.timezone)
+    return Stretches(begin=stop, end=wall_clock_cron("start", plan.start, plan.timezone))

@@ -1,7 +1,7 @@
 """What one service is: how a replica runs, when it is ready, how many there are, how requests reach it."""
 
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -21,6 +21,7 @@ from paramedic.downtime.periods import require_stops
 from paramedic.errors import InvalidInputError
 from paramedic.services.invalid_spec import InvalidSpecError, Unshown, invalid_spec
 from paramedic.services.readiness import ProbeRequest, ReadinessProbe
+from paramedic.services.schedules import MOST_SCHEDULES, Schedule, require_usable
 from paramedic.services.secrets import NAME_PATTERN as VARIABLE_PATTERN
 from paramedic.services.secrets import Secrets
 from paramedic.state.downtimes import Recurring
@@ -53,8 +54,16 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
+def _is_empty(value: Sequence[object]) -> bool:
+    """What nobody asked for is not written, so that the release before understands all the rest."""
+    return not value
+
+
 class ReplicaPolicy(_Part):
-    """How many replicas: fixed while `target_qps_per_replica` is absent, else by request rate."""
+    """How many replicas: fixed while `target_qps_per_replica` is absent, else by request rate.
+
+    `schedules` raise the least number, fixed or not, for a time.
+    """
 
     min_replicas: int = Field(ge=0, le=MAX_REPLICAS)
     """There are never fewer; 0 needs a `target_qps_per_replica`."""
@@ -68,23 +77,28 @@ class ReplicaPolicy(_Part):
     """More replicas must be wanted for so long before they come."""
     downscale_delay_seconds: int = Field(default=1200, ge=0)
     """Fewer replicas must be wanted for so long before some go."""
+    schedules: tuple[Schedule, ...] = Field(default=(), max_length=MOST_SCHEDULES, exclude_if=_is_empty)
+    """When there are more at least, again and again."""
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
         if self.max_replicas is not None and self.max_replicas < self.min_replicas:
             raise ValueError(f"max_replicas {self.max_replicas} is below min_replicas {self.min_replicas}")
-        if self.target_qps_per_replica is None and self.maximum > self.min_replicas:
+        if self.target_qps_per_replica is None and (self.max_replicas or 0) > self.min_replicas:
             raise ValueError("max_replicas above min_replicas needs target_qps_per_replica to scale by")
         if self.target_qps_per_replica is None and self.min_replicas == 0:
             raise ValueError("min_replicas 0 needs target_qps_per_replica to scale up by")
         if self.target_qps_per_replica is not None and self.max_replicas is None:
             raise ValueError("target_qps_per_replica needs max_replicas")
+        require_usable(self.schedules, self.max_replicas)
         return self
 
     @property
     def maximum(self) -> int:
-        """`max_replicas`, or `min_replicas` where it is absent."""
-        return self.min_replicas if self.max_replicas is None else self.max_replicas
+        """`max_replicas`, or where it is absent the most that `min_replicas` or a schedule asks for."""
+        if self.max_replicas is not None:
+            return self.max_replicas
+        return max([self.min_replicas, *(each.min_replicas for each in self.schedules)])
 
     def with_bounds(self, minimum: int, maximum: int | None) -> "ReplicaPolicy":
         """The same policy between other bounds.

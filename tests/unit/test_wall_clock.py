@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paramedic.downtime.wall_clock import wall_clock_cron
 from paramedic.errors import InvalidInputError
+from paramedic.wall_clock import wall_clock_cron
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
