@@ -17,6 +17,7 @@ from paramedic.state.tables import bind
 from paramedic_controller.boot import start
 from paramedic_controller.exits import Exit, exit_code
 from paramedic_controller.process import ControllerProcess
+from paramedic_controller.self_recovery import complete_meanwhile, make_own_surroundings
 from paramedic_controller.settings import Settings
 
 
@@ -50,8 +51,11 @@ def _run(settings: Settings, log: Logger) -> None:
     # Before the claim: a host that cannot run replicas must not spend an epoch.
     launcher = ProcessLauncher(settings.host_dir, clock=clock)
     _make_log_dir(settings.replica_log_dir)
-    claimed = start(settings, uuid.uuid4().hex, clock, log.info)
+    around = make_own_surroundings(launcher, settings.stale_seconds, clock)
+    claimed = start(settings, uuid.uuid4().hex, clock, log.info, around)
     log.append_keys(epoch=claimed.epoch, process_id=claimed.process_id)
+    if claimed.completes_recovery:
+        complete_meanwhile(settings.controller_id, claimed.epoch, around, log.warning)
     ControllerProcess(settings, claimed, launcher, clock, log).run()
 
 

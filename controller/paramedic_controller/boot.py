@@ -2,15 +2,26 @@
 
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum, auto
 
 from paramedic.clock import Clock
+from paramedic.errors import ParamedicError
 from paramedic.launchers.interface import Launcher
 from paramedic.launchers.process.launcher import receipt_of_this_process
+from paramedic.recovery.self_start import (
+    PredecessorStaysError,
+    RecoveryUnderWayError,
+    SelfStartRefusedError,
+    StillBeatingError,
+    take_over,
+)
+from paramedic.recovery.surroundings import Surroundings
 from paramedic.state.claims import (
     FIRST_EPOCH,
     AlreadyRegisteredError,
     ClaimRefusedError,
+    EpochMovedError,
     claim,
     claim_first_epoch,
     register,
@@ -18,58 +29,79 @@ from paramedic.state.claims import (
 from paramedic.state.controllers import (
     ENDPOINT,
     EPOCH,
-    HEARTBEAT,
     ControllerEndpoint,
     ControllerEpoch,
-    ControllerHeartbeat,
 )
 from paramedic.state.fencing import FencedWriter
 from paramedic.state.receipt import Receipt
-from paramedic.state.recoveries import OPEN_STEPS, Recovery
-from paramedic.state.targets import controller_target_id
 from paramedic_controller.exits import CannotStartError, Exit
 from paramedic_controller.model import scope_of
 from paramedic_controller.ports import bind
 from paramedic_controller.settings import Settings
 
-WATCH_SECONDS = 1.0
+
+class Way(Enum):
+    """How a process comes to act, if it does."""
+
+    FIRST_START = auto()
+    GIVEN_EPOCH = auto()
+    BY_ITSELF = auto()
+    NOT_AT_ALL = auto()
 
 
 @dataclass(frozen=True)
 class Claimed:
-    """An epoch claimed by this process, and the socket it listens on for good."""
+    """An epoch claimed by this process, and the socket it listens on for good.
+
+    `completes_recovery`: nobody but this process waits to see it well.
+    """
 
     epoch: int
     process_id: str
     listener: socket.socket
     recover_mode: bool
+    completes_recovery: bool = False
 
 
-def start(settings: Settings, process_id: str, clock: Clock, log: Callable[[str], None]) -> Claimed:
+def way_to_start(given: int | None, launch_key: str, current: int | None, *, claimed: bool) -> Way:
+    """How a process `given` an epoch, or none, starts where the `current` one is `claimed` or not.
+
+    What a launcher started is part of somebody's recovery: when its epoch is gone, that recovery is over.
+    """
+    if current is None:
+        return Way.FIRST_START if given in (None, FIRST_EPOCH) else Way.NOT_AT_ALL
+    if given == current and not claimed:
+        return Way.GIVEN_EPOCH
+    if given is None or (given <= current and not launch_key):
+        return Way.BY_ITSELF
+    return Way.NOT_AT_ALL
+
+
+def start(
+    settings: Settings, process_id: str, clock: Clock, log: Callable[[str], None], around: Surroundings
+) -> Claimed:
     """Bind the controller's port and claim its epoch.
 
-    Reads the controller's own items only. Without an epoch of its own a process claims nothing but the first.
+    Reads the controller's own items only. Without an epoch that it may claim a process recovers the controller itself.
 
     Raises:
         CannotStartError: another controller lives, must be recovered first, or the port is taken.
         StateUnreachableError: DynamoDB did not answer; nothing was claimed, or nobody will know.
     """
     current = ControllerEpoch.read(settings.controller_id, EPOCH)
-    if current is None:
-        return _start_first(settings, process_id, clock)
-    if settings.epoch is None:
-        raise _why_not(settings, current, clock)
-    _require_claimable(current, settings.epoch)
-    return _start_recovered(settings, settings.epoch, process_id, clock, log)
+    epoch, claimed = (None, False) if current is None else (int(current.epoch), bool(current.claimed_by))
+    match way_to_start(settings.epoch, settings.launch_key, epoch, claimed=claimed):
+        case Way.FIRST_START:
+            return _start_first(settings, process_id, clock)
+        case Way.GIVEN_EPOCH if epoch is not None:
+            return _start_recovered(settings, epoch, process_id, clock, log)
+        case Way.BY_ITSELF:
+            return _start_by_itself(settings, process_id, clock, log, around)
+        case _:
+            raise _cannot_claim(settings, current)
 
 
 def _start_first(settings: Settings, process_id: str, clock: Clock) -> Claimed:
-    if settings.epoch not in (None, FIRST_EPOCH):
-        raise CannotStartError(
-            Exit.CLAIM_REFUSED,
-            f"PARAMEDIC_EPOCH is {settings.epoch}, but controller {settings.controller_id} has never started in the "
-            f"tables {settings.table_prefix}*; check TABLE_PREFIX and PARAMEDIC_CONTROLLER_ID",
-        )
     listener = bind(settings.host, settings.port, clock)
     port = int(listener.getsockname()[1])
     try:
@@ -82,14 +114,18 @@ def _start_first(settings: Settings, process_id: str, clock: Clock) -> Claimed:
     return Claimed(FIRST_EPOCH, process_id, listener, recover_mode=False)
 
 
-def _require_claimable(current: ControllerEpoch, epoch: int) -> None:
+def _cannot_claim(settings: Settings, current: ControllerEpoch | None) -> CannotStartError:
     """Before the port is bound: a process whose epoch is passed or taken must not be in its successor's way."""
-    if int(current.epoch) == epoch and not current.claimed_by:
-        return
-    raise CannotStartError(
+    if current is None:
+        return CannotStartError(
+            Exit.CLAIM_REFUSED,
+            f"PARAMEDIC_EPOCH is {settings.epoch}, but controller {settings.controller_id} has never started in the "
+            f"tables {settings.table_prefix}*; check TABLE_PREFIX and PARAMEDIC_CONTROLLER_ID",
+        )
+    return CannotStartError(
         Exit.CLAIM_REFUSED,
-        f"controller {current.controller_id}: epoch {epoch} cannot be claimed (epoch {int(current.epoch)}, claimed by "
-        f"{current.claimed_by}); nothing was changed",
+        f"controller {current.controller_id}: epoch {settings.epoch} cannot be claimed (epoch {int(current.epoch)}, "
+        f"claimed by {current.claimed_by}); nothing was changed",
     )
 
 
@@ -119,41 +155,33 @@ def own_receipt(settings: Settings, epoch: int, process_id: str) -> Receipt:
     return receipt_of_this_process(workload=workload, scope=workload, epoch=epoch, key=key)
 
 
-def _why_not(settings: Settings, current: ControllerEpoch, clock: Clock) -> CannotStartError:
-    """Why a process nobody gave an epoch does not start. Changes nothing."""
-    name, epoch = settings.controller_id, int(current.epoch)
-    recovery = Recovery.read(controller_target_id(name), epoch)
-    if recovery is not None and recovery.step in OPEN_STEPS:
-        return CannotStartError(
-            Exit.RECOVERY_OPEN,
-            f"a recovery of controller {name} is open (epoch {epoch}, step {recovery.step}) and starts it by itself; "
-            "see `paramedic status`",
-        )
-    if _heartbeat_moves(settings, clock):
-        return CannotStartError(
-            Exit.ALREADY_RUNNING,
-            f"controller {name} is running (epoch {epoch}); to replace it use `paramedic recover controller:{name}`",
-        )
-    return CannotStartError(
-        Exit.NEEDS_RECOVERY,
-        f"controller {name} (epoch {epoch}) shows no heartbeat for {settings.stale_seconds:g} s; start it again with "
-        f"`paramedic recover controller:{name}`, which makes sure that its predecessor is gone",
-    )
+def _start_by_itself(
+    settings: Settings, process_id: str, clock: Clock, log: Callable[[str], None], around: Surroundings
+) -> Claimed:
+    """What a recovery does, by the process that nobody gave an epoch; it claims only what is then its own."""
+    name = settings.controller_id
+    log(f"controller {name} was started without an epoch: looking whether another is alive")
+    try:
+        recovery = take_over(name, lambda epoch: own_receipt(settings, epoch, process_id), around)
+    except _WHY_NOT as error:
+        raise CannotStartError(_exit_of(error), f"{error}; see `paramedic status`") from error
+    claimed = _start_recovered(settings, int(recovery.epoch), process_id, clock, log)
+    return replace(claimed, completes_recovery=True)
 
 
-def _heartbeat_moves(settings: Settings, clock: Clock) -> bool:
-    first = _sequence(settings.controller_id)
-    deadline = clock.monotonic() + settings.stale_seconds
-    while clock.monotonic() < deadline:
-        clock.sleep(WATCH_SECONDS)
-        if _sequence(settings.controller_id) != first:
-            return True
-    return False
+_WHY_NOT = (StillBeatingError, RecoveryUnderWayError, SelfStartRefusedError, PredecessorStaysError, EpochMovedError)
 
 
-def _sequence(controller_id: str) -> int | None:
-    row = ControllerHeartbeat.read(controller_id, HEARTBEAT)
-    return None if row is None else int(row.sequence)
+def _exit_of(error: ParamedicError) -> Exit:
+    match error:
+        case StillBeatingError():
+            return Exit.ALREADY_RUNNING
+        case SelfStartRefusedError():
+            return Exit.REFUSED
+        case PredecessorStaysError():
+            return Exit.PREDECESSOR_STAYS
+        case _:
+            return Exit.RECOVERY_OPEN
 
 
 def fence_host(launcher: Launcher, writer: FencedWriter) -> None:

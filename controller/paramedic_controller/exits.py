@@ -19,8 +19,9 @@ class Exit(IntEnum):
     CLAIM_REFUSED = 5
     ALREADY_RUNNING = 6
     RECOVERY_OPEN = 7
-    NEEDS_RECOVERY = 8
+    REFUSED = 8
     STATE_UNREACHABLE = 9
+    PREDECESSOR_STAYS = 10
 
 
 class CannotStartError(ParamedicError):

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from paramedic.clock import Clock
 from paramedic.launchers.interface import Launcher
+from paramedic.state.claims import ClaimRefusedError, end_claim
 from paramedic.state.fencing import FencedWriter
 from paramedic.state.heartbeat import report_restored, seal_heartbeat
 from paramedic.state.tables import StateUnreachableError
@@ -107,6 +108,14 @@ class ControllerProcess:
         self._api.close()
         self._prober.close()
         self._executor.shutdown()
+        self._say_goodbye()
+
+    def _say_goodbye(self) -> None:
+        """The last act: whoever starts next, wherever that is, need not look for this process."""
+        try:
+            end_claim(self._name, self._claimed.epoch, self._claimed.process_id, self._clock)
+        except (ClaimRefusedError, StateUnreachableError, TransactionRefusedError) as error:
+            self._log.warning(f"the end of this process is not noted: {error}")
 
     def _seal(self) -> None:
         # Nothing is read before this: until all fences are ours, a predecessor may still write.

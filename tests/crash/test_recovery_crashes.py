@@ -1,7 +1,7 @@
 """A recovery that dies at any write or host action is completed by the sweeper, and never leaves two controllers."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 
+from paramedic.errors import ParamedicError
+from paramedic.launchers.profiles import UnknownProfileError
 from paramedic.recovery import recoverer
 from paramedic.recovery.records import STEP_SECONDS
 from paramedic.recovery.surroundings import LaunchPlan, Surroundings
-from paramedic.state.recoveries import Step, open_recoveries
+from paramedic.state.recoveries import OPEN_STEPS, Step, open_recoveries
 from tests.fakes.recovery_world import TARGET, RecoveryWorld
 
 pytestmark = pytest.mark.crash
@@ -90,6 +92,11 @@ def world(table_prefix: str) -> RecoveryWorld:
 def run_dying(world: RecoveryWorld, dying: Dying, monkeypatch: pytest.MonkeyPatch, diagnosis: str) -> bool:
     """Run one recovery that dies where told; True when it got to the end instead."""
     failure = world.found_bad(diagnosis)
+    return in_danger(world, dying, monkeypatch, lambda: recoverer.on_failure(failure, surroundings(world, dying)))
+
+
+def in_danger(world: RecoveryWorld, dying: Dying, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> bool:
+    """Run `act`, whose every write may be its last; True when it got to the end."""
     real: Callable[[BaseClient, str, dict[str, Any]], Any] = getattr(BaseClient, SEND)
 
     def counted(client: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
@@ -104,12 +111,35 @@ def run_dying(world: RecoveryWorld, dying: Dying, monkeypatch: pytest.MonkeyPatc
     with monkeypatch.context() as patched:
         patched.setattr(BaseClient, SEND, counted)
         try:
-            recoverer.on_failure(failure, surroundings(world, dying))
+            act()
         except Died:
             return False
         finally:
             world.clock.on_sleep = world.host.go_on
     return True
+
+
+def self_start_dying(world: RecoveryWorld, dying: Dying, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Start a controller without an epoch that dies where told; True when it got to the end instead."""
+    return in_danger(world, dying, monkeypatch, lambda: world.self_start(surroundings(world, dying)))
+
+
+def start_until_it_runs(world: RecoveryWorld) -> None:
+    """What happens anyway: a supervisor starts it again and again; sweeps run where its host cannot be reached."""
+    for _ in range(10):
+        with suppress(ParamedicError):
+            world.self_start()
+        if world.host.alive() and not open_recoveries():
+            return
+        world.clock.sleep(STEP_SECONDS / 2)
+        recoverer.sweep(blind(world))
+
+
+def blind(world: RecoveryWorld) -> Surroundings:
+    def no_profile(name: str) -> LaunchPlan:
+        raise UnknownProfileError(f"launcher profile {name!r} does not exist")
+
+    return replace(world.around(), profile=no_profile, verify_seconds_per_invocation=0.0)
 
 
 def finish(world: RecoveryWorld, diagnosis: str) -> None:
@@ -157,3 +187,59 @@ def test_the_crashes_above_cover_everything_that_leaves_a_trace_of_a_recovery(
     uneventful = Dying(0, after=False)
     assert run_dying(world, uneventful, monkeypatch, diagnosis)
     assert uneventful.count == ACTIONS
+
+
+SELF_START_ACTIONS = 10
+"""Writes, host actions and pages of an uneventful start without an epoch; kept honest below."""
+
+
+def assert_one_controller_runs(world: RecoveryWorld) -> None:
+    newest = int(world.epoch().epoch)
+    assert world.host.alive() == [newest]
+    assert world.epoch().claimed_by == world.newest().receipt.key
+    assert open_recoveries() == []
+    steps = [world.recovery(epoch).step for epoch in range(2, newest + 1)]
+    assert steps[-1] == Step.DONE
+    assert not set(steps) & set(OPEN_STEPS)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("at", range(1, SELF_START_ACTIONS + 1))
+def test_a_start_without_an_epoch_crashed_anywhere_is_completed_by_later_starts_alone(
+    world: RecoveryWorld, monkeypatch: pytest.MonkeyPatch, at: int, after: bool
+) -> None:
+    world.first.suspended = True
+    assert not self_start_dying(world, Dying(at, after=after), monkeypatch)
+    living_after_a_crash(world)
+    start_until_it_runs(world)
+    assert_one_controller_runs(world)
+
+
+@pytest.mark.parametrize("at", range(1, SELF_START_ACTIONS + 1))
+def test_a_start_without_an_epoch_crashed_anywhere_is_completed_by_the_recovery_function(
+    world: RecoveryWorld, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    world.first.suspended = True
+    assert not self_start_dying(world, Dying(at, after=True), monkeypatch)
+    living_after_a_crash(world)
+    for _ in range(4):
+        world.clock.sleep(STEP_SECONDS)
+        recoverer.sweep(world.around())
+        if world.host.alive() != [int(world.epoch().epoch)]:
+            recoverer.on_failure(world.found_bad("hung" if world.first.alive else "dead"), world.around())
+    assert_one_controller_runs(world)
+
+
+def living_after_a_crash(world: RecoveryWorld) -> None:
+    """The process that crashed is gone, with whatever it had claimed."""
+    for process in world.host.processes.values():
+        process.alive = process.alive and process is world.first
+
+
+def test_the_crashes_above_cover_everything_that_leaves_a_trace_of_a_start_without_an_epoch(
+    world: RecoveryWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.first.suspended = True
+    uneventful = Dying(0, after=False)
+    assert self_start_dying(world, uneventful, monkeypatch)
+    assert uneventful.count == SELF_START_ACTIONS

@@ -23,6 +23,7 @@ from paramedic.services.verbs import UpResult, down, up
 from paramedic.state import tables
 from paramedic.state.controllers import ENDPOINT, EPOCH, ControllerEndpoint, ControllerEpoch
 from paramedic.state.operations import Operation, OperationKind, open_item
+from paramedic.state.recoveries import Recovery, Step
 from paramedic.state.replicas import Replica, ReplicaStatus
 from paramedic.state.services import ObservedService, observed_item
 from paramedic.state.traffic_report import TrafficReporter
@@ -321,15 +322,39 @@ def test_a_second_start_beside_a_healthy_controller_ends_with_an_error_and_fence
     assert stage.healthy(1)["pid"] == first.pid
 
 
-def test_a_start_by_hand_after_a_crash_says_what_to_do_and_claims_nothing(
+def test_a_controller_started_by_hand_after_a_crash_or_restarted_by_its_supervisor_recovers_itself(
     stage: Stage, first: subprocess.Popen[bytes]
 ) -> None:
+    before = stage.serving(2)
     kill_group(first)
     first.wait()
-    before = stage.rows()
-    assert stage.start().wait(PATIENCE_SECONDS) == Exit.NEEDS_RECOVERY
-    assert "`paramedic recover controller:main`" in stage.log.read_text()
-    assert stage.rows() == before
+    second = stage.start()
+    assert stage.healthy(2)["pid"] == second.pid
+    assert stage.serving(2) == before
+    record = eventually(lambda: completed(2), "the completed record")
+    assert (record.story.actor, record.story.launched.identity["pid"]) == ("self-start", str(second.pid))
+    # What systemd does to a unit of KillMode=process that is restarted, its environment being that of an old launch.
+    second.terminate()
+    assert second.wait(PATIENCE_SECONDS) == Exit.STOPPED
+    assert all(predict(url).startswith("de") for url in before["routes"])
+    stage.start(PARAMEDIC_EPOCH="1")
+    stage.healthy(3)
+    assert stage.serving(2) == before
+    assert "ended when it was asked to" in eventually(lambda: completed(3), "the completed record").story.evidence
+
+
+def completed(epoch: int) -> Any:
+    record = Recovery.read("controller:main", epoch)
+    return record if record is not None and record.step == Step.DONE else None
+
+
+def test_a_suspended_controller_is_killed_by_the_one_that_is_started_in_its_place(
+    stage: Stage, first: subprocess.Popen[bytes]
+) -> None:
+    os.kill(first.pid, signal.SIGSTOP)
+    stage.start()
+    stage.healthy(2)
+    assert first.wait(PATIENCE_SECONDS) == -signal.SIGKILL
 
 
 def test_a_start_by_hand_during_a_recovery_leaves_it_alone(stage: Stage, first: subprocess.Popen[bytes]) -> None:
@@ -345,7 +370,8 @@ def test_an_epoch_is_claimed_once(stage: Stage, first: subprocess.Popen[bytes]) 
     stage.healthy(2)
     stage.move_elsewhere()
     rows = stage.rows()
-    assert stage.start(PARAMEDIC_EPOCH="2").wait(PATIENCE_SECONDS) == Exit.CLAIM_REFUSED
+    launched = stage.start(PARAMEDIC_EPOCH="2", PARAMEDIC_LAUNCH_KEY="controller:main/2")
+    assert launched.wait(PATIENCE_SECONDS) == Exit.CLAIM_REFUSED
     assert stage.rows() == rows
 
 

@@ -6,11 +6,14 @@ from itertools import count
 from paramedic.clock import to_iso
 from paramedic.health.events import ControllerFailed
 from paramedic.launchers.interface import Launch
+from paramedic.recovery.driving import drive
 from paramedic.recovery.messages import ManualRecover
+from paramedic.recovery.self_start import take_over
 from paramedic.recovery.surroundings import LaunchPlan, Surroundings
 from paramedic.state import tables
 from paramedic.state.claims import register
 from paramedic.state.controllers import EPOCH, HEARTBEAT, ControllerEpoch, ControllerHeartbeat
+from paramedic.state.receipt import Receipt
 from paramedic.state.recoveries import Recovery
 from paramedic.state.targets import BadPeriod, Target, bucket_of
 from tests.fakes.clock import FakeClock
@@ -50,6 +53,30 @@ class RecoveryWorld:
             stale_seconds=10.0,
             poll_seconds=0.5,
         )
+
+    def begin_self_start(self, around: Surroundings) -> FakeProcess:
+        """What a supervisor does, until its process may claim; it is gone when it cannot."""
+        started: list[FakeProcess] = []
+
+        def own_receipt(epoch: int) -> Receipt:
+            process = self.host.start(TARGET, f"self-{next(self._ids)}", epoch, {"PARAMEDIC_CONTROLLER_ID": CONTROLLER})
+            started.append(process)
+            return process.receipt
+
+        try:
+            take_over(CONTROLLER, own_receipt, around)
+        except BaseException:
+            for process in started:
+                process.alive = False
+            raise
+        return started[0]
+
+    def self_start(self, around: Surroundings | None = None) -> FakeProcess:
+        """A controller started without an epoch, until its recovery's record is as complete as it can make it."""
+        around = around or self.around()
+        process = self.begin_self_start(around)
+        drive(self.recovery(process.receipt.epoch), around)
+        return process
 
     def found_bad(self, diagnosis: str = "dead") -> ControllerFailed:
         """Leave what a health check leaves, and return the event it sends."""

@@ -20,6 +20,7 @@ from paramedic.state import tables
 from paramedic.state.claims import register
 from paramedic.state.controllers import ControllerEndpoint, ControllerEpoch, ControllerHeartbeat
 from paramedic.state.downtimes import PARTITION, OneOff, PlannedDowntime
+from paramedic.state.incidents import GLOBAL_TARGET
 from paramedic.state.load_balancers import LoadBalancer
 from paramedic.state.services import (
     PAUSED,
@@ -120,6 +121,14 @@ def test_nobody_can_delete_an_epoch_or_a_record_of_a_recovery(template: Template
 def test_on_call_writes_what_is_watched_and_neither_epochs_nor_what_runs(template: Template) -> None:
     written = set().union(*(_tables_where(template, "OperatorPolicy", action) for action in WRITES))
     assert written == {"IncidentsTable", "TargetsTable"}
+
+
+def test_a_controller_records_recoveries_of_controllers_and_cannot_touch_the_global_switch(template: Template) -> None:
+    (own,) = [s for s in _allowed(template, "ControllerPolicy") if s.get("Condition")]
+    tables_written = {resource["Fn::GetAtt"][0] for resource in own["Resource"]}
+    assert tables_written == {"IncidentsTable", "RecoveriesTable"}
+    assert own["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["controller:*"]}}
+    assert not GLOBAL_TARGET.startswith("controller:")
 
 
 def test_a_gateway_follows_routes_and_reports_traffic_and_does_nothing_else(template: Template) -> None:

@@ -5,14 +5,17 @@ from typing import Any
 
 import pytest
 
+from paramedic.recovery.surroundings import Surroundings
 from paramedic.state import tables
 from paramedic.state.controllers import EPOCH, ControllerEpoch
 from paramedic_controller import boot
 from paramedic_controller.boot import start
 from paramedic_controller.exits import CannotStartError, Exit
+from paramedic_controller.self_recovery import make_own_surroundings
 from paramedic_controller.settings import Settings
 from tests.fakes.clock import FakeClock
 from tests.fakes.epochs import claim_next_epoch, grant_next_epoch
+from tests.fakes.launcher import FakeLauncher
 
 pytestmark = pytest.mark.integration
 
@@ -23,12 +26,18 @@ def settings(table_prefix: str, tmp_path: Path) -> dict[str, str]:
     return {"TABLE_PREFIX": table_prefix, "PARAMEDIC_CONTROLLER_ID": "main", "PARAMEDIC_HOST_DIR": str(tmp_path)}
 
 
+def nowhere() -> Surroundings:
+    """Surroundings that are not needed: a launched process recovers nobody."""
+    return make_own_surroundings(FakeLauncher(), 10.0, FakeClock())
+
+
 def refused(settings: dict[str, str], epoch: int, monkeypatch: pytest.MonkeyPatch) -> CannotStartError:
     bound: list[Any] = []
     monkeypatch.setattr(boot, "bind", lambda *arguments: bound.append(arguments))
     before = ControllerEpoch.read("main", EPOCH)
+    launched = {**settings, "PARAMEDIC_EPOCH": str(epoch), "PARAMEDIC_LAUNCH_KEY": "controller:main/2"}
     with pytest.raises(CannotStartError) as error:
-        start(Settings.from_env({**settings, "PARAMEDIC_EPOCH": str(epoch)}), "late", FakeClock(), print)
+        start(Settings.from_env(launched), "late", FakeClock(), print, nowhere())
     after = ControllerEpoch.read("main", EPOCH)
     assert bound == []
     assert before is not None
@@ -38,7 +47,7 @@ def refused(settings: dict[str, str], epoch: int, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("epoch", [1, 2, 4])
-def test_a_process_whose_epoch_is_not_the_current_one_never_binds_the_port(
+def test_a_launched_process_whose_epoch_is_not_the_current_one_never_binds_the_port(
     settings: dict[str, str], epoch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claim_next_epoch("main", "first", FakeClock())
@@ -49,7 +58,7 @@ def test_a_process_whose_epoch_is_not_the_current_one_never_binds_the_port(
     assert f"epoch {epoch} cannot be claimed (epoch 3, claimed by None)" in str(error)
 
 
-def test_a_process_whose_epoch_is_claimed_never_binds_the_port(
+def test_a_launched_process_whose_epoch_is_claimed_never_binds_the_port(
     settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claim_next_epoch("main", "first", FakeClock())

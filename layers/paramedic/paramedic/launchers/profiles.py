@@ -19,6 +19,10 @@ ROOT = "LAUNCHER_PROFILES"
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
+VERIFY_SECONDS = 60.0
+"""How long a launch may take to prove itself, where its profile says nothing else."""
+
+
 class UnknownProfileError(ParamedicError):
     """A launcher profile was named that the stack does not have."""
 
@@ -38,7 +42,7 @@ class ProcessProfile(BaseModel):
     env_file: Path | None = None
     working_directory: str | None = None
     log_file: str | None = None
-    verify_seconds: float = Field(default=60.0, gt=0)
+    verify_seconds: float = Field(default=VERIFY_SECONDS, gt=0)
 
 
 type LauncherProfile = ProcessProfile

@@ -7,6 +7,7 @@ the next invocation goes on.
 from paramedic.errors import ParamedicError
 from paramedic.health.outcomes import OutcomeKind, ProbeRequest
 from paramedic.launchers.interface import Launcher, RunState, StopOutcome, StopResult
+from paramedic.launchers.profiles import VERIFY_SECONDS
 from paramedic.recovery import records, standing_by
 from paramedic.recovery.gate import Switch
 from paramedic.recovery.opening import read_switch
@@ -43,22 +44,41 @@ def _take_steps(recovery: Recovery, around: Surroundings) -> Recovery:
 
 
 def _stop(recovery: Recovery, around: Surroundings) -> Recovery:
-    held = _held() or _called_off(recovery, around)
+    moved, _ = stop_predecessors(recovery, around)
+    return moved
+
+
+def stop_predecessors(recovery: Recovery, around: Surroundings) -> tuple[Recovery, str]:
+    """Take the step `stop` of a record that this invocation owns: on to `launch` once all are seen gone.
+
+    Also says what was seen just now; the record tells people once what it waits for.
+
+    Raises:
+        LostStepError: another invocation moved the record.
+        StateUnreachableError: DynamoDB did not answer.
+    """
+    held = held_by_switch() or _called_off(recovery, around)
     if held is not None:
-        return records.wait_for(recovery, "held", held, around)
+        return records.wait_for(recovery, "held", held, around), held
     try:
         results = _stop_all(recovery, around.profile(recovery.profile).launcher)
     except ParamedicError as error:
         # Whatever keeps the launcher from answering, a profile gone from the stack included: nothing is confirmed.
-        return records.wait_for(recovery, "unconfirmed", f"unconfirmed: {error}", around)
+        return _unconfirmed(recovery, str(error), around)
     unconfirmed = [result.detail for result in results if result.outcome is StopOutcome.UNCONFIRMED]
     if unconfirmed:
-        return records.wait_for(recovery, "unconfirmed", f"unconfirmed: {'; '.join(unconfirmed)}", around)
+        return _unconfirmed(recovery, "; ".join(unconfirmed), around)
     seen = "; ".join(result.detail for result in results) or "there was no predecessor"
-    return records.advance(recovery, Step.LAUNCH, f"stopped: {seen}", around)
+    return records.advance(recovery, Step.LAUNCH, f"stopped: {seen}", around), seen
 
 
-def _held() -> str | None:
+def _unconfirmed(recovery: Recovery, why: str, around: Surroundings) -> tuple[Recovery, str]:
+    text = f"unconfirmed: {why}"
+    return records.wait_for(recovery, "unconfirmed", text, around), text
+
+
+def held_by_switch() -> str | None:
+    """Why nothing may be launched, if the global switch says so."""
     switch = read_switch()
     return None if switch is Switch.RUN else f"the global switch is {switch.value}; release it to go on"
 
@@ -80,12 +100,20 @@ def _called_off(recovery: Recovery, around: Surroundings) -> str | None:
 
 def _stop_all(recovery: Recovery, launcher: Launcher) -> list[StopResult]:
     # Known ones first: one of them may be holding the very lock that fencing needs.
-    known = [p.receipt for p in recovery.story.predecessors if p.receipt is not None]
-    results = [launcher.stop(receipt, epoch=int(recovery.epoch), grace_seconds=0) for receipt in known]
+    known = [(p, p.receipt) for p in recovery.story.predecessors if p.receipt is not None]
+    results = [_stop_known(p, receipt, recovery, launcher) for p, receipt in known]
     launcher.fence(recovery.target_id, int(recovery.epoch))
     # Only above the fence does "nothing was started under that key" stay true.
     unknown = [p for p in recovery.story.predecessors if p.receipt is None]
     return results + [_stop_unrecorded(p, recovery, launcher) for p in unknown]
+
+
+def _stop_known(predecessor: Predecessor, receipt: Receipt, recovery: Recovery, launcher: Launcher) -> StopResult:
+    result = launcher.stop(receipt, epoch=int(recovery.epoch), grace_seconds=0)
+    if result.outcome is StopOutcome.STOPPED or not predecessor.ended:
+        return result
+    detail = f"epoch {predecessor.epoch} said itself that it had ended; {result.detail}"
+    return StopResult(outcome=StopOutcome.STOPPED, detail=detail)
 
 
 def _stop_unrecorded(predecessor: Predecessor, recovery: Recovery, launcher: Launcher) -> StopResult:
@@ -99,7 +127,7 @@ def _stop_unrecorded(predecessor: Predecessor, recovery: Recovery, launcher: Lau
 
 
 def _launch(recovery: Recovery, around: Surroundings) -> Recovery:
-    held = _held()
+    held = held_by_switch()
     if held is not None:
         return records.wait_for(recovery, "held", f"its predecessor is stopped, and {held}", around)
     try:
@@ -178,7 +206,7 @@ def _given_up(recovery: Recovery, around: Surroundings) -> Recovery | None:
         else:
             why = _hopeless(claim.claimant if claim else recovery.story.launched, plan, waited)
     except ParamedicError as error:
-        return _fail(recovery, f"cannot be verified: {error}", around)
+        why, awaited = _too_late(waited, VERIFY_SECONDS, f"; its process cannot be looked at: {error}"), False
     if why is None:
         return None
     return standing_by.withdraw(recovery, why, around) if awaited else _fail(recovery, why, around)
@@ -187,8 +215,12 @@ def _given_up(recovery: Recovery, around: Surroundings) -> Recovery | None:
 def _hopeless(launched: Receipt | None, plan: LaunchPlan, waited: float) -> str | None:
     if launched is not None and plan.launcher.describe(launched).state is RunState.ABSENT:
         return "the launched process ended before it was healthy; its log says why"
-    limit = plan.verify_seconds
-    return f"not healthy {waited:.0f} s after its launch (limit {limit:.0f} s)" if waited > limit else None
+    return _too_late(waited, plan.verify_seconds)
+
+
+def _too_late(waited: float, limit: float, because: str = "") -> str | None:
+    # Who started by itself may run where no launcher of the stack can look: then only the time can tell.
+    return f"not healthy {waited:.0f} s after its launch (limit {limit:.0f} s){because}" if waited > limit else None
 
 
 def _fail(recovery: Recovery, text: str, around: Surroundings) -> Recovery:

@@ -24,8 +24,8 @@ CPU_WATCH_SECONDS = 2.0
 """Two looks this far apart tell a busy process from one that makes no progress."""
 
 
-def gather(target: Target, manual: bool, around: Surroundings) -> Evidence:
-    """What can be said about a controller right now.
+def gather(target: Target, asked: bool, around: Surroundings) -> Evidence:
+    """What can be said about a controller right now; whoever `asked` for a recovery need not wait until it is hung.
 
     Raises:
         StateUnreachableError: DynamoDB did not answer; nothing can be concluded.
@@ -38,7 +38,19 @@ def gather(target: Target, manual: bool, around: Surroundings) -> Evidence:
         return Evidence(finding=Finding.UNCLEAR, text=f"probe: {outcome.kind}; only controllers have a heartbeat")
     if _heartbeat_moves(controller_id, target, around):
         return Evidence(finding=Finding.ALIVE, text=f"probe: {outcome.kind}, but its heartbeat moves (busy)")
-    return _judge(target, controller_id, outcome, manual, around)
+    return _judge(target, controller_id, outcome, asked, around)
+
+
+def gather_beside_a_standing_heartbeat(target: Target, controller_id: str, around: Surroundings) -> Evidence:
+    """What can be said about a controller whose heartbeat was just seen to stand still, by whoever is to succeed it.
+
+    Raises:
+        StateUnreachableError: DynamoDB did not answer; nothing can be concluded.
+    """
+    outcome = around.probe(probe_request(target))
+    if outcome.kind is OutcomeKind.OK:
+        return Evidence(finding=Finding.ALIVE, text="its health endpoint answers")
+    return _judge(target, controller_id, outcome, True, around)
 
 
 def probe_request(target: Target) -> ProbeRequest:
@@ -72,14 +84,14 @@ def _sequence(controller_id: str) -> int | None:
     return None if row is None else int(row.sequence)
 
 
-def _judge(target: Target, controller_id: str, outcome: ProbeOutcome, manual: bool, around: Surroundings) -> Evidence:
+def _judge(target: Target, controller_id: str, outcome: ProbeOutcome, asked: bool, around: Surroundings) -> Evidence:
     match outcome.kind:
         case OutcomeKind.REFUSED:
             return Evidence(finding=Finding.DEAD, text="connections are refused and its heartbeat stands still")
         case OutcomeKind.NOT_PROBED | OutcomeKind.DNS | OutcomeKind.FORBIDDEN_ADDRESS:
             return Evidence(finding=Finding.UNCLEAR, text=f"it could not be probed: {outcome.kind} {outcome.detail}")
         case _:
-            lasted = manual or (target.bad is not None and target.bad.diagnosis == HUNG)
+            lasted = asked or (target.bad is not None and target.bad.diagnosis == HUNG)
             if not lasted:
                 text = f"probe: {outcome.kind}, heartbeat stands still, but not for long enough to be called hung"
                 return Evidence(finding=Finding.UNCLEAR, text=text)

@@ -18,7 +18,7 @@ def predecessors_of(current: ControllerEpoch, previous: Recovery | None) -> tupl
     """
     epoch = int(current.epoch)
     if current.claimed_by:
-        return (Predecessor(epoch=epoch, receipt=current.claimant),)
+        return (Predecessor(epoch=epoch, receipt=current.claimant, ended=current.has_ended),)
     if previous is None:
         return ()
     if previous.step == Step.STOP:

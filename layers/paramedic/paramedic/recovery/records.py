@@ -48,15 +48,19 @@ def is_open(recovery: Recovery) -> bool:
     return step_of(recovery) in OPEN_STEPS
 
 
+def is_worked_on(recovery: Recovery, around: Surroundings) -> bool:
+    """Whether another invocation owns the current step and may still be alive."""
+    mine = recovery.owner == around.invocation
+    return bool(recovery.owner) and not mine and around.clock.now().timestamp() < (recovery.deadline or 0)
+
+
 def take(recovery: Recovery, around: Surroundings) -> Recovery:
     """Become the owner of the current step.
 
     Raises:
         LostStepError: a living owner has it, or it moved meanwhile.
     """
-    now = around.clock.now()
-    mine = recovery.owner == around.invocation
-    if recovery.owner and not mine and now.timestamp() < (recovery.deadline or 0):
+    if is_worked_on(recovery, around):
         raise LostStepError(f"{recovery.target_id}: epoch {recovery.epoch} is being worked on at step {recovery.step}")
     return _change(recovery, around, _owning(around), _still_open())
 

@@ -124,6 +124,21 @@ def _claim(
         raise ClaimRefusedError(f"controller {controller_id}: epoch {epoch} cannot be claimed ({seen})") from error
 
 
+def end_claim(controller_id: str, epoch: int, process_id: str, clock: Clock) -> None:
+    """Say that the claimant acts no more: its last word, so that nobody need look for its process.
+
+    Raises:
+        ClaimRefusedError: the epoch is no longer claimed by this process.
+        StateUnreachableError: DynamoDB did not answer.
+    """
+    row = ControllerEpoch(controller_id, EPOCH)
+    mine = (ControllerEpoch.epoch == epoch) & (ControllerEpoch.claimed_by == process_id)
+    try:
+        transact([Update(row, (ControllerEpoch.ended_by.set(process_id),), mine)], clock)
+    except ConditionFailedError as error:
+        raise ClaimRefusedError(f"controller {controller_id}: epoch {epoch} is another's by now") from error
+
+
 def open_epoch(
     current: ControllerEpoch,
     previous: Recovery | None,

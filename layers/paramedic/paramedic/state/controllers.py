@@ -11,7 +11,10 @@ EPOCH, HEARTBEAT, ENDPOINT, HINT, STANDBY = "epoch", "heartbeat", "endpoint", "h
 
 
 class ControllerEpoch(Row):
-    """The fencing token. `claimed_by` is the random process id of the claimant of exactly this epoch, or absent."""
+    """The fencing token. `claimed_by` is the random process id of the claimant of exactly this epoch, or absent.
+
+    `ended_by` is the process id of the last claimant that ended when it was asked to, and said so.
+    """
 
     class Meta(TableMeta):
         pass
@@ -22,6 +25,12 @@ class ControllerEpoch(Row):
     claimed_by = UnicodeAttribute(null=True)
     claimed_at = UnicodeAttribute(null=True)
     claimant = OptionalJsonAttribute(Receipt)
+    ended_by = UnicodeAttribute(null=True)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the claimant of this epoch said itself that it acts no more."""
+        return bool(self.claimed_by) and self.ended_by == self.claimed_by
 
 
 class ControllerHeartbeat(Row):

@@ -31,13 +31,17 @@ CLAIMABLE_STEPS = (Step.LAUNCH, Step.VERIFY)
 
 
 class Predecessor(BaseModel):
-    """Something that may still act for an older epoch: its receipt, or the launch key it would be found by."""
+    """Something that may still act for an older epoch: its receipt, or the launch key it would be found by.
+
+    `ended`: it said itself that it acts no more.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     epoch: int
     receipt: Receipt | None = None
     launch_key: str | None = None
+    ended: bool = False
 
 
 class Entry(BaseModel):
