@@ -26,9 +26,9 @@ from paramedic.state.operations import Operation, OperationKind, open_item
 from paramedic.state.recoveries import Recovery, Step
 from paramedic.state.replicas import Replica, ReplicaStatus
 from paramedic.state.services import ObservedService, observed_item
-from paramedic.state.traffic_report import TrafficReporter
 from paramedic_controller.exits import Exit
 from tests.fakes.epochs import grant_next_epoch
+from tests.fakes.traffic_reporter import TrafficReporter
 from tests.fakes.waiting import PATIENCE_SECONDS, eventually
 
 pytestmark = pytest.mark.integration

@@ -17,10 +17,11 @@ from paramedic.state.replicas import Replica, ReplicaStatus
 from paramedic.state.services import ObservedService, ServiceSpecRow, observed_item, spec_item
 from paramedic.state.tables import shared_connection
 from paramedic.state.traffic import draining_key
-from paramedic.state.traffic_report import Standing, TrafficReporter, TrafficWriter
+from paramedic.state.traffic_report import Standing, TrafficWriter
 from paramedic_controller.backoff import LONGEST_SECONDS
 from tests.fakes.clock import FakeClock
 from tests.fakes.controller_world import ControllerWorld, make_spec
+from tests.fakes.traffic_reporter import TrafficReporter
 
 pytestmark = pytest.mark.integration
 

@@ -1,14 +1,12 @@
 """Writer of traffic figures: what whoever serves a gateway's requests uses to report them."""
 
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pynamodb.exceptions import PynamoDBException
 from pynamodb.expressions.update import Action
 
-from paramedic.clock import Clock
-from paramedic.state.ring import RING_SECONDS, pack_ring
+from paramedic.state.ring import pack_ring
 from paramedic.state.tables import StateUnreachableError
 from paramedic.state.traffic import Ahead, Draining, TrafficCounter, TrafficReport, counter_item, report_item
 
@@ -82,62 +80,6 @@ class TrafficWriter:
             _ahead(standing.ahead),
         ]
         _update(row, actions)
-
-
-class TrafficReporter:
-    """Counts requests per service and second, and reports whole seconds only. Safe to use from several threads.
-
-    `replica` names a gateway replica for good, `incarnation` one life of it.
-    """
-
-    def __init__(self, gateway: str, replica: str, incarnation: str, clock: Clock) -> None:
-        self._writer = TrafficWriter(gateway, replica)
-        self._incarnation = incarnation
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._started = self._second()
-        self._sequence = 0
-        self._seconds: dict[str, dict[int, int]] = {}
-        self._dropped: dict[str, int] = {}
-        self._written: dict[str, int] = {}
-
-    def count(self, service_uid: str, requests: int = 1) -> None:
-        """Take note of requests that arrived now."""
-        with self._lock:
-            seconds = self._seconds.setdefault(service_uid, {})
-            second = self._second()
-            seconds[second] = seconds.get(second, 0) + requests
-
-    def flush(self, unfinished: Sequence[str] = ()) -> None:
-        """Write the counters that changed, then the report that vouches for them.
-
-        `unfinished` are the requests under way, in the words people should read.
-
-        Raises:
-            StateUnreachableError: DynamoDB did not answer; the next flush catches up.
-        """
-        until = self._second()
-        for service_uid, total, ring in self._changed(until):
-            self._writer.write_counter(service_uid, self._incarnation, total, ring, until)
-            self._written[service_uid] = total
-        self._sequence += 1
-        standing = Standing(self._sequence, self._started, until, len(unfinished), unfinished, None)
-        self._writer.write_report(self._incarnation, standing)
-
-    def _changed(self, until: int) -> list[tuple[str, int, tuple[int, ...]]]:
-        with self._lock:
-            figures = [(uid, *self._figures(uid, until)) for uid in self._seconds]
-        return [figure for figure in figures if figure[1] != self._written.get(figure[0], 0)]
-
-    def _figures(self, service_uid: str, until: int) -> tuple[int, tuple[int, ...]]:
-        seconds = self._seconds[service_uid]
-        for second in [second for second in seconds if second < until - RING_SECONDS]:
-            self._dropped[service_uid] = self._dropped.get(service_uid, 0) + seconds.pop(second)
-        ring = tuple(seconds.get(second, 0) for second in range(until - RING_SECONDS, until))
-        return self._dropped.get(service_uid, 0) + sum(ring), ring
-
-    def _second(self) -> int:
-        return int(self._clock.now().timestamp())
 
 
 def _draining(requests: Mapping[str, int] | None) -> Action:
