@@ -1,6 +1,6 @@
 """What the main loop shows to its HTTP thread: immutable values, replaced whole."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
@@ -113,9 +113,11 @@ class Board:
         self.recovered: Recovered | None = None
         self.heartbeat_sequence = 0
 
-    def passed(self, states: Sequence[ServiceState], quarantined: Mapping[str, str]) -> None:
-        """The main loop completed a pass."""
-        self._services = tuple(_shown(state) for state in states)
+    def passed(
+        self, states: Sequence[ServiceState], quarantined: Mapping[str, str], waiting: Collection[str] = ()
+    ) -> None:
+        """The main loop completed a pass; `waiting` are operations whose turn at the launcher has not come."""
+        self._services = tuple(_shown(state, waiting) for state in states)
         self._quarantined = dict(quarantined)
         self._passed_at = self._clock.monotonic()
 
@@ -151,7 +153,7 @@ def _pairs(numbers: Mapping[str, int]) -> str:
     return ", ".join(f"{name}={number}" for name, number in sorted(numbers.items())) or "none"
 
 
-def _shown(state: ServiceState) -> ShownService:
+def _shown(state: ServiceState, waiting: Collection[str]) -> ShownService:
     desired, observed, scaler, balancer = state.desired, state.observed, state.scaler, state.balancer
     return ShownService(
         name=desired.name,
@@ -168,8 +170,13 @@ def _shown(state: ServiceState) -> ShownService:
         routes=tuple(route.url for route in balancer.routes) if balancer else (),
         route_revision=balancer.revision if balancer else 0,
         replicas=tuple(_shown_replicas(state)),
-        open_operations=tuple(operation_text(desired.name, each) for each in state.operations),
+        open_operations=tuple(_operation_shown(desired.name, each, waiting) for each in state.operations),
     )
+
+
+def _operation_shown(service: str, operation: OpenOperation, waiting: Collection[str]) -> str:
+    text = operation_text(service, operation)
+    return f"{text}, waits for its turn" if operation.operation_id in waiting else text
 
 
 def _shown_replicas(state: ServiceState) -> list[ShownReplica]:

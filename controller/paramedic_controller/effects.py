@@ -1,6 +1,8 @@
 """Launcher calls: made outside the main loop, each for one open operation, with that operation's id as its key."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,11 @@ from paramedic.state.receipt import Receipt
 from paramedic_controller.actions import Fact, Launched, LaunchFailed, Stopped
 from paramedic_controller.model import OpenOperation, ReplicaRecord, ServiceState, scope_of, workload_of
 from paramedic_controller.secrets import SecretError
+from paramedic_controller.token_bucket import TokenBucket
+from paramedic_controller.turns import Lane
+
+STOPS_AT_ONCE = 32
+"""Stops under way; each spends its time waiting for a replica to end."""
 
 RETRY_AFTER_SECONDS = 5.0
 """How long an operation rests when its outcome could not be learnt."""
@@ -51,14 +58,42 @@ class Actor:
     log_dir: Path
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How fast a launcher may be asked to launch: so many launches under way, and so many begun per second.
+
+    A second's worth may begin at once: the main loop looks about once a second.
+    """
+
+    at_once: int
+    per_second: float
+
+    @property
+    def threads(self) -> int:
+        """What all calls need that can be under way: none waits for another's thread, hence no stop for a launch."""
+        return self.at_once + STOPS_AT_ONCE
+
+    @property
+    def bucket(self) -> TokenBucket:
+        """A new one, full."""
+        return TokenBucket(self.per_second, math.ceil(self.per_second))
+
+
+@dataclass(frozen=True)
+class _Call:
+    kind: OperationKind
+    future: Future[Outcome]
+
+
 class Effects:
-    """Launcher calls under way. Used from one thread; the calls run in `executor`."""
+    """Launcher calls under way. Used from one thread; the calls run in `executor`, which has `pace.threads`."""
 
     def __init__(
         self,
         launcher: Launcher,
         actor: Actor,
         *,
+        pace: Pace,
         read_secrets: ReadSecrets,
         executor: Executor,
         clock: Clock,
@@ -70,8 +105,23 @@ class Effects:
         self._executor = executor
         self._clock = clock
         self._on_done = on_done
-        self._running: dict[str, Future[Outcome]] = {}
+        self._lanes: Mapping[OperationKind, Lane[OpenOperation]] = {
+            OperationKind.LAUNCH: Lane(pace.at_once, pace.bucket),
+            OperationKind.STOP: Lane(STOPS_AT_ONCE),
+        }
+        self._running: dict[str, _Call] = {}
         self._resting: dict[str, float] = {}
+
+    def turns(self, waiting: Mapping[str, Sequence[OpenOperation]]) -> dict[str, list[OpenOperation]]:
+        """Those of `waiting`, by service, whose call is to begin now; the others are to ask again."""
+        under_way = Counter(call.kind for call in self._running.values() if not call.future.done())
+        now = self._clock.monotonic()
+        chosen: dict[str, list[OpenOperation]] = {}
+        for kind, lane in self._lanes.items():
+            of_kind = {name: [each for each in some if each.kind is kind] for name, some in waiting.items()}
+            for name, operation in lane.next(of_kind, under_way[kind], now):
+                chosen.setdefault(name, []).append(operation)
+        return chosen
 
     def start(self, state: ServiceState, operation: OpenOperation, lease_is_fresh: Callable[[], bool]) -> None:
         """Call the launcher for `operation`, provided the lease still holds when its turn comes."""
@@ -84,14 +134,20 @@ class Effects:
             return self._outcome(state, operation, secrets)
 
         future = self._executor.submit(call)
-        self._running[operation.operation_id] = future
+        self._running[operation.operation_id] = _Call(operation.kind, future)
         future.add_done_callback(lambda _: self._on_done())
 
-    def busy(self) -> frozenset[str]:
-        """Operations whose call is under way or rests before the next try."""
-        now = self._clock.monotonic()
-        self._resting = {key: until for key, until in self._resting.items() if until > now}
-        return frozenset(self._running) | frozenset(self._resting)
+    def busy(self, state: ServiceState) -> frozenset[str]:
+        """Operations of a service whose call is under way or rests before the next try."""
+        return frozenset(each.operation_id for each in state.operations if self._is_busy(each.operation_id))
+
+    def _is_busy(self, operation_id: str) -> bool:
+        if operation_id in self._running:
+            return True
+        if self._resting.get(operation_id, -math.inf) > self._clock.monotonic():
+            return True
+        self._resting.pop(operation_id, None)
+        return False
 
     def finished(self, state: ServiceState) -> list[Outcome]:
         """Outcomes of calls that ended since, each handed out once.
@@ -102,15 +158,15 @@ class Effects:
         done = [each.operation_id for each in state.operations if self._has_ended(each.operation_id)]
         outcomes: list[Outcome] = []
         for operation_id in done:
-            outcome = self._running.pop(operation_id).result()
+            outcome = self._running.pop(operation_id).future.result()
             if isinstance(outcome, Unknown):
                 self._resting[operation_id] = self._clock.monotonic() + outcome.retry_after
             outcomes.append(outcome)
         return outcomes
 
     def _has_ended(self, operation_id: str) -> bool:
-        future = self._running.get(operation_id)
-        return future is not None and future.done()
+        call = self._running.get(operation_id)
+        return call is not None and call.future.done()
 
     def _secrets_for(self, state: ServiceState, operation: OpenOperation) -> Mapping[str, str] | SecretError:
         replica = state.replica(operation.replica_id)

@@ -9,7 +9,7 @@ from paramedic.errors import ParamedicError
 from paramedic.state.controllers import HINT, ControllerHint
 from paramedic.state.fencing import FencedError, FenceMissingError
 from paramedic.state.tables import InvalidRowError, StateUnreachableError
-from paramedic_controller.model import Desired, ServiceState
+from paramedic_controller.model import Desired, OpenOperation, ServiceState
 from paramedic_controller.restore import read_all_desired
 from paramedic_controller.silence import Silence
 from paramedic_controller.supervise import ServiceSupervisor, Tools
@@ -26,7 +26,7 @@ class Fleet:
     """Supervisors by service name.
 
     One service that cannot be looked after (its rows are malformed, its writes are refused) is left alone and tried
-    again later; the others go on.
+    again later; the others go on. `waiting` are operations whose turn at the launcher had not come in the last pass.
     """
 
     controller_id: str
@@ -34,6 +34,7 @@ class Fleet:
     log: Callable[[str], None]
     supervisors: dict[str, ServiceSupervisor] = field(default_factory=dict)
     quarantined: dict[str, str] = field(default_factory=dict)
+    waiting: set[str] = field(default_factory=set)
     _sealed: set[str] = field(default_factory=set)
     _silent_at: Counter[str] = field(default_factory=Counter)
     _last_known: dict[str, ServiceState] = field(default_factory=dict)
@@ -139,18 +140,35 @@ class Fleet:
             FencedError: the epoch was passed.
             StateUnreachableError: DynamoDB did not answer, if only for some services; the others had their pass.
         """
-        try:
-            self._each(self._readable(), self._pass)
-        finally:
-            self._watch()
+        due: dict[str, list[OpenOperation]] = {}
+        silence = Silence()
+        with silence.tolerated():
+            self._each(self._readable(), lambda name: self._pass(name, due))
+        turns = self.tools.effects.turns(due)
+        with silence.tolerated():
+            self._each(turns, lambda name: self.supervisors[name].drive(turns[name]))
+        self._watch()
+        self._note_waiting(
+            {each.operation_id for some in due.values() for each in some}
+            - {each.operation_id for some in turns.values() for each in some}
+        )
+        silence.end()
+
+    def _note_waiting(self, waiting: set[str]) -> None:
+        if waiting and not self.waiting:
+            self.log(
+                f"{len(waiting)} launches or stops wait for their turn "
+                "(PARAMEDIC_LAUNCHES_AT_ONCE, PARAMEDIC_LAUNCHES_PER_SECOND)"
+            )
+        self.waiting = waiting
 
     def _readable(self) -> list[str]:
         """Services whose state is known: after a write without an answer it is not, until it was read again."""
         return [name for name, supervisor in self.supervisors.items() if not supervisor.must_reread]
 
-    def _pass(self, name: str) -> None:
+    def _pass(self, name: str, due: dict[str, list[OpenOperation]]) -> None:
         supervisor = self.supervisors[name]
-        supervisor.run_pass()
+        due[name] = supervisor.run_pass()
         self.quarantined.pop(name, None)
         if supervisor.is_gone:
             del self.supervisors[name]

@@ -73,7 +73,7 @@ class MainLoop:
             with silence.tolerated():
                 step()
         silence.end()
-        self._board.passed(self._fleet.states(), self._fleet.quarantined)
+        self._board.passed(self._fleet.states(), self._fleet.quarantined, self._fleet.waiting)
         now = self._clock.monotonic()
         if self._beat_at is None or now - self._beat_at >= HEARTBEAT_SECONDS:
             self._board.heartbeat_sequence = beat(self._fleet.controller_id, self._epoch, self._clock)

@@ -17,7 +17,7 @@ from paramedic.state.transactions import TransactionRefusedError
 from paramedic_controller.ahead import AheadReader
 from paramedic_controller.board import Board, Identity, Recovered, operation_text
 from paramedic_controller.boot import Claimed, fence_host
-from paramedic_controller.effects import Actor, Effects
+from paramedic_controller.effects import Actor, Effects, Pace
 from paramedic_controller.figures import FigureReader
 from paramedic_controller.fleet import Fleet
 from paramedic_controller.http_api import HttpApi
@@ -30,7 +30,6 @@ from paramedic_controller.secrets import SecretReader, fetch_from_secrets_manage
 from paramedic_controller.settings import Settings
 from paramedic_controller.supervise import Tools
 
-LAUNCHER_THREADS = 8
 RESTORE_RETRY_SECONDS = 1.0
 
 
@@ -79,7 +78,8 @@ class ControllerProcess:
         self._board = Board(identity, clock)
         self._api = HttpApi(claimed.listener, self._board)
         self._figures = FigureReader(clock, log.warning)
-        self._executor = ThreadPoolExecutor(LAUNCHER_THREADS, thread_name_prefix="launcher")
+        self._pace = Pace(at_once=settings.launches_at_once, per_second=settings.launches_per_second)
+        self._executor = ThreadPoolExecutor(self._pace.threads, thread_name_prefix="launcher")
         self._prober = Prober(settings.probe_seconds, self._wake)
         self._fleet = Fleet(self._name, self._tools(settings), log.warning)
         self._loop = MainLoop(
@@ -175,6 +175,7 @@ class ControllerProcess:
         effects = Effects(
             self._launcher,
             actor,
+            pace=self._pace,
             read_secrets=SecretReader(os.environ, settings.secrets_dir, fetch_from_secrets_manager, self._clock),
             executor=self._executor,
             clock=self._clock,

@@ -14,7 +14,9 @@ class Settings(EnvironmentSettings):
     """Times in seconds. `epoch` is given by a recovery only; `launch_key` by whichever launcher started the process.
 
     `profile` names the launcher profile that starts this controller again; `host_dir` is the process launcher's
-    directory on this host, for its replicas. Only files in `secrets_dir` are handed to replicas as their secrets.
+    directory on this host, for its replicas. Its launcher has at most `launches_at_once` launches under way and begins
+    at most `launches_per_second`: what is beyond waits, and services take turns. Only files in `secrets_dir` are handed
+    to replicas as their secrets.
     """
 
     table_prefix: str = Field(alias="TABLE_PREFIX", min_length=1)
@@ -34,6 +36,8 @@ class Settings(EnvironmentSettings):
     probe_seconds: float = Field(default=2.0, gt=0, alias="PARAMEDIC_PROBE_SECONDS")
     drain_seconds: float = Field(default=2.0, ge=0, alias="PARAMEDIC_DRAIN_SECONDS")
     stop_grace_seconds: float = Field(default=10.0, ge=0, alias="PARAMEDIC_STOP_GRACE_SECONDS")
+    launches_at_once: int = Field(default=8, ge=1, le=1000, alias="PARAMEDIC_LAUNCHES_AT_ONCE")
+    launches_per_second: float = Field(default=50.0, gt=0, le=10_000, alias="PARAMEDIC_LAUNCHES_PER_SECOND")
     stale_seconds: float = Field(default=SELF_FENCE_LEASE_SECONDS, validate_default=True, alias="STALE_SECONDS")
 
     @field_validator("stale_seconds")

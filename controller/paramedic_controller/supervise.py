@@ -1,6 +1,7 @@
 """Keeps one service at its desired state: looks, asks the planner, writes, then acts."""
 
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from itertools import batched
 
@@ -27,7 +28,7 @@ from paramedic_controller.actions import (
 from paramedic_controller.backoff import may_launch
 from paramedic_controller.effects import Effects, Unknown
 from paramedic_controller.evolve import Moment, completed, evolve
-from paramedic_controller.model import Desired, ReplicaRecord, ServiceState, workload_of
+from paramedic_controller.model import Desired, OpenOperation, ReplicaRecord, ServiceState, workload_of
 from paramedic_controller.persist import Recorder
 from paramedic_controller.probes import Prober, ProbeTarget
 from paramedic_controller.reconcile import Circumstances, Look, Mint, plan
@@ -94,8 +95,10 @@ class ServiceSupervisor:
         self._tools.writer.catch_up(desired.name)
         return self._tools.read_service(desired)
 
-    def run_pass(self) -> None:
+    def run_pass(self) -> list[OpenOperation]:
         """Move the service toward its desired state; writes nothing when it is there.
+
+        What its launcher is to be called for next is left to `drive`; those operations, the oldest first.
 
         Raises:
             FencedError: a newer epoch owns the service.
@@ -103,14 +106,18 @@ class ServiceSupervisor:
             StateUnreachableError: DynamoDB did not answer; the next pass reads everything again.
         """
         self._commit(self._completed(), {})
+        due: set[str] = set()
         for _ in range(MAX_ROUNDS):
-            if self.is_gone or self.must_reread:
-                break
             facts = self._facts()
-            actions = self._plan()
-            if not facts and not actions:
+            actions = self._plan(due)
+            due.update(action.operation_id for action in actions if isinstance(action, Drive))
+            if not facts and all(isinstance(action, Drive) for action in actions):
                 break
             self._apply(actions)
+            if self.is_gone or self.must_reread:
+                return []
+        waiting = [each for each in self._stored.operations if each.operation_id in due]
+        return sorted(waiting, key=lambda each: each.opened_at)
 
     def tick(self, now_second: int) -> Decision | None:
         """One step of the autoscaler at `now_second`, or None when the service is not to run.
@@ -151,13 +158,13 @@ class ServiceSupervisor:
             self._change(facts[start : start + MAX_FACTS_PER_WRITE])
         return facts
 
-    def _plan(self) -> tuple[Action, ...]:
+    def _plan(self, due: AbstractSet[str]) -> tuple[Action, ...]:
         tools, now, observed = self._tools, self._tools.clock.now(), self._stored.observed
         retry_at = observed.retry_at if observed is not None else None
         around = Circumstances(
             now=now,
             looks={each.replica_id: self._look(each.replica_id) for each in self._stored.replicas},
-            busy=tools.effects.busy(),
+            busy=tools.effects.busy(self._stored) | due,
             may_launch=may_launch(from_iso(retry_at) if retry_at else None, now),
             drain_seconds=tools.drain_seconds,
             drained=self._drained(),
@@ -186,9 +193,6 @@ class ServiceSupervisor:
         changes = [action for action in actions if not isinstance(action, Drive | FinishDown)]
         if changes:
             self._change(changes)
-        drives = [action.operation_id for action in actions if isinstance(action, Drive)]
-        if drives:
-            self._drive(drives)
         if any(isinstance(action, FinishDown) for action in actions):
             self._finish_down()
 
@@ -212,10 +216,15 @@ class ServiceSupervisor:
             self.must_reread = True
             raise
 
-    def _drive(self, operation_ids: Sequence[str]) -> None:
+    def drive(self, operations: Sequence[OpenOperation]) -> None:
+        """Call the launcher for `operations` of the last pass, whose turn it is.
+
+        Raises:
+            FencedError: a newer epoch owns the service.
+            StateUnreachableError: DynamoDB did not answer; some are not called for.
+        """
         tools, state = self._tools, self._stored
         name = state.desired.name
-        operations = [each for each in state.operations if each.operation_id in operation_ids]
         for some in batched(operations, MAX_INTENTS_PER_WRITE, strict=False):
             if not tools.writer.lease_is_fresh(name):
                 self._write(tools.recorder.intents(state, some))

@@ -14,7 +14,7 @@ from paramedic.state import tables
 from paramedic.state.fencing import FencedWriter
 from paramedic.state.transactions import Change
 from paramedic_controller.ahead import AheadReader
-from paramedic_controller.effects import Actor, Effects
+from paramedic_controller.effects import Actor, Effects, Pace
 from paramedic_controller.figures import FigureReader
 from paramedic_controller.fleet import Fleet
 from paramedic_controller.model import ServiceState
@@ -84,8 +84,11 @@ class HookedLauncher:
 class InlineExecutor(Executor):
     """Runs each call at once; what is no Exception, like a crash, goes straight through."""
 
+    calls = 0
+
     def submit[**P, R](self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         future: Future[R] = Future()
+        self.calls += 1
         try:
             future.set_result(fn(*args, **kwargs))
         except Exception as error:  # noqa: BLE001 - an executor hands on whatever its call raises
@@ -135,6 +138,7 @@ class Life:
         self.writer = HookedWriter(name, self.epoch, self.process_id, clock=clock, new_id=lambda: uuid.uuid4().hex)
         self.writer.hook = hook
         self.prober = FakeProber(world.launcher)
+        self.executor = InlineExecutor()
         launcher: Any = HookedLauncher(world.launcher, hook)
         self.fleet = Fleet(name, self._tools(launcher), world.messages.append)
         self.fleet.seal(fenced_services(name))
@@ -147,11 +151,11 @@ class Life:
         self.fleet.tick_when_due()
 
     def settle(self, passes: int = 30) -> None:
-        """Run passes until one writes nothing."""
+        """Run passes until one neither writes anything nor calls the launcher."""
         for _ in range(passes):
-            before = self.writer.commits
+            before = self.writer.commits, self.executor.calls
             self.run_pass()
-            if self.writer.commits == before:
+            if (self.writer.commits, self.executor.calls) == before:
                 return
             self.world.clock.advance(1.0)
         raise AssertionError(f"not settled after {passes} passes: {self.fleet.states()}")
@@ -176,8 +180,9 @@ class Life:
             effects=Effects(
                 launcher,
                 actor,
+                pace=world.pace,
                 read_secrets=self._read_secrets,
-                executor=InlineExecutor(),
+                executor=self.executor,
                 clock=world.clock,
                 on_done=lambda: None,
             ),
@@ -207,6 +212,7 @@ class ControllerWorld:
         self.clock = FakeClock()
         self.launcher = FakeLauncher()
         self.names = Names()
+        self.pace = Pace(at_once=100, per_second=1000)
         self.secrets: dict[str, str] = {}
         self.messages: list[str] = []
 

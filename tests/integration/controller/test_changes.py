@@ -99,7 +99,9 @@ def test_a_restart_replaces_every_replica_though_nothing_changed(world: Controll
 def test_going_back_during_an_update_keeps_the_replicas_that_still_serve(world: ControllerWorld, life: Life) -> None:
     spec = make_spec(min_replicas=2)
     update("main", running(spec, "serve --bad"), "grace", clock=world.clock)
-    life.run_pass()
+    for _ in range(2):
+        life.run_pass()
+    assert ready_versions(world) == [1, 2]
     back = update("main", spec, "grace", clock=world.clock)
     life.settle()
     assert outcome(back) is Outcome.DONE
@@ -206,7 +208,7 @@ def test_a_version_that_does_not_start_is_reported_as_failed_while_the_old_one_s
 def test_a_successor_waits_on_where_its_predecessor_did(world: ControllerWorld, life: Life) -> None:
     update("main", running(make_spec(min_replicas=2), "serve --bad"), "grace", clock=world.clock)
     world.launcher.refuses = "no such image"
-    for _ in range(20):
+    for _ in range(25):
         life.run_pass()
         world.clock.advance(1.0)
     attempts: list[str] = []

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -82,5 +83,5 @@ def test_a_write_that_arrives_while_its_rows_are_read_again_is_not_written_over(
     object.__setattr__(life.fleet.tools, "read_service", interrupted)
     world.launcher.kill(2)
     life.settle()
-    assert world.stored() == life.state()
+    assert replace(world.stored(), scaler=None) == replace(life.state(), scaler=None)
     assert life.fleet.quarantined == {}

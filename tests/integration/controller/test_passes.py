@@ -19,6 +19,7 @@ from paramedic.state.tables import shared_connection
 from paramedic.state.traffic import draining_key
 from paramedic.state.traffic_report import Standing, TrafficWriter
 from paramedic_controller.backoff import LONGEST_SECONDS
+from paramedic_controller.effects import Pace
 from tests.fakes.clock import FakeClock
 from tests.fakes.controller_world import ControllerWorld, make_spec
 from tests.fakes.traffic_reporter import TrafficReporter
@@ -142,6 +143,8 @@ def test_a_successor_finds_everything_its_predecessor_knew(
     first = world.start()
     service = world.up(make_spec(**{**SCALED, "upscale_delay_seconds": upscale_delay}))
     first.settle()
+    # Just after a tick, wherever that took the clock: three more follow.
+    world.clock.advance(-world.clock.now().second % 5 + 1)
     reporter = TrafficReporter("default", "0", "life-1", world.clock)
     for _ in range(15):
         world.clock.advance(1.0)
@@ -455,3 +458,27 @@ def test_replicas_are_asked_the_way_their_spec_says(world: ControllerWorld) -> N
     successor = world.start()
     successor.settle()
     assert successor.prober.watched == life.prober.watched
+
+
+def test_launches_beyond_the_rate_wait_without_writing_and_services_take_turns(world: ControllerWorld) -> None:
+    world.pace = Pace(at_once=8, per_second=0.05)
+    life = world.start()
+    world.up(make_spec("big", min_replicas=5))
+    world.up(make_spec("small", min_replicas=1))
+    for _ in range(3):
+        life.run_pass()
+    assert [each.request.environment["PARAMEDIC_SERVICE"] for each in world.launcher.living()] == ["big"]
+    assert len(life.fleet.waiting) == 5
+    commits = life.writer.commits
+    for _ in range(3):
+        world.clock.advance(6.0)
+        life.run_pass()
+    assert life.writer.commits == commits
+    assert len([each for each in world.messages if "wait for their turn" in each]) == 1
+    world.clock.advance(2.0)
+    life.run_pass()
+    assert [each.request.environment["PARAMEDIC_SERVICE"] for each in world.launcher.living()] == ["big", "small"]
+    down("main", "big", "bob", clock=world.clock)
+    for _ in range(3):
+        life.run_pass()
+    assert [each.request.environment["PARAMEDIC_SERVICE"] for each in world.launcher.living()] == ["small"]

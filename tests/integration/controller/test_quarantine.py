@@ -1,6 +1,7 @@
 """Trouble with one service stays with that service: the others are looked after, and nobody vouches for a lie."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from paramedic.state.services import DesiredService, ServiceFence, ServiceSpecRo
 from paramedic.state.tables import StateUnreachableError
 from paramedic_controller.board import Board, Identity
 from paramedic_controller.loop import MainLoop
-from paramedic_controller.model import Desired, ServiceState
+from paramedic_controller.model import Desired, OpenOperation, ServiceState
 from tests.fakes.controller_world import ControllerWorld, Life, make_spec
 
 pytestmark = pytest.mark.integration
@@ -90,7 +91,7 @@ def test_a_bug_that_one_service_brings_out_is_logged_with_its_place_and_ends_nob
     life = world.start()
     life.fleet.follow_desired()
 
-    def buggy() -> None:
+    def buggy() -> list[OpenOperation]:
         raise ZeroDivisionError("oops")
 
     life.fleet.supervisors["echo"].run_pass = buggy  # type: ignore[method-assign]
@@ -108,7 +109,7 @@ def test_being_fenced_is_nobodys_quarantine(world: ControllerWorld) -> None:
     life = world.start()
     life.fleet.follow_desired()
 
-    def fenced() -> None:
+    def fenced() -> list[OpenOperation]:
         raise FencedError("passed")
 
     life.fleet.supervisors["echo"].run_pass = fenced  # type: ignore[method-assign]
@@ -146,7 +147,7 @@ def test_with_no_answer_about_one_service_the_others_go_on_but_nobody_vouches(wo
     loop = loop_of(life)
     known = life.fleet.supervisors["aaa"].run_pass
 
-    def silent() -> None:
+    def silent() -> list[OpenOperation]:
         raise StateUnreachableError("no answer about aaa")
 
     life.fleet.supervisors["aaa"].run_pass = silent  # type: ignore[method-assign]
@@ -179,9 +180,13 @@ def test_a_service_that_cannot_be_read_again_is_not_acted_on_and_the_others_are(
             raise StateUnreachableError("no answer about echo")
         return read(desired)
 
+    def noted(name: str) -> list[OpenOperation]:
+        passes.append(name)
+        return []
+
     for name, supervisor in life.fleet.supervisors.items():
         object.__setattr__(supervisor._tools, "read_service", partly_silent)
-        supervisor.run_pass = lambda name=name: passes.append(name)  # type: ignore[method-assign,misc]
+        supervisor.run_pass = partial(noted, name)  # type: ignore[method-assign]
     with pytest.raises(StateUnreachableError, match="about echo"):
         loop_of(life).run_pass()
     assert passes == ["other"]

@@ -15,19 +15,23 @@ from paramedic.state.operations import OperationKind
 from paramedic.state.receipt import Receipt
 from paramedic.state.replicas import ReplicaStatus
 from paramedic_controller.actions import Launched, LaunchFailed, Stopped
-from paramedic_controller.effects import RETRY_AFTER_SECONDS, Actor, Effects, ReadSecrets, Unknown
-from paramedic_controller.model import ServiceState
+from paramedic_controller.effects import RETRY_AFTER_SECONDS, Actor, Effects, Pace, ReadSecrets, Unknown
+from paramedic_controller.model import OpenOperation, ServiceState
 from paramedic_controller.secrets import SecretError
 from tests.fakes.clock import FakeClock
 from tests.fakes.controller_world import InlineExecutor
 from tests.fakes.launcher import FakeLauncher
+from tests.fakes.waiting import eventually
 from tests.unit.controller.states import operation, replica, state
 
 ACTOR = Actor("main", epoch=2, stop_grace_seconds=0.0, log_dir=Path("/var/log"))
+PACE = Pace(at_once=8, per_second=50)
 LAUNCH = operation("o", OperationKind.LAUNCH, 1)
 STOP = operation("s", OperationKind.STOP, 1)
 LAUNCHING = state(replica(1, ReplicaStatus.LAUNCHING), operations=(LAUNCH,))
 STOPPING = state(replica(1, ReplicaStatus.STOPPING), operations=(STOP,))
+
+STOPPING_NOTHING = state(replica(1, ReplicaStatus.LAUNCHING), operations=(STOP,))
 
 
 def always() -> bool:
@@ -46,6 +50,7 @@ def make(launcher: FakeLauncher, clock: FakeClock | None = None, read_secrets: R
     return Effects(
         launcher,
         ACTOR,
+        pace=PACE,
         read_secrets=read_secrets,
         executor=InlineExecutor(),
         clock=clock or FakeClock(),
@@ -157,9 +162,9 @@ def test_a_launch_that_cannot_be_looked_for_stays_open_and_rests() -> None:
     effects.start(LAUNCHING, LAUNCH, always)
     (found,) = effects.finished(LAUNCHING)
     assert isinstance(found, Unknown)
-    assert effects.busy() == {"o"}
+    assert effects.busy(LAUNCHING) == {"o"}
     clock.advance(RETRY_AFTER_SECONDS)
-    assert effects.busy() == frozenset()
+    assert effects.busy(LAUNCHING) == frozenset()
 
 
 def test_a_stop_ends_exactly_what_the_receipt_names() -> None:
@@ -201,14 +206,49 @@ def test_a_slow_call_delays_nobody_and_wakes_the_loop_when_it_ends() -> None:
             return super().launch(request)
 
     with ThreadPoolExecutor(1) as executor:
-        clock = FakeClock()
-        effects = Effects(Slow(), ACTOR, read_secrets=no_secrets, executor=executor, clock=clock, on_done=done.set)
+        effects = Effects(
+            Slow(), ACTOR, pace=PACE, read_secrets=no_secrets, executor=executor, clock=FakeClock(), on_done=done.set
+        )
         effects.start(LAUNCHING, LAUNCH, always)
         assert effects.finished(LAUNCHING) == []
-        assert effects.busy() == {"o"}
+        assert effects.busy(LAUNCHING) == {"o"}
         release.set()
         assert done.wait(10)
         assert isinstance(effects.finished(LAUNCHING)[0], Launched)
+
+
+def test_a_host_full_of_slow_launches_holds_up_neither_the_caller_nor_a_stop() -> None:
+    release, ended = Event(), Event()
+
+    class Slow(FakeLauncher):
+        def launch(self, request: Launch) -> Receipt:
+            assert release.wait(60)
+            return super().launch(request)
+
+    service = state(*(replica(each, ReplicaStatus.LAUNCHING) for each in range(25)))
+    waiting = {
+        f"s{number}": [operation(f"{number}/{each}", OperationKind.LAUNCH, each) for each in range(25)]
+        for number in range(100)
+    }
+    launcher, pace = Slow(), Pace(at_once=40, per_second=10_000)
+    with ThreadPoolExecutor(pace.threads) as executor:
+        effects = Effects(
+            launcher, ACTOR, pace=pace, read_secrets=no_secrets, executor=executor, clock=FakeClock(), on_done=ended.set
+        )
+
+        def begin(due: dict[str, list[OpenOperation]], owner: ServiceState) -> int:
+            turns = [each for some in effects.turns(due).values() for each in some]
+            for each in turns:
+                effects.start(owner, each, always)
+            return len(turns)
+
+        assert begin(waiting, service) == 40
+        assert begin(waiting, service) == 0
+        assert begin({"other": [STOP]}, STOPPING_NOTHING) == 1
+        assert ended.wait(60)
+        assert effects.finished(STOPPING_NOTHING) == [Stopped("s", "nothing was started")]
+        release.set()
+        eventually(lambda: len(launcher.started) == 40, "all that had begun")
 
 
 def _with_scope(service: ServiceState) -> ServiceState:

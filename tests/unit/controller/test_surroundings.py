@@ -43,6 +43,8 @@ def test_three_variables_are_enough() -> None:
         ("STALE_SECONDS", "inf"),
         ("PARAMEDIC_PROBE_SECONDS", "inf"),
         ("PARAMEDIC_DRAIN_SECONDS", "nan"),
+        ("PARAMEDIC_LAUNCHES_AT_ONCE", "0"),
+        ("PARAMEDIC_LAUNCHES_PER_SECOND", "0"),
     ],
 )
 def test_a_wrong_variable_is_named(variable: str, value: str) -> None:
