@@ -1,6 +1,8 @@
-"""An in-memory DynamoDB for tests of one thread; what races is tested on the embedded one."""
+"""An in-memory DynamoDB for tests of one thread (what races is tested on the embedded one), and certificates."""
 
+import ssl
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from moto import mock_aws
@@ -8,6 +10,7 @@ from moto import mock_aws
 from paramedic.state import tables
 from paramedic.state.controllers import ControllerHeartbeat
 from paramedic.state.targets import Target
+from tests.fakes.probed_servers import make_self_signed
 
 
 @pytest.fixture
@@ -22,3 +25,23 @@ def memory_tables(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         for model in (Target, ControllerHeartbeat):
             model.create_table(billing_mode="PAY_PER_REQUEST")
         yield
+
+
+@pytest.fixture(scope="session")
+def self_signed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Key and certificate of `server.example`."""
+    return make_self_signed(tmp_path_factory.mktemp("tls"), "server.example")
+
+
+@pytest.fixture
+def tls_server(self_signed: Path) -> ssl.SSLContext:
+    """A server's context with them."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(self_signed)
+    return context
+
+
+@pytest.fixture
+def trusted(self_signed: Path) -> ssl.SSLContext:
+    """A client's context that trusts `tls_server`."""
+    return ssl.create_default_context(cafile=str(self_signed))

@@ -1,117 +1,30 @@
 """The prober against servers that behave, misbehave and do not answer, all of them real."""
 
 import asyncio
-import random
 import resource
 import socket
 import ssl
-import struct
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
-from paramedic.health import http
+from paramedic.health import exchange
 from paramedic.health.addresses import AddressGuard
-from paramedic.health.engine import probe_all
+from paramedic.health.expectations import Expectations
 from paramedic.health.lookup import Lookup
-from paramedic.health.outcomes import OutcomeKind, ProbeBatch, ProbeOutcome, ProbeRequest
-
-type Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-LOOPBACK = AddressGuard(["127.0.0.0/8"])
-
-
-def answering(reply: bytes, *, then_close: bool = True) -> Behaviour:
-    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(reply)
-        await writer.drain()
-        if not then_close:
-            await reader.read()
-
-    return behave
-
-
-async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.read()
-
-
-async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.readuntil(b"\r\n\r\n")
-    linger_zero = struct.pack("ii", 1, 0)
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_zero)
-    writer.transport.abort()
-
-
-async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.write(b"HTTP/1.1 200 OK\r\n")
-    while not writer.is_closing():
-        writer.write(b"X-Slow: 1\r\n")
-        await writer.drain()
-        await asyncio.sleep(0.02)
-
-
-def in_turn(*behaviours: Behaviour) -> Behaviour:
-    """Each connection meets the next behaviour."""
-    waiting = iter(behaviours)
-
-    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await next(waiting)(reader, writer)
-
-    return behave
-
-
-@asynccontextmanager
-async def serving(
-    behaviour: Behaviour, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
-) -> AsyncIterator[int]:
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await behaviour(reader, writer)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(connected, host, 0, ssl=tls)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        server.close_clients()
-
-
-def request(url: str, *, timeout_seconds: float = 5, attempts: int = 1, target_id: str = "t") -> ProbeRequest:
-    return ProbeRequest(target_id=target_id, url=url, timeout_seconds=timeout_seconds, attempts=attempts)
-
-
-async def probe(
-    *requests: ProbeRequest,
-    guard: AddressGuard = LOOPBACK,
-    slots: int = 100,
-    budget_seconds: float | None = None,
-    largest_lag_seconds: float = 5,
-    lookup: Lookup | None = None,
-) -> list[ProbeOutcome]:
-    report = await probe_all(
-        ProbeBatch(targets=requests, retry_delay_seconds=0.01),
-        guard=guard,
-        rng=random.Random(1),
-        slots=slots,
-        budget_seconds=budget_seconds,
-        largest_lag_seconds=largest_lag_seconds,
-        lookup=lookup,
-    )
-    assert [outcome.target_id for outcome in report.outcomes] == [asked.target_id for asked in requests]
-    return list(report.outcomes)
+from paramedic.health.outcomes import OutcomeKind, ProbeOutcome
+from tests.fakes.probed_servers import (
+    OK,
+    Behaviour,
+    answering,
+    hang,
+    in_turn,
+    probe,
+    request,
+    reset,
+    serving,
+    trickle,
+)
 
 
 def probe_server(
@@ -129,9 +42,6 @@ def probe_server(
             return (await probe(request(url, timeout_seconds=timeout_seconds, attempts=attempts)))[0]
 
     return asyncio.run(scenario())
-
-
-OK = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
 
 @pytest.mark.parametrize(
@@ -195,7 +105,7 @@ def test_an_unexpected_status_is_told(status: int) -> None:
 def test_any_expected_status_is_ok() -> None:
     async def scenario() -> ProbeOutcome:
         async with serving(answering(b"HTTP/1.1 204 No Content\r\n\r\n")) as port:
-            asked = request(f"http://127.0.0.1:{port}/").model_copy(update={"expect_status": (200, 204)})
+            asked = request(f"http://127.0.0.1:{port}/").model_copy(update={"expect": Expectations(status=(200, 204))})
             return (await probe(asked))[0]
 
     assert asyncio.run(scenario()).kind is OutcomeKind.OK
@@ -235,33 +145,6 @@ def test_redirects_are_not_followed() -> None:
     assert visits == []
 
 
-@pytest.fixture(scope="module")
-def self_signed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("server.example")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path = tmp_path_factory.mktemp("tls") / "server.pem"
-    path.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
-    return path
-
-
-@pytest.fixture
-def tls_server(self_signed: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(self_signed)
-    return context
-
-
 def test_a_self_signed_certificate_is_a_tls_failure(tls_server: ssl.SSLContext) -> None:
     outcome = probe_server(OK, tls=tls_server)
     assert outcome.kind is OutcomeKind.TLS
@@ -270,10 +153,9 @@ def test_a_self_signed_certificate_is_a_tls_failure(tls_server: ssl.SSLContext) 
 
 @pytest.mark.parametrize(("name", "kind"), [("server.example", OutcomeKind.OK), ("other.example", OutcomeKind.TLS)])
 def test_a_trusted_certificate_is_checked_against_the_urls_name_not_the_pinned_address(
-    tls_server: ssl.SSLContext, self_signed: Path, monkeypatch: pytest.MonkeyPatch, name: str, kind: OutcomeKind
+    tls_server: ssl.SSLContext, trusted: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch, name: str, kind: OutcomeKind
 ) -> None:
-    trusting = ssl.create_default_context(cafile=str(self_signed))
-    monkeypatch.setattr(http, "tls_context", lambda: trusting)
+    monkeypatch.setattr(exchange, "tls_context", lambda: trusted)
 
     async def scenario() -> ProbeOutcome:
         async with serving(OK, tls=tls_server) as port:

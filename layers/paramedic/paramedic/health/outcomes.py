@@ -1,24 +1,50 @@
 """What the prober is asked and what it answers: the boundary between `health_check` and `health_probe`."""
 
 from enum import StrEnum
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from paramedic.health.expectations import Expectations
+from paramedic.health.http_request import HttpRequest
+
+DEFAULT_TIMEOUT_SECONDS = 3.0
+DEFAULT_ATTEMPTS = 3
 
 
 class ProbeRequest(BaseModel):
-    """One target to probe over HTTP(S): healthy when the status is in `expect_status`. Times in seconds."""
+    """One target to probe. Times in seconds.
+
+    The scheme of `url` says how: `http`, `https`, `tcp` (a connection is enough) or `tls` (a handshake with a valid
+    certificate is). `timeout_seconds` holds for one attempt, redirects included.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     target_id: str = Field(min_length=1)
     url: str = Field(min_length=1)
-    timeout_seconds: float = Field(default=3.0, gt=0, le=20)
-    attempts: int = Field(default=3, ge=1, le=5)
-    expect_status: tuple[int, ...] = (200,)
+    timeout_seconds: float = Field(default=DEFAULT_TIMEOUT_SECONDS, gt=0, le=20)
+    attempts: int = Field(default=DEFAULT_ATTEMPTS, ge=1, le=5)
+    request: HttpRequest = HttpRequest()
+    expect: Expectations = Expectations()
+
+    @model_validator(mode="after")
+    def _asks_for_what_it_expects(self) -> Self:
+        scheme = self.url.partition("://")[0].lower()
+        if scheme in ("tcp", "tls") and (self.request != HttpRequest() or self.expect.of_http != Expectations()):
+            raise ValueError(f"request and expectations of an HTTP answer make no sense for {scheme}://")
+        if scheme in ("tcp", "http") and self.expect.certificate_days is not None:
+            raise ValueError(f"expect.certificate_days makes no sense for {scheme}://, which has no certificate")
+        if self.request.method == "HEAD" and self.expect.needs_body:
+            raise ValueError("expect.body and expect.json need a method whose answers have a body, not HEAD")
+        return self
 
 
 class OutcomeKind(StrEnum):
-    """How a probe ended. `NOT_PROBED` means the prober itself was the problem: unknown, never down."""
+    """How a probe ended. `NOT_PROBED` means the prober itself was the problem: unknown, never down.
+
+    `CONDITION` is an answer with an expected status that is otherwise not as expected.
+    """
 
     OK = "ok"
     REFUSED = "refused"
@@ -28,12 +54,31 @@ class OutcomeKind(StrEnum):
     TLS = "tls"
     STATUS = "status"
     PROTOCOL = "protocol"
+    CONDITION = "condition"
     FORBIDDEN_ADDRESS = "forbidden_address"
     NOT_PROBED = "not_probed"
 
 
+class Timings(BaseModel):
+    """Where an attempt's time went, in milliseconds; what was not reached is None. Redirects count into each part.
+
+    `queue` is the wait for a free slot, which is in no other part.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    queue: float = 0.0
+    dns: float | None = None
+    connect: float | None = None
+    tls: float | None = None
+    first_byte: float | None = None
+
+
 class ProbeOutcome(BaseModel):
-    """The last attempt's outcome; `attempts` is how many were made, `elapsed_ms` that of the last one."""
+    """The last attempt's outcome; `attempts` is how many were made, `elapsed_ms` that of the last one.
+
+    `certificate_days` is for how long the target's certificate is still valid.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,6 +88,8 @@ class ProbeOutcome(BaseModel):
     status: int | None = None
     attempts: int = 1
     elapsed_ms: float = 0.0
+    timings: Timings = Timings()
+    certificate_days: int | None = None
 
 
 class ProbeBatch(BaseModel):

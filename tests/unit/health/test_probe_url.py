@@ -3,7 +3,7 @@
 import pytest
 
 from paramedic.errors import InvalidInputError
-from paramedic.health.http import ProbeUrl, parse_url
+from paramedic.health.probe_url import ProbeUrl, parse_url
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,160 @@
+"""Reads what an HTTP server answers: as little as is enough to judge it."""
+
+import re
+from dataclasses import dataclass
+
+import h11
+
+from paramedic.health.exchange import ProbeFailedError
+from paramedic.health.expectations import LARGEST_BODY
+from paramedic.health.http_request import HttpRequest
+from paramedic.health.outcomes import OutcomeKind
+from paramedic.health.probe_url import ProbeUrl
+
+STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5]\d\d)(?: [^\r\n]*)?\r?\n")
+HEAD_END = re.compile(rb"\r?\n\r?\n")
+LOCATION = re.compile(rb"^location:[ \t]*([!-~]+)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+LARGEST_HEAD = 16 * 1024
+SHOWN = 60
+FIRST_FINAL_STATUS = 200
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """`body` is None where it was not asked for or was too long."""
+
+    status: int
+    location: str | None = None
+    body: bytes | None = None
+
+    @property
+    def redirects_to(self) -> str | None:
+        """Where it sends us, if it does."""
+        return self.location if self.status in REDIRECTS else None
+
+
+class HeadReader:
+    """Reads up to the end of the final answer's headers and nothing of its body."""
+
+    __slots__ = ("_received", "answer")
+
+    def __init__(self) -> None:
+        self._received = b""
+        self.answer: HttpAnswer | None = None
+
+    def feed(self, data: bytes) -> bool:
+        """Whether the head is complete.
+
+        Raises:
+            ProbeFailedError: it is no HTTP/1, or too long.
+        """
+        self._received += data
+        while True:
+            line = self._received.find(b"\n")
+            if line < 0 and len(self._received) <= LARGEST_HEAD:
+                return False
+            match = STATUS_LINE.match(self._received)
+            if match is None:
+                raise _no_http("answered", self._received)
+            # From the end of the status line's own break, for there may be no header at all.
+            end = HEAD_END.search(self._received, match.end(1))
+            if len(self._received) > LARGEST_HEAD and (end is None or end.end() > LARGEST_HEAD):
+                raise ProbeFailedError(OutcomeKind.PROTOCOL, f"sent more than {LARGEST_HEAD} bytes of headers")
+            if end is None:
+                return False
+            status = int(match[1])
+            if status >= FIRST_FINAL_STATUS:
+                location = LOCATION.search(self._received, 0, end.end())
+                self.answer = HttpAnswer(status, location[1].decode() if location else None)
+                return True
+            self._received = self._received[end.end() :]
+            if not self._received:
+                return False
+
+    def ended(self) -> bool:
+        """Never enough: whatever is would have been seen.
+
+        Raises:
+            ProbeFailedError: what came is not HTTP/1.
+        """
+        if self._received and STATUS_LINE.match(self._received) is None:
+            raise _no_http("closed after", self._received)
+        return False
+
+
+class WholeReader:
+    """Reads an answer with its body, up to a limit."""
+
+    __slots__ = ("_body", "_connection", "_head", "_size", "answer")
+
+    def __init__(self, url: ProbeUrl, asked: HttpRequest) -> None:
+        """Reads what answers `asked` of `url`: what a body's end is depends on the request."""
+        self._connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=LARGEST_HEAD)
+        headers = [(b"Host", url.authority.encode()), (b"Connection", b"close")]
+        self._connection.send(h11.Request(method=asked.method, target=url.target, headers=headers))
+        self._connection.send(h11.EndOfMessage())
+        self._head: HttpAnswer | None = None
+        self._body: list[bytes] = []
+        self._size = 0
+        self.answer: HttpAnswer | None = None
+
+    def feed(self, data: bytes) -> bool:
+        """Whether the answer is complete, or known to be too long.
+
+        Raises:
+            ProbeFailedError: it is no HTTP/1.
+        """
+        try:
+            return self._fed(data)
+        except h11.RemoteProtocolError as error:
+            raise ProbeFailedError(OutcomeKind.PROTOCOL, f"does not answer in HTTP/1: {error}") from error
+
+    def ended(self) -> bool:
+        """Whether that was the end of the answer: bodies of untold length end so."""
+        try:
+            return self._fed(b"")
+        except h11.RemoteProtocolError:
+            return False
+
+    def _fed(self, data: bytes) -> bool:
+        self._connection.receive_data(data)
+        while True:
+            match self._connection.next_event():
+                case h11.NEED_DATA:
+                    return False
+                case h11.Response() as head:
+                    location = next((value for name, value in head.headers if name == b"location"), None)
+                    self._head = HttpAnswer(int(head.status_code), location.decode("latin-1") if location else None)
+                case h11.Data(data=part):
+                    self._size += len(part)
+                    self._body.append(bytes(part))
+                    if self._size > LARGEST_BODY:
+                        self.answer = self._head
+                        return True
+                case h11.EndOfMessage():
+                    return self._completed()
+                case h11.ConnectionClosed() | h11.PAUSED:
+                    return self.answer is not None
+
+    def _completed(self) -> bool:
+        if self._head is not None:
+            self.answer = HttpAnswer(self._head.status, self._head.location, b"".join(self._body))
+        return True
+
+
+def _no_http(what: str, received: bytes) -> ProbeFailedError:
+    return ProbeFailedError(OutcomeKind.PROTOCOL, f"{what} {received[:SHOWN]!r}, which is no HTTP/1 status line")
+
+
+def message(url: ProbeUrl, asked: HttpRequest) -> bytes:
+    """The request as it is sent."""
+    given = {name.lower() for name in asked.headers}
+    defaults = (("User-Agent", "paramedic-health-probe"), ("Accept", "*/*"))
+    headers = [("Host", url.authority), *((name, value) for name, value in defaults if name.lower() not in given)]
+    headers += [*asked.headers.items(), ("Connection", "close")]
+    body = (asked.body or "").encode()
+    if asked.body is not None:
+        headers.append(("Content-Length", str(len(body))))
+    lines = [f"{asked.method} {url.target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii") + body
