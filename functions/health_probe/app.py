@@ -5,6 +5,8 @@ import os
 import random
 from typing import Any, Protocol
 
+import uvloop
+
 from paramedic.health.addresses import AddressGuard
 from paramedic.health.engine import probe_all
 from paramedic.health.outcomes import ProbeBatch
@@ -30,5 +32,6 @@ def handler(event: object, context: Context) -> dict[str, Any]:
     batch = validated(ProbeBatch, event)
     guard = AddressGuard(ProbeSettings.from_env(os.environ).allowed_cidrs)
     budget = max(context.get_remaining_time_in_millis() / 1000 - ANSWER_SECONDS, 0)
-    report = asyncio.run(probe_all(batch, guard=guard, rng=random.Random(), budget_seconds=budget))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        report = runner.run(probe_all(batch, guard=guard, rng=random.Random(), budget_seconds=budget))
     return report.model_dump(mode="json")

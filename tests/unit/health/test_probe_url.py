@@ -12,7 +12,7 @@ from paramedic.health.probe_url import ProbeUrl, parse_url
         ("http://a.example", ProbeUrl("http", "a.example", 80, "/"), "a.example"),
         ("HTTPS://A.example/x?y=1#z", ProbeUrl("https", "a.example", 443, "/x?y=1"), "a.example"),
         ("http://a.example:8080?q", ProbeUrl("http", "a.example", 8080, "/?q"), "a.example:8080"),
-        ("https://[2606:4700::1]:80/", ProbeUrl("https", "2606:4700::1", 80, "/"), "[2606:4700::1]:80"),
+        ("https://[2606:4700::1]:80", ProbeUrl("https", "2606:4700::1", 80, "/", is_literal=True), "[2606:4700::1]:80"),
     ],
 )
 def test_a_url_is_taken_apart(url: str, parts: ProbeUrl, authority: str) -> None:

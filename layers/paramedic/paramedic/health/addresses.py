@@ -46,6 +46,7 @@ class AddressGuard:
             InvalidInputError: one is malformed; the message names ALLOWED_CIDRS.
         """
         self._allowed = tuple(_network(text) for text in allowed_cidrs)
+        self._permitted: set[str] = set()
 
     def require(self, address: str) -> None:
         """Return when `address` may be connected to.
@@ -53,6 +54,8 @@ class AddressGuard:
         Raises:
             ForbiddenAddressError: it may not; the message says what would allow it, if anything does.
         """
+        if address in self._permitted:
+            return
         outer = _unmapped(ip_address(address.partition("%")[0]))
         # An IPv6 address that carries an IPv4 one is routed to it by translators: both have to be permitted.
         for candidate in (outer, *_embedded(outer)):
@@ -62,6 +65,7 @@ class AddressGuard:
                 raise ForbiddenAddressError(
                     f"address {address} is not public and in none of ALLOWED_CIDRS; add its network there to probe it"
                 )
+        self._permitted.add(address)
 
 
 def _network(text: str) -> Network:

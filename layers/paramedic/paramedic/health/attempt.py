@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from dataclasses import dataclass
-from ipaddress import ip_address
+from time import monotonic
 
 from paramedic.errors import InvalidInputError
 from paramedic.health.addresses import AddressGuard, ForbiddenAddressError
@@ -42,11 +42,11 @@ class Attempts:
 
     async def make(self, request: ProbeRequest, url: ProbeUrl, number: int, queued_seconds: float) -> ProbeOutcome:
         """The outcome of attempt `number`, which waited for `queued_seconds`; its own time begins now."""
-        loop = asyncio.get_running_loop()
-        started = loop.time()
+        # Not the loop's clock, which may stand still between two rounds of it.
+        started = monotonic()
         marks = Marks()
         ended = await self._ended(request, url, marks)
-        elapsed = loop.time() - started
+        elapsed = monotonic() - started
         if ended.kind in DOUBTFUL_WHEN_LATE and self.watch.late_since(started):
             detail = f"the prober stood still meanwhile; it saw: {ended.detail}"
             ended = Ended(OutcomeKind.NOT_PROBED, detail)
@@ -75,7 +75,7 @@ class Attempts:
             return Ended(error.kind, error.detail)
 
     async def _tried(self, request: ProbeRequest, url: ProbeUrl, marks: Marks) -> Ended:
-        started = asyncio.get_running_loop().time()
+        started = monotonic()
         if not url.is_http:
             await self._at_first_address(url, marks, _Connects())
             return _judged(request, None, started, marks)
@@ -119,11 +119,10 @@ class Attempts:
         return permitted[:MOST_ADDRESSES]
 
     async def _found(self, url: ProbeUrl, marks: Marks) -> tuple[str, ...]:
-        if _is_literal(url.host):
-            marks.spent("dns", 0.0)
+        if url.is_literal:
+            marks.dns = marks.dns or 0.0
             return (url.host,)
-        loop = asyncio.get_running_loop()
-        started = loop.time()
+        started = monotonic()
         try:
             found = await self.lookup(url.host, url.port)
         except socket.gaierror as error:
@@ -131,7 +130,7 @@ class Attempts:
             raise ProbeFailedError(kind, f"name {url.host!r}: {error.strerror}") from error
         except UnicodeError as error:
             raise ProbeFailedError(OutcomeKind.DNS, f"{url.host!r} cannot be a host name") from error
-        marks.spent("dns", loop.time() - started)
+        marks.dns = (marks.dns or 0.0) + monotonic() - started
         return found
 
 
@@ -169,7 +168,9 @@ def _judged(request: ProbeRequest, answer: HttpAnswer | None, started: float, ma
         expected = ", ".join(str(status) for status in expect.status)
         return Ended(OutcomeKind.STATUS, f"answered {answer.status}, expected {expected}", answer.status)
     status = None if answer is None else answer.status
-    seconds = asyncio.get_running_loop().time() - started
+    if not expect.is_more_than_a_status:
+        return Ended(OutcomeKind.OK, status=status)
+    seconds = monotonic() - started
     body = None if answer is None else answer.body
     unmet = expect.unmet(Answered(status, seconds, body, marks.certificate_days))
     return Ended(OutcomeKind.OK if unmet is None else OutcomeKind.CONDITION, unmet or "", status)
@@ -187,11 +188,3 @@ def _timings(marks: Marks, queued_seconds: float) -> Timings:
 
 def _ms(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds * 1000, 3)
-
-
-def _is_literal(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True

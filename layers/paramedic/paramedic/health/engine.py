@@ -8,7 +8,8 @@ import asyncio
 import heapq
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from time import monotonic
+from typing import NamedTuple
 
 from paramedic.errors import InvalidInputError
 from paramedic.health.addresses import AddressGuard
@@ -60,14 +61,12 @@ async def probe_all(
     return ProbeReport(outcomes=tuple(sweep.outcomes()))
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class _Due:
-    """An attempt at target `index` of the batch, not before `at` of the loop's clock."""
+class _Due(NamedTuple):
+    """An attempt at the batch's `target`, by its place, not before `at` of `time.monotonic`."""
 
     at: float
-    index: int
+    target: int
     attempt: int
-    url: ProbeUrl = field(compare=False)
 
 
 class _Sweep:
@@ -77,16 +76,17 @@ class _Sweep:
         self._batch = batch
         self._attempts = attempts
         self._rng = rng
-        self._loop = asyncio.get_running_loop()
         self._done: dict[int, ProbeOutcome] = {}
-        now = self._loop.time()
+        now = monotonic()
         self._due: list[_Due] = []
+        self._urls: dict[int, ProbeUrl] = {}
         for index, request in enumerate(batch.targets):
             try:
-                self._due.append(_Due(now, index, 1, parse_url(request.url)))
+                self._urls[index] = parse_url(request.url)
             except InvalidInputError as error:
                 self._done[index] = _not_probed(request, str(error))
-        heapq.heapify(self._due)
+            else:
+                self._due.append(_Due(now, index, 1))
 
     def outcomes(self) -> Sequence[ProbeOutcome]:
         """One for each target, in the order asked."""
@@ -98,19 +98,19 @@ class _Sweep:
         while self._due:
             due = heapq.heappop(self._due)
             # Whoever comes to be due earlier than this one is put there by another worker, which is then free for it.
-            if (wait := due.at - self._loop.time()) > 0:
+            if (wait := due.at - monotonic()) > 0:
                 await asyncio.sleep(wait)
             await self._attempt(due)
 
     async def _attempt(self, due: _Due) -> None:
-        request = self._batch.targets[due.index]
-        queued = max(0.0, self._loop.time() - due.at)
-        outcome = await self._attempts.make(request, due.url, due.attempt, queued)
+        request = self._batch.targets[due.target]
+        queued = max(0.0, monotonic() - due.at)
+        outcome = await self._attempts.make(request, self._urls[due.target], due.attempt, queued)
         if outcome.kind in FINAL or due.attempt == request.attempts:
-            self._done[due.index] = outcome
+            self._done[due.target] = outcome
             return
         rest = self._batch.retry_delay_seconds * self._rng.uniform(*JITTER)
-        heapq.heappush(self._due, _Due(self._loop.time() + rest, due.index, due.attempt + 1, due.url))
+        heapq.heappush(self._due, _Due(monotonic() + rest, due.target, due.attempt + 1))
 
 
 def _not_probed(request: ProbeRequest, detail: str) -> ProbeOutcome:

@@ -9,8 +9,9 @@ import errno
 import socket
 import ssl
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
+from time import monotonic
 from typing import Any, Protocol
 
 from paramedic.health.outcomes import OutcomeKind
@@ -51,28 +52,23 @@ class Reader(Protocol):
 
 @dataclass(slots=True)
 class Marks:
-    """When an attempt got how far, by the loop's clock, in seconds spent; None is not reached."""
+    """How many seconds an attempt spent on what; None is not reached."""
 
     dns: float | None = None
     connect: float | None = None
     tls: float | None = None
     first_byte: float | None = None
-    certificate_days: int | None = field(default=None)
-
-    def spent(self, part: str, seconds: float) -> None:
-        """Add to one part."""
-        setattr(self, part, (getattr(self, part) or 0.0) + seconds)
+    certificate_days: int | None = None
 
 
 class _Exchange(asyncio.Protocol):
     """Writes once, reads until the reader has enough. `done` has no result: the reader holds it."""
 
-    __slots__ = ("_message", "_reader", "_sent_at", "_time", "done", "first_byte_after", "transport")
+    __slots__ = ("_message", "_reader", "_sent_at", "done", "first_byte_after", "transport")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, message: bytes, reader: Reader) -> None:
         self._message = message
         self._reader = reader
-        self._time = loop.time
         self._sent_at = 0.0
         self.done: asyncio.Future[None] = loop.create_future()
         self.first_byte_after: float | None = None
@@ -80,12 +76,12 @@ class _Exchange(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
-        self._sent_at = self._time()
+        self._sent_at = monotonic()
         self.transport.write(self._message)
 
     def data_received(self, data: bytes) -> None:
         if self.first_byte_after is None:
-            self.first_byte_after = self._time() - self._sent_at
+            self.first_byte_after = monotonic() - self._sent_at
         if self.done.done():
             return
         try:
@@ -138,7 +134,7 @@ async def exchange(url: ProbeUrl, address: str, message: bytes, reader: Reader, 
         raise failure_of(error) from error
     finally:
         if started.first_byte_after is not None:
-            marks.spent("first_byte", started.first_byte_after)
+            marks.first_byte = (marks.first_byte or 0.0) + started.first_byte_after
         # Not close(): a peer that does not answer a TLS goodbye would keep the socket.
         started.transport.abort()
 
@@ -155,17 +151,17 @@ class _Nothing:
 
 async def _connected(url: ProbeUrl, address: str, message: bytes, reader: Reader, marks: Marks) -> _Exchange:
     loop = asyncio.get_running_loop()
-    started = loop.time()
+    started = monotonic()
     try:
         if not url.is_encrypted:
             _, made = await loop.create_connection(lambda: _Exchange(loop, message, reader), address, url.port)
-            marks.spent("connect", loop.time() - started)
+            marks.connect = (marks.connect or 0.0) + monotonic() - started
             return made
         connection = await _dialled(loop, address, url.port)
-        connected = loop.time()
-        marks.spent("connect", connected - started)
+        connected = monotonic()
+        marks.connect = (marks.connect or 0.0) + connected - started
         made = await _encrypted(loop, connection, url, _Exchange(loop, message, reader))
-        marks.spent("tls", loop.time() - connected)
+        marks.tls = (marks.tls or 0.0) + monotonic() - connected
     except OSError as error:
         raise failure_of(error) from error
     marks.certificate_days = _days_left(made.transport.get_extra_info("peercert"))

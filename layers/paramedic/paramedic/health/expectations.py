@@ -67,7 +67,12 @@ class Expectations(BaseModel):
 
     def expects_status(self, status: int) -> bool:
         """Whether `status` is one of those expected."""
-        return any(_is_in(status, each) for each in self.status)
+        return status in self.status or any(_is_in(status, each) for each in self.status)
+
+    @property
+    def is_more_than_a_status(self) -> bool:
+        """Whether there are conditions besides the status."""
+        return self.needs_body or self.within_seconds is not None or self.certificate_days is not None
 
     def unmet(self, answer: Answered) -> str | None:
         """The first condition besides the status that does not hold, in words."""

@@ -17,6 +17,8 @@ LOCATION = re.compile(rb"^location:[ \t]*([!-~]+)[ \t]*\r?$", re.IGNORECASE | re
 LARGEST_HEAD = 16 * 1024
 SHOWN = 60
 FIRST_FINAL_STATUS = 200
+_DEFAULTS = (("User-Agent", "paramedic-health-probe"), ("Accept", "*/*"))
+_USUAL_HEADERS = "User-Agent: paramedic-health-probe\r\nAccept: */*\r\nConnection: close\r\n\r\n"
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -149,12 +151,14 @@ def _no_http(what: str, received: bytes) -> ProbeFailedError:
 
 def message(url: ProbeUrl, asked: HttpRequest) -> bytes:
     """The request as it is sent."""
+    start = f"{asked.method} {url.target} HTTP/1.1\r\nHost: {url.authority}\r\n"
+    if asked.body is None and not asked.headers:
+        return (start + _USUAL_HEADERS).encode("ascii")
     given = {name.lower() for name in asked.headers}
-    defaults = (("User-Agent", "paramedic-health-probe"), ("Accept", "*/*"))
-    headers = [("Host", url.authority), *((name, value) for name, value in defaults if name.lower() not in given)]
+    headers = [(name, value) for name, value in _DEFAULTS if name.lower() not in given]
     headers += [*asked.headers.items(), ("Connection", "close")]
     body = (asked.body or "").encode()
     if asked.body is not None:
         headers.append(("Content-Length", str(len(body))))
-    lines = [f"{asked.method} {url.target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii") + body
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    return f"{start}{lines}\r\n".encode("ascii") + body

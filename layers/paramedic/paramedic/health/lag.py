@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from time import monotonic
 
 BEAT_SECONDS = 0.05
 
@@ -12,17 +13,17 @@ class LagWatch:
 
     def __init__(self, limit_seconds: float) -> None:
         self._limit = limit_seconds
-        self._beat_at = asyncio.get_running_loop().time()
+        self._beat_at = monotonic()
         self._late_at = float("-inf")
 
     def late_since(self, moment: float) -> bool:
-        """True when the loop stood still at any time after `moment` (of the loop's clock), or just did."""
+        """True when the loop stood still at any time after `moment` (of `time.monotonic`), or just did."""
         self.beat()
         return self._late_at >= moment
 
     def beat(self) -> None:
         """Compare this moment with the last one."""
-        now = asyncio.get_running_loop().time()
+        now = monotonic()
         if now - self._beat_at > BEAT_SECONDS + self._limit:
             self._late_at = now
         self._beat_at = now

@@ -1,6 +1,7 @@
 """The URL of a target, taken apart."""
 
 import re
+import socket
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
@@ -14,12 +15,13 @@ PRINTABLE_ASCII = re.compile(r"[!-~]+")
 
 @dataclass(frozen=True, slots=True)
 class ProbeUrl:
-    """A URL taken apart; `host` is a name or a literal address without brackets."""
+    """A URL taken apart; `host` is a name, or where it `is_literal` an address without brackets."""
 
     scheme: str
     host: str
     port: int
     target: str
+    is_literal: bool = False
 
     @property
     def is_http(self) -> bool:
@@ -59,16 +61,24 @@ def parse_url(url: str) -> ProbeUrl:
         raise InvalidInputError("url", url, "has spaces, control or non-ASCII characters; percent-encode them")
     try:
         parts = urlsplit(url)
-        port = parts.port
+        host, port = parts.hostname, parts.port
     except ValueError as error:
         raise InvalidInputError("url", url, f"is malformed: {error}") from None
-    if parts.scheme not in SCHEMES or not parts.hostname or parts.hostname.startswith("."):
+    if parts.scheme not in SCHEMES or not host or host.startswith("."):
         raise InvalidInputError("url", url, "is not an absolute http://, https://, tcp:// or tls:// URL")
-    if parts.username is not None or parts.password is not None:
+    if "@" in parts.netloc:
         raise InvalidInputError("url", "(not shown)", "holds credentials, which a probe does not send")
     if port == 0 or (port is None and parts.scheme not in HTTP):
         raise InvalidInputError("url", url, "names no port")
     if parts.scheme not in HTTP and (parts.path or parts.query):
         raise InvalidInputError("url", url, f"has a path, which {parts.scheme} has no use for")
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return ProbeUrl(parts.scheme, parts.hostname, port or DEFAULT_PORTS[parts.scheme], target)
+    return ProbeUrl(parts.scheme, host, port or DEFAULT_PORTS[parts.scheme], target, _is_address(host))
+
+
+def _is_address(host: str) -> bool:
+    try:
+        socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host)
+    except OSError:
+        return False
+    return True

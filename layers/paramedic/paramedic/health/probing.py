@@ -73,7 +73,9 @@ class LambdaProber:
     def _invoke(self, batch: ProbeBatch) -> ProbeReport:
         try:
             response = self._client.invoke(
-                FunctionName=self._function_name, InvocationType="RequestResponse", Payload=batch.model_dump_json()
+                FunctionName=self._function_name,
+                InvocationType="RequestResponse",
+                Payload=batch.model_dump_json(by_alias=True, exclude_defaults=True),
             )
             payload = response["Payload"].read()
         except (ClientError, BotoCoreError) as error:
