@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from paramedic_cli.host.first_controller import start_first_controller
 from paramedic_cli.host.layout import HostLayout
 from paramedic_cli.local.project import project_root
 from paramedic_cli.local.stack import LocalStack
+from tests.fakes.controller_stage import Stage
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,14 @@ def deployed(_host: Deployed, monkeypatch: pytest.MonkeyPatch) -> Deployed:
         monkeypatch.setenv(name, value)
     tables.bind(_host.stack.outputs.table_prefix)
     return _host
+
+
+@pytest.fixture
+def stage(table_prefix: str, tmp_path: Path) -> Iterator[Stage]:
+    """Where a test starts controllers of its own."""
+    made = Stage(table_prefix, tmp_path / "host")
+    yield made
+    made.close()
 
 
 def recovery_at(controller_id: str, epoch: int, step: str) -> Callable[[], Recovery | None]:

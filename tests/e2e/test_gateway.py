@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 import uuid
@@ -15,55 +14,28 @@ from typing import Any
 import httpx
 import pytest
 
-from paramedic.clock import SystemClock
-from paramedic.launchers.process import procfs
-from paramedic.launchers.process.host import initialise_host_dir
 from paramedic.services.spec import parse_spec
 from paramedic.services.verbs import UnknownControllerError, down, up
-from paramedic.state import tables
 from paramedic.state.load_balancers import LoadBalancer
 from paramedic.state.replicas import Replica
-from tests.fakes.epochs import grant_next_epoch
+from tests.fakes.controller_stage import CLOCK, Stage
 from tests.fakes.gateway_replica import GatewayReplica
 from tests.fakes.waiting import eventually
 
 pytestmark = pytest.mark.integration
 
-CLOCK = SystemClock()
 REPLICA = Path(__file__).parents[1] / "fakes/slow_replica.py"
 
 
-class Stage:
+class Served(Stage):
     """A controller, a gateway replica, and the services asked of them."""
 
     def __init__(self, prefix: str, host_dir: Path) -> None:
-        tables.bind(prefix)
-        self._prefix = prefix
-        self._host_dir = host_dir
-        initialise_host_dir(host_dir)
-        self.controllers: list[subprocess.Popen[bytes]] = []
+        super().__init__(prefix, host_dir)
         self.gateway = GatewayReplica(prefix)
         self.gateway.start()
 
-    def start_controller(self, **variables: str) -> subprocess.Popen[bytes]:
-        own = {
-            "TABLE_PREFIX": self._prefix,
-            "PARAMEDIC_CONTROLLER_ID": "main",
-            "PARAMEDIC_HOST_DIR": str(self._host_dir),
-            "PARAMEDIC_TICK_SECONDS": "1",
-        }
-        with (self._host_dir / "controller.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "paramedic_controller"],
-                env={**os.environ, **own, **variables},
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        self.controllers.append(process)
-        return process
-
-    def up(self, **service: Any) -> str:
+    def up_slow(self, **service: Any) -> str:
         """The service `slow` on port 9001; its uid."""
         section = {"readiness_probe": "/health", "ports": 9001, **service}
         spec = parse_spec({"name": "slow", "run": f"exec {sys.executable} {REPLICA}", "service": section})
@@ -80,18 +52,13 @@ class Stage:
         return eventually(self.gateway.served_by, f"an answer; the log:\n{self.gateway.log_text()}")
 
     def close(self) -> None:
-        for process in self.controllers:
-            process.kill()
-            process.wait()
+        super().close()
         self.gateway.close()
-        for stat in list(procfs.all_processes()):
-            if procfs.has_markers(stat.pid, {"PARAMEDIC_HOST_DIR": str(self._host_dir)}):
-                os.kill(stat.pid, signal.SIGKILL)
 
 
 @pytest.fixture
-def stage(table_prefix: str, tmp_path: Path) -> Iterator[Stage]:
-    made = Stage(table_prefix, tmp_path / "host")
+def stage(table_prefix: str, tmp_path: Path) -> Iterator[Served]:
+    made = Served(table_prefix, tmp_path / "host")
     yield made
     made.close()
 
@@ -123,9 +90,9 @@ class Clients:
                     self.statuses[0] += 1
 
 
-def test_no_get_fails_while_the_controller_is_dead_and_a_replica_dies_too(stage: Stage) -> None:
-    first = stage.start_controller()
-    uid = stage.up(replicas=2)
+def test_no_get_fails_while_the_controller_is_dead_and_a_replica_dies_too(stage: Served) -> None:
+    first = stage.start()
+    uid = stage.up_slow(replicas=2)
     stage.served()
     eventually(lambda: len(Counter(stage.gateway.served_by() for _ in range(6))) == 2, "both replicas")
     with Clients(stage.gateway.url()) as statuses:
@@ -137,7 +104,7 @@ def test_no_get_fails_while_the_controller_is_dead_and_a_replica_dies_too(stage:
         os.kill(int(before[0].receipt.identity["pid"]), signal.SIGKILL)
         reached = statuses[200]
         eventually(lambda: statuses[200] > reached + 200, "traffic without a controller")
-        stage.start_controller(PARAMEDIC_EPOCH=str(grant_next_epoch("main", CLOCK)))
+        stage.recover()
         eventually(
             lambda: [int(each.replica_id) for each in Replica.read_all(uid) if each.status == "ready"] == [2, 3],
             "the replacement",
@@ -147,9 +114,9 @@ def test_no_get_fails_while_the_controller_is_dead_and_a_replica_dies_too(stage:
     assert set(statuses) == {200}
 
 
-def test_a_service_is_ended_only_after_its_requests(stage: Stage) -> None:
-    stage.start_controller()
-    uid = stage.up(replicas=2)
+def test_a_service_is_ended_only_after_its_requests(stage: Served) -> None:
+    stage.start()
+    uid = stage.up_slow(replicas=2)
     stage.served()
     with ThreadPoolExecutor(6) as pool:
         slow = [pool.submit(stage.gateway.served_by, path="/slow/8") for _ in range(6)]
@@ -160,10 +127,10 @@ def test_a_service_is_ended_only_after_its_requests(stage: Stage) -> None:
     eventually(lambda: not Replica.read_all(uid), "the replicas to end")
 
 
-def test_requests_to_a_service_without_a_replica_start_one(stage: Stage) -> None:
-    stage.start_controller()
+def test_requests_to_a_service_without_a_replica_start_one(stage: Served) -> None:
+    stage.start()
     policy = {"min_replicas": 0, "max_replicas": 1, "target_qps_per_replica": 100, "upscale_delay_seconds": 1}
-    stage.up(replica_policy=policy)
+    stage.up_slow(replica_policy=policy)
 
     def asked() -> str | None:
         answer = stage.gateway.get()

@@ -13,10 +13,9 @@ import httpx
 import pytest
 
 from paramedic.launchers.process import procfs
-from paramedic.launchers.process.host import initialise_host_dir
 from paramedic.services.spec import parse_spec
 from paramedic.services.verbs import up
-from tests.e2e.test_controller import CLOCK, HTTP, Stage
+from tests.fakes.controller_stage import CLOCK, HTTP, Stage
 from tests.fakes.waiting import eventually
 
 pytestmark = pytest.mark.integration
@@ -38,15 +37,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
 address = (os.environ["PARAMEDIC_REPLICA_HOST"], int(os.environ["PARAMEDIC_REPLICA_PORT"]))
 http.server.ThreadingHTTPServer(address, Handler).serve_forever()
 """
-
-
-@pytest.fixture
-def stage(table_prefix: str, tmp_path: Path) -> Iterator[Stage]:
-    host_dir = tmp_path / "host"
-    initialise_host_dir(host_dir)
-    made = Stage(table_prefix, host_dir)
-    yield made
-    made.close()
 
 
 def digest(value: str) -> str:
