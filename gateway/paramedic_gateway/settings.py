@@ -7,6 +7,7 @@ from typing import Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from paramedic.gateways.replica import SHARED_PORT
+from paramedic.launchers.process.scopes import ScopeCommand
 from paramedic.services.spec import NAME_PATTERN
 from paramedic.settings import EnvironmentSettings, InvalidSettingError
 from paramedic.state.request_handling import HOST_NAME_PATTERN
@@ -34,6 +35,7 @@ class Settings(EnvironmentSettings):
     `directory` is this replica's alone and outlives it. `host` is where it listens; without one, where each service's
     row says. `port` and `tls_port` are shared by all services, told apart by `<service>.<domain>`. `health_token` is
     what health checks carry. The certificate comes from two files or from one secret.
+    `scope_command` keeps Envoy out of the agent's control group.
     """
 
     table_prefix: str = Field(alias="TABLE_PREFIX", min_length=1)
@@ -50,6 +52,7 @@ class Settings(EnvironmentSettings):
     key_file: Path | None = Field(default=None, alias="PARAMEDIC_GATEWAY_KEY_FILE")
     certificate_secret: str | None = Field(default=None, alias="PARAMEDIC_GATEWAY_CERTIFICATE_SECRET")
     secret_seconds: float = Field(default=60.0, ge=1, alias="PARAMEDIC_GATEWAY_SECRET_SECONDS")
+    scope_command: ScopeCommand = Field(default=(), alias="PARAMEDIC_SCOPE_COMMAND")
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, alias="PARAMEDIC_GATEWAY_WORKERS")
     poll_seconds: float = Field(
         default=1.0, ge=SHORTEST_POLL_SECONDS, le=LONGEST_POLL_SECONDS, alias="PARAMEDIC_GATEWAY_POLL_SECONDS"

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from paramedic.gateways.replica import DIRECTORY_VARIABLE
 from paramedic.launchers.process import procfs
 from paramedic.launchers.process.files import HostFileError, read_model, write_model
-from paramedic.launchers.process.spawning import SpawnPlan, reap, spawn_session
+from paramedic.launchers.process.spawning import Spawn, SpawnPlan, reap, spawn_session
 from paramedic_gateway.layout import Layout
 
 FLUSH_MILLISECONDS = 200
@@ -98,8 +98,11 @@ class EnvoyCommand:
 class EnvoyProcess:
     """Finds, starts and ends exactly one process; without an `identity` it is none yet."""
 
-    def __init__(self, command: EnvoyCommand, identity: EnvoyIdentity | None = None) -> None:
+    def __init__(
+        self, command: EnvoyCommand, identity: EnvoyIdentity | None = None, *, spawn: Spawn = spawn_session
+    ) -> None:
         self._command = command
+        self._spawn = spawn
         self._identity = identity
         self._recorded_identity: EnvoyIdentity | None = None
         self.problem: str | None = None
@@ -142,7 +145,7 @@ class EnvoyProcess:
         # Whoever was there before has ended: what cannot be started must not pass for it.
         self._identity = None
         plan = self._command.plan()
-        stat = procfs.read_stat(spawn_session(plan))
+        stat = procfs.read_stat(self._spawn(plan))
         if stat is None:
             return
         self.adopt(_identity(stat, plan.environment[STARTED_WITH]))
