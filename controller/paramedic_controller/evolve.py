@@ -73,7 +73,8 @@ def evolve(state: ServiceState, changes: Sequence[Change], moment: Moment) -> Se
 
 def _backed_off(before: ServiceState, after: ServiceState, changes: Sequence[Change], moment: Moment) -> ServiceState:
     """`after` with its launches held back, if some of `changes` are failures; those of one moment are one failure."""
-    launches = [each for each in changes if isinstance(each, LaunchFailed) and before.operation(each.operation_id)]
+    closed = [before.operation(each.operation_id) for each in changes if isinstance(each, LaunchFailed)]
+    launches = [each for each in closed if each is not None and not _is_counted(each, before.observed)]
     ended = [each.replica_id for each in changes if isinstance(each, OpenStop) and each.failed]
     failed = [each for each in before.replicas if each.replica_id in ended]
     if after.observed is None or not (launches or failed):
@@ -88,6 +89,12 @@ def _backed_off(before: ServiceState, after: ServiceState, changes: Sequence[Cha
     if failures >= FAILED_AFTER and observed.settled_revision != after.desired.revision:
         observed = replace(observed, failed_revision=after.desired.revision)
     return replace(after, observed=observed)
+
+
+def _is_counted(launch: OpenOperation, observed: Observed | None) -> bool:
+    """Whether it was tried together with a launch whose failure is known: none is tried before `retry_at`."""
+    retry_at = observed.retry_at if observed is not None else None
+    return retry_at is not None and from_iso(launch.opened_at) < from_iso(retry_at)
 
 
 def _after(state: ServiceState, change: Change, moment: Moment) -> ServiceState:

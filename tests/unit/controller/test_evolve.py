@@ -1,10 +1,12 @@
 """Every change of state derives its routes and status, and equal states need no write."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paramedic.clock import to_iso
 from paramedic.state.load_balancers import LoadBalancer, LoadBalancerIndex
 from paramedic.state.operations import Operation, OperationKind
 from paramedic.state.receipt import Receipt
@@ -22,7 +24,7 @@ from paramedic_controller.actions import (
     OpenStop,
     Stopped,
 )
-from paramedic_controller.evolve import completed, evolve
+from paramedic_controller.evolve import Moment, completed, evolve
 from paramedic_controller.model import ServiceState
 from paramedic_controller.persist import Recorder
 from paramedic_controller.reconcile import plan
@@ -118,6 +120,17 @@ def test_a_launch_that_failed_leaves_a_message_and_no_replica() -> None:
     later = after(state(replica(3, ReplicaStatus.LAUNCHING), operations=(launch,)), LaunchFailed("o", "no such file"))
     assert later.observed is not None
     assert (later.replicas, later.observed.message) == ((), "replica 3 was not launched: no such file")
+
+
+def test_launches_that_were_tried_at_once_fail_once_whenever_it_is_known() -> None:
+    launching = [replica(number, ReplicaStatus.LAUNCHING) for number in (1, 2, 3)]
+    tried = [operation(f"op{number}", OperationKind.LAUNCH, number, age_seconds=5) for number in (1, 2, 3)]
+    after = state(*launching, operations=tuple(tried))
+    for seconds, each in enumerate(tried):
+        known_at = Moment(to_iso(NOW + timedelta(seconds=seconds)), epoch=1)
+        after = evolve(after, [LaunchFailed(each.operation_id, "no such command")], known_at)
+    assert after.observed is not None
+    assert (after.observed.failures, after.observed.retry_at) == (1, to_iso(NOW))
 
 
 def test_a_stopped_replica_is_gone() -> None:
