@@ -190,7 +190,14 @@ def _rollout(state: ServiceState, lost: set[int], around: Circumstances, target:
         each for each in state.replicas if each.status is not ReplicaStatus.STOPPING and each.replica_id not in lost
     ]
     wanted = 0 if state.desired.paused else target + (1 if _doubtful(state, around) else 0)
-    return Rollout(state, living, frozenset(each.replica_id for each in _settled(state)), wanted)
+    available = frozenset(each.replica_id for each in living if _is_available(each, around))
+    return Rollout(state, living, frozenset(each.replica_id for each in _settled(state)), available, wanted)
+
+
+def _is_available(replica: ReplicaRecord, around: Circumstances) -> bool:
+    """Whether a replica counts where others are to be ended: one that is about to leave the routes does not."""
+    look = around.looks.get(replica.replica_id, Look())
+    return replica.status is ReplicaStatus.READY and look.failures < NOT_READY_AFTER
 
 
 def _launches(state: ServiceState, rollout: Rollout, mint: Mint) -> Iterator[Action]:

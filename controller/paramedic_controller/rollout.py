@@ -1,9 +1,10 @@
 """How replicas of one generation take over from those of others. Pure; converged state asks for nothing."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from paramedic.services.shares import of_whole
 from paramedic.services.spec import UpdateMode
 from paramedic.state.replicas import ReplicaStatus
 from paramedic_controller.model import ReplicaRecord, ServiceState
@@ -20,13 +21,14 @@ class Missing:
 
 @dataclass(frozen=True)
 class Rollout:
-    """Where a service stands: its `living` replicas, those of them nothing is being done about, and how many there
-    should be.
+    """Where a service stands: its `living` replicas, those of them nothing is being done about, those that can be
+    counted on, and how many there should be.
     """
 
     state: ServiceState
     living: Sequence[ReplicaRecord]
     settled: frozenset[int]
+    available: frozenset[int]
     wanted: int
 
     @property
@@ -45,7 +47,32 @@ class Rollout:
             yield Missing(desired.version, desired.generation, room)
 
     def surplus(self) -> list[ReplicaRecord]:
-        """What to end, in this order."""
+        """What to end, in this order; never so many that fewer are available than the service's budget keeps."""
+        floor = self._floor()
+        return self._unneeded() if floor <= 0 else list(self._sparing(floor))
+
+    def _sparing(self, floor: int) -> Iterator[ReplicaRecord]:
+        serving = {each.replica_id for each in self.living if self._may_serve(each)}
+        spare = len(self.available) - floor
+        spare_serving = len(self.available & serving) - floor
+        for each in self._unneeded():
+            serves = each.replica_id in serving
+            if each.status is not ReplicaStatus.READY:
+                yield each
+            elif spare > 0 and (spare_serving > 0 or not serves):
+                spare, spare_serving = spare - 1, spare_serving - serves
+                yield each
+
+    def _floor(self) -> int:
+        budget = self.state.spec.service.disruption_budget
+        return 0 if budget is None or self.state.desired.paused else budget.floor(self.wanted)
+
+    def _may_serve(self, replica: ReplicaRecord) -> bool:
+        """Whether requests can go to it once it is ready: in blue and green only those of one generation get any."""
+        is_rolling = self.state.spec.service.update.mode is UpdateMode.ROLLING
+        return is_rolling or replica.generation == self._serving()
+
+    def _unneeded(self) -> list[ReplicaRecord]:
         new = self._over(self._current(), self.wanted)
         if not self._keeps_both:
             return [*self._replaceable(), *new]
@@ -80,11 +107,11 @@ class Rollout:
         """
         if self.state.spec.service.update.mode is UpdateMode.BLUE_GREEN:
             return self._ended(self._others())
-        others, available = self._ended(self._others()), len(_ready(self.living))
-        silent = (ReplicaStatus.NOT_READY,) if available == 0 and self.wanted > 0 else ()
+        others = self._ended(self._others())
+        silent = (ReplicaStatus.NOT_READY,) if not _ready(self.living) and self.wanted > 0 else ()
         serving = (ReplicaStatus.READY, *silent)
         idle = [each for each in others if each.status not in serving]
-        spare = available - (self.wanted - self._may_be_unavailable())
+        spare = len(self.available) - (self.wanted - self._may_be_unavailable())
         return [*idle, *[each for each in others if each.status is ReplicaStatus.READY][: max(0, spare)]]
 
     def _over(self, group: Sequence[ReplicaRecord], number: int) -> list[ReplicaRecord]:
@@ -94,9 +121,9 @@ class Rollout:
         return candidates[: max(0, len(group) - under_way - number)]
 
     def _ended(self, group: Sequence[ReplicaRecord]) -> list[ReplicaRecord]:
-        """Those of `group` that can be ended now: first what serves nobody, then the newest."""
+        """Those of `group` that can be ended now: first what serves nobody, then old versions, then the newest."""
         candidates = [each for each in group if each.replica_id in self.settled]
-        return sorted(candidates, key=lambda each: (each.status is ReplicaStatus.READY, -each.replica_id))
+        return sorted(candidates, key=lambda each: (each.status is ReplicaStatus.READY, each.version, -each.replica_id))
 
     def _current(self) -> list[ReplicaRecord]:
         return self._of(self.state.desired.generation)
@@ -111,17 +138,16 @@ class Rollout:
         return self.state.observed.generation if self.state.observed else self.state.desired.generation
 
     def _surge(self) -> int:
-        return _share(self.state.spec.service.update.max_surge, self.wanted, math.ceil)
+        number = of_whole(self.state.spec.service.update.max_surge, self.wanted, math.ceil)
+        # A budget that spares none of few replicas would keep every one of them for ever.
+        return number if number or self._may_be_unavailable() else 1
 
     def _may_be_unavailable(self) -> int:
-        number = _share(self.state.spec.service.update.max_unavailable, self.wanted, math.floor)
+        strategy = self.state.spec.service.update
+        number = of_whole(strategy.max_unavailable, self.wanted, math.floor)
         # Shares of a few can both come to nothing, and then nothing would ever move.
-        return number if number or self._surge() else 1
-
-
-def _share(value: int | str, whole: int, rounded: Callable[[float], int]) -> int:
-    """A number, or a share of `whole`; shares round as those of Kubernetes Deployments do."""
-    return value if isinstance(value, int) else rounded(int(value.removesuffix("%")) * whole / 100)
+        number = number or int(of_whole(strategy.max_surge, self.wanted, math.ceil) == 0)
+        return min(number, max(0, self.wanted - self._floor()))
 
 
 def _ready(replicas: Sequence[ReplicaRecord]) -> list[ReplicaRecord]:

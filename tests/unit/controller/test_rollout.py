@@ -3,13 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from paramedic.clock import to_iso
 from paramedic.launchers.interface import RunState
+from paramedic.services.disruption import DisruptionBudget
 from paramedic.services.spec import ServiceSpec, UpdateStrategy
 from paramedic.state.operations import OperationKind
 from paramedic.state.receipt import Receipt
@@ -158,6 +160,31 @@ def allowed(value: int | str, whole: int, *, up: bool) -> int:
         return value
     share = int(value[:-1]) * whole
     return -(-share // 100) if up else share // 100
+
+
+BUDGETS = st.one_of(
+    st.builds(lambda amount: {"min_available": amount}, SHARES),
+    st.builds(lambda amount: {"max_unavailable": amount}, SHARES),
+)
+
+
+@settings(max_examples=100)
+@given(wanted=st.integers(1, 8), strategy=st.one_of(STRATEGIES, st.just({"mode": "blue_green"})), budget=BUDGETS)
+def test_no_update_leaves_fewer_ready_than_the_disruption_budget_keeps_and_each_ends(
+    wanted: int, strategy: dict[str, Any], budget: dict[str, Any]
+) -> None:
+    kept = DisruptionBudget.model_validate(budget)
+    assume(kept.floor(wanted) <= wanted)
+    before = state(*(replica(number) for number in range(1, wanted + 1)), target=wanted)
+    asked = asked_for(before, UpdateStrategy.model_validate(strategy))
+    section = asked.spec.service.model_copy(update={"disruption_budget": kept})
+
+    def watch(service: ServiceState) -> None:
+        assert len(of(service, ReplicaStatus.READY)) >= kept.floor(wanted)
+
+    world = World(replace(asked, spec=asked.spec.model_copy(update={"service": section})), watch=watch)
+    world.settle()
+    check_end(world)
 
 
 def test_in_blue_and_green_requests_change_over_in_one_step_and_the_old_ones_finish_theirs() -> None:

@@ -62,7 +62,7 @@ def scale(
     """
     desired = read_changeable(controller_id, service)
     spec = _spec(controller_id, desired, int(desired.version))
-    section = spec.service.model_copy(update={"replica_policy": policy(spec.service.replica_policy)})
+    section = spec.service.with_policy(policy(spec.service.replica_policy))
     scaled = spec.model_copy(update={"service": section})
     return _next_version(controller_id, desired, scaled, _generation_of(desired), actor, clock)
 

@@ -19,11 +19,13 @@ from pydantic.config import JsonDict
 
 from paramedic.downtime.periods import require_stops
 from paramedic.errors import InvalidInputError
+from paramedic.services.disruption import DisruptionBudget
 from paramedic.services.invalid_spec import InvalidSpecError, Unshown, invalid_spec
 from paramedic.services.readiness import ProbeRequest, ReadinessProbe
 from paramedic.services.schedules import MOST_SCHEDULES, Schedule, require_usable
 from paramedic.services.secrets import NAME_PATTERN as VARIABLE_PATTERN
 from paramedic.services.secrets import Secrets
+from paramedic.services.shares import Amount
 from paramedic.state.downtimes import Recurring
 from paramedic.state.request_handling import RequestHandling
 
@@ -57,6 +59,10 @@ class _Part(BaseModel):
 def _is_empty(value: Sequence[object]) -> bool:
     """What nobody asked for is not written, so that the release before understands all the rest."""
     return not value
+
+
+def _is_absent(value: object) -> bool:
+    return value is None
 
 
 class ReplicaPolicy(_Part):
@@ -100,6 +106,16 @@ class ReplicaPolicy(_Part):
             return self.max_replicas
         return max([self.min_replicas, *(each.min_replicas for each in self.schedules)])
 
+    @property
+    def least(self) -> int:
+        """There are never fewer wanted, by whatever rate and time."""
+        return self.min_replicas + self.num_overprovision
+
+    @property
+    def most(self) -> int:
+        """There are never more wanted."""
+        return self.maximum + self.num_overprovision
+
     def with_bounds(self, minimum: int, maximum: int | None) -> "ReplicaPolicy":
         """The same policy between other bounds.
 
@@ -124,9 +140,6 @@ class UpdateMode(StrEnum):
     ROLLING = "rolling"
 
 
-Share = Annotated[str, Field(pattern=r"^(100|[1-9]?[0-9])%$")]
-
-
 class UpdateStrategy(_Part):
     """How an update goes. A rolling one has at most `max_surge` replicas more than are wanted, and at most
     `max_unavailable` fewer ready ones; numbers, or shares of those wanted.
@@ -134,9 +147,9 @@ class UpdateStrategy(_Part):
 
     mode: UpdateMode = UpdateMode.ROLLING
     """Some replicas at a time, or all new ones first."""
-    max_surge: Annotated[int, Field(ge=0, le=1000)] | Share = 1
+    max_surge: Amount = 1
     """So many more replicas than are wanted, at most: a number, or a share of them such as 25%."""
-    max_unavailable: Annotated[int, Field(ge=0, le=1000)] | Share = 0
+    max_unavailable: Amount = 0
     """So many fewer ready replicas than are wanted, at most: a number or a share."""
 
     @model_validator(mode="after")
@@ -197,6 +210,8 @@ class ServiceSection(_Part):
     """What the gateway does with requests on their way."""
     update: UpdateStrategy = UpdateStrategy()
     """How a new version takes over."""
+    disruption_budget: DisruptionBudget | None = Field(default=None, exclude_if=_is_absent)
+    """How many ready replicas stay, whatever is done to the service on purpose."""
     ports: int | None = Field(default=None, ge=1, le=65535)
     """The gateway's port for this service alone; one is chosen where none is given."""
     gateway: str = Field(default="default", pattern=NAME_PATTERN)
@@ -214,6 +229,30 @@ class ServiceSection(_Part):
         if len(set(self.downtime)) < len(self.downtime):
             raise ValueError("downtime has a window that is there twice; keep one")
         return self
+
+    @model_validator(mode="after")
+    def _budget_can_be_kept(self) -> Self:
+        budget, least, most = self.disruption_budget, self.replica_policy.least, self.replica_policy.most
+        if budget is None:
+            return self
+        if isinstance(budget.min_available, int) and budget.min_available > least:
+            problem = f"is more than the {least} replicas that may be all there are; lower it, or raise their number"
+            raise InvalidSpecError("service.disruption_budget.min_available", budget.min_available, problem)
+        replaces_first = self.update.mode is UpdateMode.ROLLING and self.update.max_surge in (0, "0%")
+        if replaces_first and budget.floor(most) >= most > 0:
+            raise ValueError("update.max_surge is 0 and disruption_budget spares no replica: none could be replaced")
+        return self
+
+    def with_policy(self, policy: ReplicaPolicy) -> "ServiceSection":
+        """The same with another replica policy.
+
+        Raises:
+            InvalidSpecError: the policy contradicts something else of it.
+        """
+        try:
+            return ServiceSection.model_validate({**self.model_dump(), "replica_policy": policy.model_dump()})
+        except ValidationError as error:
+            raise invalid_spec(error, ServiceSpec, ("service",)) from None
 
     @model_validator(mode="before")
     @classmethod
