@@ -12,7 +12,9 @@ from paramedic.services.spec import ServiceSpec, parse_spec
 from paramedic.services.verbs import UpResult, up
 from paramedic.state import tables
 from paramedic.state.fencing import FencedWriter
-from paramedic.state.transactions import Change
+from paramedic.state.operations import Operation
+from paramedic.state.tables import Row
+from paramedic.state.transactions import Change, Update
 from paramedic_controller.ahead import AheadReader
 from paramedic_controller.effects import Actor, Effects, Pace
 from paramedic_controller.figures import FigureReader
@@ -52,10 +54,16 @@ class HookedWriter(FencedWriter):
     commits = 0
 
     def commit(self, service: str, changes: Sequence[Change]) -> None:
-        self.hook("before write")
+        # Renewing the lease of open operations says nothing new.
+        what = "renewal" if all(isinstance(each, Update) and _is_open(each.row) for each in changes) else "write"
+        self.hook(f"before {what}")
         self.commits += 1
         super().commit(service, changes)
-        self.hook("after write")
+        self.hook(f"after {what}")
+
+
+def _is_open(row: Row) -> bool:
+    return isinstance(row, Operation)
 
 
 class HookedLauncher:
@@ -137,7 +145,7 @@ class Life:
         self.epoch = claim_next_epoch(name, self.process_id, clock)
         self.writer = HookedWriter(name, self.epoch, self.process_id, clock=clock, new_id=lambda: uuid.uuid4().hex)
         self.writer.hook = hook
-        self.prober = FakeProber(world.launcher)
+        self.prober = world.prober()
         self.executor = InlineExecutor()
         launcher: Any = HookedLauncher(world.launcher, hook)
         self.fleet = Fleet(name, self._tools(launcher), world.messages.append)
@@ -219,6 +227,10 @@ class ControllerWorld:
     def start(self, hook: Hook = no_hook) -> Life:
         """A process that holds the next epoch."""
         return Life(self, hook)
+
+    def prober(self) -> FakeProber:
+        """What a new process measures with."""
+        return FakeProber(self.launcher)
 
     def up(self, spec: ServiceSpec) -> UpResult:
         """What a user does."""
