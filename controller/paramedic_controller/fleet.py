@@ -13,6 +13,7 @@ from paramedic_controller.model import Desired, OpenOperation, ServiceState
 from paramedic_controller.restore import read_all_desired
 from paramedic_controller.silence import Silence
 from paramedic_controller.supervise import ServiceSupervisor, Tools
+from paramedic_controller.utilisation.usages import usage_targets
 
 QUARANTINE_RETRY_SECONDS = 30.0
 """How often a service that could not be looked after is tried again."""
@@ -180,6 +181,8 @@ class Fleet:
             for key, target in supervisor.probe_targets().items()
         }
         self.tools.prober.watch(targets)
+        measured = {name: target for state in self.states() for name, target in usage_targets(state).items()}
+        self.tools.sampler.watch(measured)
 
     def tick_when_due(self) -> None:
         """Ticks fall on multiples of their interval, whoever makes them: a successor continues the same rhythm.
@@ -199,9 +202,10 @@ class Fleet:
         before = supervisor.state.scaler
         decision = supervisor.tick(now_second)
         if decision is not None and before is not None and decision.target != before.target:
+            rate = "" if decision.rate is None else f" at {decision.rate:.2f} requests/s"
             self.log(
-                f"service {supervisor.state.desired.name}: {before.target} -> {decision.target} replicas at "
-                f"{decision.rate:.2f} requests/s ({decision.reason})"
+                f"service {supervisor.state.desired.name}: {before.target} -> {decision.target} replicas{rate} "
+                f"({decision.reason})"
             )
 
     def _follow(self, name: str, desired: Desired | InvalidRowError) -> None:

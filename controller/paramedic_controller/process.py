@@ -3,12 +3,13 @@
 import os
 import signal
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from paramedic.clock import Clock
 from paramedic.launchers.interface import Launcher
+from paramedic.services.utilization import UtilizationSource
 from paramedic.state.claims import ClaimRefusedError, end_claim
 from paramedic.state.fencing import FencedWriter
 from paramedic.state.heartbeat import report_restored, seal_heartbeat
@@ -29,6 +30,10 @@ from paramedic_controller.restore import fenced_services, read_service, stored_s
 from paramedic_controller.secrets import SecretReader, fetch_from_secrets_manager
 from paramedic_controller.settings import Settings
 from paramedic_controller.supervise import Tools
+from paramedic_controller.utilisation.process_source import ProcessSource
+from paramedic_controller.utilisation.prometheus_source import PrometheusSource
+from paramedic_controller.utilisation.sampler import Sampler
+from paramedic_controller.utilisation.sources import Source
 
 RESTORE_RETRY_SECONDS = 1.0
 
@@ -56,6 +61,10 @@ class _FreshNames:
         return self._ports.next_url()
 
 
+def _sources(clock: Clock) -> Mapping[UtilizationSource, Source]:
+    return {UtilizationSource.PROCESS: ProcessSource(clock), UtilizationSource.PROMETHEUS: PrometheusSource()}
+
+
 class ControllerProcess:
     """Restores what the tables say, then keeps it so."""
 
@@ -81,6 +90,7 @@ class ControllerProcess:
         self._pace = Pace(at_once=settings.launches_at_once, per_second=settings.launches_per_second)
         self._executor = ThreadPoolExecutor(self._pace.threads, thread_name_prefix="launcher")
         self._prober = Prober(settings.probe_seconds, self._wake)
+        self._sampler = Sampler(_sources(clock), settings.tick_seconds, clock, log.warning)
         self._fleet = Fleet(self._name, self._tools(settings), log.warning)
         self._loop = MainLoop(
             self._fleet,
@@ -107,6 +117,7 @@ class ControllerProcess:
         self._loop.run()
         self._api.close()
         self._prober.close()
+        self._sampler.close()
         self._executor.shutdown()
         self._say_goodbye()
 
@@ -186,6 +197,7 @@ class ControllerProcess:
             recorder=Recorder(self._name),
             effects=effects,
             prober=self._prober,
+            sampler=self._sampler,
             launcher=self._launcher,
             mint=_FreshNames(settings.replica_host, lambda: self._fleet.replica_urls),
             clock=self._clock,

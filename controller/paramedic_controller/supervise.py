@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import batched
 
 from paramedic.autoscaling.tick import Decision, ScalingPolicy, tick
+from paramedic.autoscaling.utilisation import tick as tick_by_utilisation
 from paramedic.autoscaling.window import Figures
 from paramedic.clock import Clock, from_iso, to_iso
 from paramedic.launchers.interface import Description, Launcher, LauncherError, RunState
@@ -32,6 +33,8 @@ from paramedic_controller.model import Desired, OpenOperation, ReplicaRecord, Se
 from paramedic_controller.persist import Recorder
 from paramedic_controller.probes import Prober, ProbeTarget
 from paramedic_controller.reconcile import Circumstances, Look, Mint, plan
+from paramedic_controller.utilisation.sampler import Sampler
+from paramedic_controller.utilisation.usages import usages
 
 MAX_ROUNDS = 4
 """Rounds of planning in one pass: what one round wrote or did, the next may follow up at once."""
@@ -48,6 +51,7 @@ class Tools:
     recorder: Recorder
     effects: Effects
     prober: Prober
+    sampler: Sampler
     launcher: Launcher
     mint: Mint
     clock: Clock
@@ -130,9 +134,14 @@ class ServiceSupervisor:
         if state.scaler is None or state.desired.going_down or state.desired.paused:
             return None
         policy = ScalingPolicy.of(state.spec.service.replica_policy, self._tools.tick_seconds, now_second)
-        unread = Figures(cursors=state.scaler.cursors)
-        figures = unread if policy.target_qps is None else self._tools.read_figures(state, now_second)
-        scaler, decision = tick(policy, state.scaler, figures, now_second)
+        utilization = state.spec.service.replica_policy.target_utilization
+        if utilization is not None:
+            found = usages(state, self._tools.sampler.usage)
+            scaler, decision = tick_by_utilisation(policy, utilization, state.scaler, found, now_second)
+        else:
+            unread = Figures(cursors=state.scaler.cursors)
+            figures = unread if policy.target_qps is None else self._tools.read_figures(state, now_second)
+            scaler, decision = tick(policy, state.scaler, figures, now_second)
         self._commit(replace(state, scaler=scaler), {})
         return decision
 

@@ -25,6 +25,7 @@ from paramedic_controller.probes import ProbeTarget, Tally
 from paramedic_controller.restore import fenced_services, read_desired, read_service, stored_specs
 from paramedic_controller.secrets import SecretError
 from paramedic_controller.supervise import Tools
+from paramedic_controller.utilisation.sources import UsageTarget
 from tests.fakes.clock import FakeClock
 from tests.fakes.epochs import claim_next_epoch
 from tests.fakes.launcher import FakeLauncher
@@ -122,6 +123,20 @@ class FakeProber:
         return Tally(failures == 0, failures, "sick" if failures else "")
 
 
+class FakeSampler:
+    """Every replica uses what a test says."""
+
+    def __init__(self) -> None:
+        self.watched: Mapping[str, UsageTarget] = {}
+        self.usages: dict[int, float] = {}
+
+    def watch(self, targets: Mapping[str, UsageTarget]) -> None:
+        self.watched = targets
+
+    def usage(self, name: str) -> float | None:
+        return self.usages.get(int(name.rpartition("/")[2])) if name in self.watched else None
+
+
 class Names:
     """Unique within one world."""
 
@@ -147,6 +162,7 @@ class Life:
         self.writer.hook = hook
         self.prober = world.prober()
         self.executor = InlineExecutor()
+        self.sampler = FakeSampler()
         launcher: Any = HookedLauncher(world.launcher, hook)
         self.fleet = Fleet(name, self._tools(launcher), world.messages.append)
         self.fleet.seal(fenced_services(name))
@@ -182,6 +198,7 @@ class Life:
         world = self.world
         actor = Actor(world.controller_id, self.epoch, stop_grace_seconds=0.0, log_dir=world.log_dir)
         prober: Any = self.prober
+        sampler: Any = self.sampler
         return Tools(
             writer=self.writer,
             recorder=Recorder(world.controller_id),
@@ -195,6 +212,7 @@ class Life:
                 on_done=lambda: None,
             ),
             prober=prober,
+            sampler=sampler,
             launcher=launcher,
             mint=world.names,
             clock=world.clock,

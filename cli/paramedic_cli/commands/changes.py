@@ -83,12 +83,12 @@ def scaled(policy: ReplicaPolicy, replicas: int | None, minimum: int | None, max
         UsageError: they are not the ones this kind of policy has.
         InvalidInputError: they contradict each other.
     """
-    if policy.target_qps_per_replica is None:
+    if policy.is_fixed:
         if replicas is None or minimum is not None or maximum is not None:
             raise UsageError("--replicas: the service has a fixed number of replicas; give the new one, and no bounds")
         return policy.with_bounds(replicas, None)
     if replicas is not None or (minimum is None and maximum is None):
-        raise UsageError("--min, --max: the service is scaled by its requests; give one or both, and not --replicas")
+        raise UsageError("--min, --max: the service is scaled by its figures; give one or both, and not --replicas")
     return policy.with_bounds(
         policy.min_replicas if minimum is None else minimum, policy.maximum if maximum is None else maximum
     )

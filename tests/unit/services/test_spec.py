@@ -17,6 +17,7 @@ from paramedic.services.spec import (
 )
 
 NIGHT = {"stop": "0 20 * * *", "start": "0 7 * * *", "timezone": "Europe/Berlin"}
+BY_CPU = {"min_replicas": 1, "max_replicas": 3, "target_utilization": {"metric": "cpu", "target": 0.7}}
 SCALED = {"min_replicas": 1, "max_replicas": 3, "target_qps_per_replica": 2.5}
 
 
@@ -27,6 +28,12 @@ def document(**changes: Any) -> dict[str, Any]:
 
 def service(**changes: Any) -> dict[str, Any]:
     return document(service={"readiness_probe": "/health", "replica_policy": SCALED, **changes})
+
+
+def by_utilization(policy: dict[str, Any] | None = None, **target: Any) -> dict[str, Any]:
+    merged = {**BY_CPU, **(policy or {})}
+    merged["target_utilization"] = {"metric": "cpu", "target": 0.7, **target}
+    return service(replica_policy=merged)
 
 
 def test_a_short_spec_gets_the_defaults_that_skyserve_users_expect() -> None:
@@ -156,6 +163,60 @@ def test_what_is_wrong_is_named_with_its_path_and_a_remedy(bad: object, field: s
         parse_spec(bad)
     assert refused.value.field == field
     assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("bad", "field", "words"),
+    [
+        (
+            by_utilization(source="ecs"),
+            "target_utilization.source",
+            "nothing of replicas of launcher process; write process or",
+        ),
+        (by_utilization(metric="queue"), "target_utilization", "prometheus knows gauges"),
+        (by_utilization(path="/m"), "target_utilization", "path /m is asked with source prometheus only"),
+        (by_utilization(source="prometheus", metric="a-b"), "target_utilization.metric", "match pattern"),
+        (by_utilization(source="prometheus", path="m"), "target_utilization.path", "match pattern"),
+        (by_utilization(target="6GB"), "target_utilization.target", "such as 700m or 6Gi"),
+        (by_utilization(target=0), "target_utilization.target", "greater than 0"),
+        (by_utilization(tolerance=1), "target_utilization.tolerance", "less than 1"),
+        (by_utilization(downscale_stabilization_seconds=3601), "downscale_stabilization_seconds", "3600"),
+        (by_utilization(stabilisation=3), "target_utilization.stabilisation", "not a known field"),
+        (by_utilization({"target_qps_per_replica": 1}), "replica_policy", "both given; keep one"),
+        (by_utilization({"min_replicas": 0}), "replica_policy", "needs target_qps_per_replica"),
+        (by_utilization({"max_replicas": None}), "replica_policy", "target_utilization needs max_replicas"),
+        (
+            by_utilization({"downscale_delay_seconds": 60}),
+            "replica_policy",
+            "downscale_delay_seconds goes with target_qps_per_replica; give target_utilization.downscale_stabilization",
+        ),
+    ],
+)
+def test_a_target_for_utilization_means_one_thing_or_is_refused(bad: object, field: str, words: str) -> None:
+    with pytest.raises(InvalidSpecError) as refused:
+        parse_spec(bad)
+    assert refused.value.field.endswith(field)
+    assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("target", "amount"),
+    [("700m", 0.7), ("2", 2), (2.5, 2.5), ("512Mi", 512 * 2**20), ("6Gi", 6 * 2**30), ("1.5G", 1.5e9), ("2k", 2000)],
+)
+def test_amounts_are_written_as_in_kubernetes(target: object, amount: float) -> None:
+    policy = parse_spec(by_utilization(target=target)).service.replica_policy
+    assert policy.target_utilization is not None
+    assert policy.target_utilization.target == pytest.approx(amount)
+
+
+def test_a_spec_without_a_target_for_utilization_is_stored_as_the_release_before_reads_it() -> None:
+    assert "target_utilization" not in dump_spec(parse_spec(document()))
+
+
+def test_a_stored_spec_with_a_target_for_utilization_reads_back_and_takes_other_bounds() -> None:
+    spec = parse_spec(by_utilization(source="prometheus", metric="kv_cache_usage", path="/m", target="800m"))
+    assert load_spec(dump_spec(spec)) == spec
+    assert spec.service.replica_policy.with_bounds(2, 9).maximum == 9
 
 
 def test_numbers_and_booleans_among_the_variables_become_text() -> None:

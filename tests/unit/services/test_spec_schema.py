@@ -28,6 +28,11 @@ def with_service(**changes: Any) -> dict[str, Any]:
     return {**MINIMAL, "service": {**MINIMAL["service"], **changes}}
 
 
+def by_utilization(**target: Any) -> dict[str, Any]:
+    policy = {"min_replicas": 1, "max_replicas": 3, "target_utilization": target}
+    return {**MINIMAL, "service": {"readiness_probe": "/", "replica_policy": policy}}
+
+
 def test_the_schema_is_one() -> None:
     Draft202012Validator.check_schema(service_schema())
 
@@ -56,6 +61,8 @@ def test_each_example_is_valid_and_tells_editors_where_the_schema_is(example: Pa
         {**MINIMAL, "secrets": {"A": None, "B": {"file": "/run/secrets/b"}, "C": {"secretsmanager": "c", "key": "k"}}},
         with_service(readiness_probe={"path": "/", "post_data": {"a": [{"b": None}]}, "headers": {"X-A": "$A"}}),
         with_service(readiness_probe={"path": "/", "post_data": "{}"}),
+        by_utilization(target="6Gi", metric="memory"),
+        by_utilization(target=0.8, metric="vllm:kv_cache_usage_perc", source="prometheus", path="/metrics"),
         with_service(requests={"sticky": {"cookie": "s"}, "versions": [{"version": 1, "path_prefix": "/a"}]}),
     ],
 )
@@ -74,6 +81,8 @@ def test_what_is_accepted_is_valid(document: object) -> None:
         {**MINIMAL, "workdir": "~/model"},
         with_service(replica_policy={"min_replicas": 1}),
         with_service(replicas=0),
+        by_utilization(target="6GB", metric="memory"),
+        by_utilization(target=0.8, metrik="cpu"),
         with_service(ports=70000),
         with_service(readiness_probe={"path": "/", "header": {}}),
         with_service(readiness_probe={"path": "/", "headers": {"A B": "x"}}),

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from paramedic.autoscaling.floors import floor_at
 from paramedic.autoscaling.hysteresis import Patience, Progress, Wish
+from paramedic.autoscaling.recommendations import substance
 from paramedic.autoscaling.window import Figures, advance, is_complete, known_requests
 from paramedic.services.spec import ReplicaPolicy
-from paramedic.state.autoscalers import AutoscalerState, Window
+from paramedic.state.autoscalers import AutoscalerState, Recommendations, Window
 
 WINDOW_SECONDS = 60
 """The rate is the mean over this span: long enough to smooth bursts, shorter than the agents' rings."""
@@ -63,11 +64,14 @@ class ScalingPolicy:
 
 @dataclass(frozen=True)
 class Decision:
-    """How many replicas there should be, what the traffic alone asks for, and why."""
+    """How many replicas there should be, what the figures alone ask for, and why.
+
+    `rate` is in requests a second, where those decide.
+    """
 
     target: int
     wanted: int
-    rate: float
+    rate: float | None
     complete: bool
     reason: str
 
@@ -104,11 +108,12 @@ def tick(
     Missing figures may scale up, on what is known alone, and never down. A time not after the last tick changes
     nothing, unless it is so far before it that the last tick's clock must have been ahead.
     """
-    if state.last_tick is not None and now_second <= state.last_tick and not _is_gap(policy, state, now_second):
+    if is_made(policy, state, now_second):
         return state, Decision(state.target, state.target, 0.0, False, "this tick was already made")
     window = advance(state.window, figures, window_at(now_second))
     known = {"window": window, "cursors": dict(figures.cursors), "last_tick": now_second}
-    merged = state.model_copy(update={**known, "overprovision": policy.overprovision})
+    other = {"overprovision": policy.overprovision, "recommendations": Recommendations()}
+    merged = state.model_copy(update={**known, **other})
     rate, complete = _rate(window, figures.complete_until, now_second)
     target = policy.clamp(state.target)
     wish = _wish(policy, target, rate, complete)
@@ -134,6 +139,7 @@ def _substance(state: AutoscalerState) -> object:
         state.downscale_count,
         state.idle_count,
         dict(state.cursors),
+        substance(state),
     )
 
 
@@ -156,7 +162,7 @@ def _wish(policy: ScalingPolicy, target: int, rate: float, complete: bool) -> Wi
 
 def _progress(policy: ScalingPolicy, state: AutoscalerState, now_second: int) -> Progress:
     counted = Progress(state.upscale_count, state.downscale_count, state.idle_count)
-    return counted.after_a_gap() if _is_gap(policy, state, now_second) else counted
+    return counted.after_a_gap() if is_gap(policy, state, now_second) else counted
 
 
 def _moved(state: AutoscalerState, target: int, progress: Progress) -> AutoscalerState:
@@ -164,7 +170,13 @@ def _moved(state: AutoscalerState, target: int, progress: Progress) -> Autoscale
     return state.model_copy(update={**counts, "target": target})
 
 
-def _is_gap(policy: ScalingPolicy, state: AutoscalerState, now_second: int) -> bool:
+def is_made(policy: ScalingPolicy, state: AutoscalerState, now_second: int) -> bool:
+    """Whether a tick at `now_second` comes late or again, and not from a clock that was set right."""
+    return state.last_tick is not None and now_second <= state.last_tick and not is_gap(policy, state, now_second)
+
+
+def is_gap(policy: ScalingPolicy, state: AutoscalerState, now_second: int) -> bool:
+    """Whether so much time went by since the last tick that nobody knows what was wanted meanwhile."""
     return state.last_tick is not None and abs(now_second - state.last_tick) > MAX_GAP_TICKS * policy.interval
 
 

@@ -1,7 +1,7 @@
 """What one service is: how a replica runs, when it is ready, how many there are, how requests reach it."""
 
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -26,6 +26,7 @@ from paramedic.services.schedules import MOST_SCHEDULES, Schedule, require_usabl
 from paramedic.services.secrets import NAME_PATTERN as VARIABLE_PATTERN
 from paramedic.services.secrets import Secrets
 from paramedic.services.shares import Amount
+from paramedic.services.utilization import SOURCES, TargetUtilization
 from paramedic.state.downtimes import Recurring
 from paramedic.state.request_handling import RequestHandling
 
@@ -56,7 +57,7 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
-def _is_empty(value: Sequence[object]) -> bool:
+def _is_empty(value: object) -> bool:
     """What nobody asked for is not written, so that the release before understands all the rest."""
     return not value
 
@@ -66,7 +67,7 @@ def _is_absent(value: object) -> bool:
 
 
 class ReplicaPolicy(_Part):
-    """How many replicas: fixed while `target_qps_per_replica` is absent, else by request rate.
+    """How many replicas: by request rate, by what they use, or fixed where there is no target for either.
 
     `schedules` raise the least number, fixed or not, for a time.
     """
@@ -74,11 +75,13 @@ class ReplicaPolicy(_Part):
     min_replicas: int = Field(ge=0, le=MAX_REPLICAS)
     """There are never fewer; 0 needs a `target_qps_per_replica`."""
     max_replicas: int | None = Field(default=None, ge=1, le=MAX_REPLICAS)
-    """The traffic never asks for more."""
+    """Neither traffic nor utilization ever asks for more."""
     num_overprovision: int = Field(default=0, ge=0, le=MAX_REPLICAS)
     """So many run on top of what is wanted, beyond `max_replicas` too."""
     target_qps_per_replica: float | None = Field(default=None, ge=0.001)
     """Requests a second that one replica is to serve, by the mean of the last minute."""
+    target_utilization: TargetUtilization | None = Field(default=None, exclude_if=_is_absent)
+    """What one replica is to use of its CPU, its memory or a gauge of its own; in place of a request rate."""
     upscale_delay_seconds: int = Field(default=300, ge=0)
     """More replicas must be wanted for so long before they come."""
     downscale_delay_seconds: int = Field(default=1200, ge=0)
@@ -90,14 +93,32 @@ class ReplicaPolicy(_Part):
     def _agree(self) -> Self:
         if self.max_replicas is not None and self.max_replicas < self.min_replicas:
             raise ValueError(f"max_replicas {self.max_replicas} is below min_replicas {self.min_replicas}")
-        if self.target_qps_per_replica is None and (self.max_replicas or 0) > self.min_replicas:
-            raise ValueError("max_replicas above min_replicas needs target_qps_per_replica to scale by")
+        if self.is_fixed and (self.max_replicas or 0) > self.min_replicas:
+            raise ValueError("max_replicas above min_replicas needs target_qps_per_replica or target_utilization")
         if self.target_qps_per_replica is None and self.min_replicas == 0:
-            raise ValueError("min_replicas 0 needs target_qps_per_replica to scale up by")
-        if self.target_qps_per_replica is not None and self.max_replicas is None:
-            raise ValueError("target_qps_per_replica needs max_replicas")
+            raise ValueError("min_replicas 0 needs target_qps_per_replica to scale up by: none use nothing")
+        if not self.is_fixed and self.max_replicas is None:
+            target = "target_utilization" if self.target_utilization is not None else "target_qps_per_replica"
+            raise ValueError(f"{target} needs max_replicas")
         require_usable(self.schedules, self.max_replicas)
         return self
+
+    @model_validator(mode="after")
+    def _have_one_target(self) -> Self:
+        if self.target_utilization is None:
+            return self
+        if self.target_qps_per_replica is not None:
+            raise ValueError("target_qps_per_replica and target_utilization are both given; keep one")
+        for name in ("upscale_delay_seconds", "downscale_delay_seconds"):
+            if getattr(self, name) != type(self).model_fields[name].default:
+                instead = name.replace("delay", "stabilization")
+                raise ValueError(f"{name} goes with target_qps_per_replica; give target_utilization.{instead}")
+        return self
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether there is nothing to scale by."""
+        return self.target_qps_per_replica is None and self.target_utilization is None
 
     @property
     def maximum(self) -> int:
@@ -326,6 +347,14 @@ class ServiceSpec(_Part):
     @model_validator(mode="after")
     def _can_be_probed(self) -> Self:
         self.probe_request()
+        return self
+
+    @model_validator(mode="after")
+    def _utilization_can_be_had(self) -> Self:
+        wanted, known = self.service.replica_policy.target_utilization, SOURCES[self.launcher]
+        if wanted is not None and wanted.source not in known:
+            problem = f"knows nothing of replicas of launcher {self.launcher}; write {' or '.join(sorted(known))}"
+            raise InvalidSpecError("service.replica_policy.target_utilization.source", str(wanted.source), problem)
         return self
 
     def probe_request(self) -> ProbeRequest:

@@ -1,8 +1,9 @@
 """Table `autoscalers`: the autoscaler's whole memory, one row per service, one write per tick that changed it."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, field_serializer, model_serializer, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_serializer, model_serializer, model_validator
 from pynamodb.attributes import UnicodeAttribute
 
 from paramedic.state.packed_seconds import Known, Second, pack_seconds, unpack_seconds
@@ -74,13 +75,37 @@ class _Packed(BaseModel):
     packed_unknown_before: int
 
 
+class Recommendation(NamedTuple):
+    """How many replicas their utilisation asked for at one tick, in whole seconds since 1970."""
+
+    second: int
+    replicas: int
+
+
+class Recommendations(BaseModel):
+    """The last hour's, without those that bound no decision any more; both end with the latest.
+
+    `highest` are those that all later ones are lower than, `lowest` those that all later ones are higher than.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    highest: tuple[Recommendation, ...] = ()
+    lowest: tuple[Recommendation, ...] = ()
+
+    @property
+    def latest(self) -> int | None:
+        """What the last tick recommended; None before the first."""
+        return self.lowest[-1].replicas if self.lowest else None
+
+
 class AutoscalerState(BaseModel):
     """What one tick hands to the next.
 
     `cursors` maps "<gateway replica>#<incarnation>" to the counter total already merged; `last_tick` is the tick's
     time in whole seconds since 1970. `upscale_count`, `downscale_count` and `idle_count` are the ticks that wanted more
-    replicas, fewer, and none, less those that did not. `overprovision` replicas run on top of `target`, which the
-    traffic alone decides.
+    replicas, fewer, and none, less those that did not; `recommendations` are those of a service scaled by utilisation.
+    `overprovision` replicas run on top of `target`, which the figures alone decide.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -93,6 +118,7 @@ class AutoscalerState(BaseModel):
     idle_count: int = 0
     window: Window
     cursors: Mapping[str, int] = {}
+    recommendations: Recommendations = Field(default=Recommendations(), exclude_if=lambda known: not known.lowest)
     last_tick: int | None = None
 
     @field_serializer("cursors", when_used="json")

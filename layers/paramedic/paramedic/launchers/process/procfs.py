@@ -10,6 +10,7 @@ from paramedic.launchers.interface import LauncherError
 
 PROC = Path("/proc")
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 GONE_STATES = frozenset("ZXx")
 STOPPED_STATES = frozenset("Tt")
 
@@ -20,14 +21,20 @@ class HiddenProcessError(LauncherError):
 
 @dataclass(frozen=True, slots=True)
 class ProcessStat:
-    """One reading of /proc/PID/stat. `pid` with `start_time` (clock ticks since boot) is unique per boot."""
+    """One reading of /proc/PID/stat. `pid` with `start_time` (clock ticks since boot) is unique per boot.
+
+    `waited_cpu_seconds` are those of the children it waited for, and of theirs.
+    """
 
     pid: int
     state: str
+    parent: int
     process_group: int
     session: int
     cpu_seconds: float
+    waited_cpu_seconds: float
     start_time: int
+    resident_bytes: int
 
     @property
     def gone(self) -> bool:
@@ -73,10 +80,13 @@ def read_stat(pid: int) -> ProcessStat | None:
     return ProcessStat(
         pid=pid,
         state=fields[0],
+        parent=int(fields[1]),
         process_group=int(fields[2]),
         session=int(fields[3]),
         cpu_seconds=(int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND,
+        waited_cpu_seconds=(int(fields[13]) + int(fields[14])) / TICKS_PER_SECOND,
         start_time=int(fields[19]),
+        resident_bytes=int(fields[21]) * PAGE_BYTES,
     )
 
 
@@ -94,6 +104,15 @@ def _hidden(pid: int) -> HiddenProcessError:
     return HiddenProcessError(
         f"process {pid} exists but /proc hides it from user {os.getuid()}; run as its user or as root"
     )
+
+
+def cgroup_of(pid: int) -> str | None:
+    """The process's cgroup (v2) as this process sees it, such as /system.slice/a.service; None where it has none."""
+    try:
+        lines = (PROC / str(pid) / "cgroup").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return None
+    return next((line.removeprefix("0::") for line in lines if line.startswith("0::")), None)
 
 
 def _all_numbers() -> list[int]:
