@@ -67,6 +67,14 @@ class Stopped:
 
 
 @dataclass(frozen=True)
+class LetGo:
+    """A replica that ran elsewhere is not looked after any more; it is not confirmed that it has ended."""
+
+    operation_id: str
+    detail: str
+
+
+@dataclass(frozen=True)
 class ChangeOver:
     """The desired generation serves from now on."""
 
@@ -88,7 +96,7 @@ class FinishDown:
     """Remove what is stored of a service that has no replica left; changes no state by itself."""
 
 
-type Change = OpenLaunch | OpenStop | MarkReady | MarkNotReady | Launched | LaunchFailed | Stopped | ChangeOver | Settle
+type Fact = Launched | LaunchFailed | Stopped | LetGo
+type Change = OpenLaunch | OpenStop | MarkReady | MarkNotReady | Fact | ChangeOver | Settle
 type Effect = Drive | FinishDown
 type Action = Change | Effect
-type Fact = Launched | LaunchFailed | Stopped

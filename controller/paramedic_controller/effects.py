@@ -16,13 +16,14 @@ from paramedic.launchers.interface import (
     Launch,
     Launcher,
     LauncherError,
+    RunState,
     StopOutcome,
 )
 from paramedic.services.secrets import SecretSource
 from paramedic.state.fencing import FencedError
 from paramedic.state.operations import OperationKind
 from paramedic.state.receipt import Receipt
-from paramedic_controller.actions import Fact, Launched, LaunchFailed, Stopped
+from paramedic_controller.actions import Fact, Launched, LaunchFailed, LetGo, Stopped
 from paramedic_controller.model import OpenOperation, ReplicaRecord, ServiceState, scope_of, workload_of
 from paramedic_controller.secrets import SecretError
 from paramedic_controller.token_bucket import TokenBucket
@@ -228,6 +229,9 @@ class Effects:
         except LauncherError as error:
             return Unknown(operation.operation_id, str(error))
         if result.outcome is StopOutcome.UNCONFIRMED:
+            # What runs elsewhere is never going to be confirmed from here: it must not hold anything up for ever.
+            if self._launcher.describe(receipt).state is RunState.ELSEWHERE:
+                return LetGo(operation.operation_id, result.detail)
             return Unknown(operation.operation_id, result.detail)
         return Stopped(operation.operation_id, result.detail)
 

@@ -14,8 +14,10 @@ from paramedic.state.request_handling import Route
 from paramedic_controller.actions import (
     Change,
     ChangeOver,
+    Fact,
     Launched,
     LaunchFailed,
+    LetGo,
     MarkNotReady,
     MarkReady,
     OpenLaunch,
@@ -113,7 +115,7 @@ def _after(state: ServiceState, change: Change, moment: Moment) -> ServiceState:
         case MarkNotReady(replica_id, reason):
             unready = _with_status(state, replica_id, ReplicaStatus.NOT_READY)
             return _with_message(unready, f"replica {replica_id}: {reason}")
-        case Launched() | LaunchFailed() | Stopped():
+        case Launched() | LaunchFailed() | Stopped() | LetGo():
             return _with_fact(state, change)
         case ChangeOver():
             return _with_observed(state, generation=state.desired.generation)
@@ -152,7 +154,7 @@ def _with_launch(state: ServiceState, launch: OpenLaunch, moment: Moment) -> Ser
     )
 
 
-def _with_fact(state: ServiceState, fact: Launched | LaunchFailed | Stopped) -> ServiceState:
+def _with_fact(state: ServiceState, fact: Fact) -> ServiceState:
     operation = state.operation(fact.operation_id)
     if operation is None:
         return state
@@ -164,6 +166,8 @@ def _with_fact(state: ServiceState, fact: Launched | LaunchFailed | Stopped) -> 
     gone = replace(closed, replicas=others)
     if isinstance(fact, LaunchFailed):
         return _with_message(gone, f"replica {operation.replica_id} was not launched: {fact.detail}")
+    if isinstance(fact, LetGo):
+        return _with_message(gone, f"replica {operation.replica_id} may still run: {fact.detail}")
     return gone
 
 

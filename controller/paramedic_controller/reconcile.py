@@ -41,7 +41,7 @@ MAX_MARKED_PER_PASS = 20
 
 @dataclass(frozen=True)
 class Look:
-    """What is seen of one replica. `run` is None where its launcher could not look.
+    """What is seen of one replica. `run` is None where its launcher could not look this time.
 
     `ready` is the last probe's answer (None before the first); `failures` counts those failed since the last success.
     """
@@ -130,6 +130,8 @@ def _problem(replica: ReplicaRecord, look: Look, patience: int, now: datetime) -
     """Why a replica must be replaced, if it must."""
     if look.run is RunState.ABSENT:
         return f"its process has ended ({look.detail})" if look.detail else "its process has ended"
+    if look.run is RunState.ELSEWHERE:
+        return None
     starting = replica.status is ReplicaStatus.STARTING
     if starting and look.failures >= NOT_READY_AFTER and replica.age_seconds(now) > patience:
         return f"not ready {patience} s after its launch: {look.detail}"
@@ -147,7 +149,7 @@ def _doubtful(state: ServiceState, around: Circumstances) -> list[ReplicaRecord]
     looks = {each.replica_id: around.looks.get(each.replica_id, Look()) for each in _settled(state)}
     if any(look.ready for look in looks.values()):
         return []
-    second_signal = (RunState.ABSENT, RunState.SUSPENDED)
+    second_signal = (RunState.ABSENT, RunState.SUSPENDED, RunState.ELSEWHERE)
     return [
         each
         for each in _settled(state)
@@ -172,10 +174,22 @@ def _scaling(state: ServiceState, lost: set[int], around: Circumstances, mint: M
     rollout = _rollout(state, lost, around, state.scaler.replicas)
     if around.may_launch:
         yield from _launches(state, rollout, mint)
+    yield from _leaving_elsewhere(rollout, around, mint)
     for replica in islice(rollout.surplus(), MAX_OPENED_PER_PASS):
         yield OpenStop(replica.replica_id, mint.operation_id(), _why_surplus(state, replica, rollout), failed=False)
     if rollout.is_over():
         yield ChangeOver()
+
+
+def _leaving_elsewhere(rollout: Rollout, around: Circumstances, mint: Mint) -> Iterator[OpenStop]:
+    """Replicas of another host or boot serve on while they answer and until others are there in their place."""
+    replaced = rollout.is_served_without_elsewhere()
+    for replica in islice(rollout.elsewhere, MAX_OPENED_PER_PASS):
+        look = around.looks.get(replica.replica_id, Look())
+        if replica.replica_id in rollout.settled and (replaced or look.failures >= NOT_READY_AFTER):
+            told = "enough others are ready" if replaced else f"{look.failures} probes failed: {look.detail}"
+            why = f"it ran on another host, in another container or before a restart, and {told}"
+            yield OpenStop(replica.replica_id, mint.operation_id(), why, failed=False)
 
 
 def _settling(state: ServiceState, around: Circumstances) -> Iterator[Settle]:
@@ -186,12 +200,14 @@ def _settling(state: ServiceState, around: Circumstances) -> Iterator[Settle]:
 
 
 def _rollout(state: ServiceState, lost: set[int], around: Circumstances, target: int) -> Rollout:
-    living = [
+    staying = [
         each for each in state.replicas if each.status is not ReplicaStatus.STOPPING and each.replica_id not in lost
     ]
+    elsewhere = [each for each in staying if around.looks.get(each.replica_id, Look()).run is RunState.ELSEWHERE]
+    living = [each for each in staying if each not in elsewhere]
     wanted = 0 if state.desired.paused else target + (1 if _doubtful(state, around) else 0)
     available = frozenset(each.replica_id for each in living if _is_available(each, around))
-    return Rollout(state, living, frozenset(each.replica_id for each in _settled(state)), available, wanted)
+    return Rollout(state, living, frozenset(each.replica_id for each in _settled(state)), available, wanted, elsewhere)
 
 
 def _is_available(replica: ReplicaRecord, around: Circumstances) -> bool:

@@ -23,6 +23,8 @@ class Missing:
 class Rollout:
     """Where a service stands: its `living` replicas, those of them nothing is being done about, those that can be
     counted on, and how many there should be.
+
+    Those `elsewhere` may serve, and nothing can be done about them: none of them is counted on.
     """
 
     state: ServiceState
@@ -30,6 +32,7 @@ class Rollout:
     settled: frozenset[int]
     available: frozenset[int]
     wanted: int
+    elsewhere: Sequence[ReplicaRecord] = ()
 
     @property
     def _keeps_both(self) -> bool:
@@ -86,8 +89,15 @@ class Rollout:
         if not self._keeps_both:
             return not self._others()
         ready = len(_ready(self._current()))
-        old_ready = len(_ready(self._of(self._serving())))
+        old_ready = len(
+            _ready([each for each in (*self.living, *self.elsewhere) if each.generation == self._serving()])
+        )
         return ready >= self.wanted or (ready > 0 and old_ready == 0)
+
+    def is_served_without_elsewhere(self) -> bool:
+        """Whether as many as are wanted can be counted on without those elsewhere, where requests go now."""
+        serving = self._of(self._serving()) if self._keeps_both else self.living
+        return sum(each.replica_id in self.available for each in serving) >= self.wanted
 
     def is_settled(self) -> bool:
         """Whether exactly what is wanted is there and ready."""

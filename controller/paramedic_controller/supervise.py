@@ -24,6 +24,7 @@ from paramedic_controller.actions import (
     FinishDown,
     Launched,
     LaunchFailed,
+    LetGo,
     Stopped,
 )
 from paramedic_controller.backoff import may_launch
@@ -158,11 +159,14 @@ class ServiceSupervisor:
     def _facts(self) -> list[Fact]:
         """Take down what finished launcher calls brought about."""
         facts: list[Fact] = []
-        for outcome in self._tools.effects.finished(self._stored):
+        tools = self._tools
+        for outcome in tools.effects.finished(self._stored):
             if isinstance(outcome, Unknown):
-                self._tools.warn(f"operation {outcome.operation_id} has no outcome yet: {outcome.detail}")
-            else:
-                facts.append(outcome)
+                tools.warn(f"operation {outcome.operation_id} has no outcome yet: {outcome.detail}")
+                continue
+            if isinstance(outcome, LetGo):
+                tools.warn(f"a replica of service {self._stored.desired.name} may still run: {outcome.detail}")
+            facts.append(outcome)
         for start in range(0, len(facts), MAX_FACTS_PER_WRITE):
             self._change(facts[start : start + MAX_FACTS_PER_WRITE])
         return facts
@@ -278,5 +282,7 @@ def _outcome(change: Change) -> tuple[str, str]:
             return operation_id, f"failed: {detail}"
         case Stopped(operation_id, detail):
             return operation_id, f"stopped: {detail}"
+        case LetGo(operation_id, detail):
+            return operation_id, f"not confirmed gone: {detail}"
         case _:
             return "", ""

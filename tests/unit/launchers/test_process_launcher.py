@@ -298,7 +298,7 @@ def test_a_process_of_another_host_is_unknown_and_its_stop_unconfirmed(
 ) -> None:
     living = launcher.launch(sleeper)
     foreign = altered(living, host="another-machine")
-    assert launcher.describe(foreign).state is RunState.UNKNOWN
+    assert launcher.describe(foreign).state is RunState.ELSEWHERE
     result = launcher.stop(foreign, epoch=3, grace_seconds=0)
     assert result.outcome is StopOutcome.UNCONFIRMED
     assert "another-machine" in result.detail
@@ -313,7 +313,7 @@ def test_a_process_of_an_earlier_boot_is_gone(launcher: ProcessLauncher, sleeper
 
 def test_a_process_of_another_pid_namespace_is_unknown(launcher: ProcessLauncher, sleeper: Launch) -> None:
     contained = altered(launcher.launch(sleeper), pid_namespace="pid:[1]")
-    assert launcher.describe(contained).state is RunState.UNKNOWN
+    assert launcher.describe(contained).state is RunState.ELSEWHERE
     assert launcher.stop(contained, epoch=3, grace_seconds=0).outcome is StopOutcome.UNCONFIRMED
 
 

@@ -34,12 +34,16 @@ class Launch(BaseModel):
 
 
 class RunState(StrEnum):
-    """What a launcher can see of one exact workload."""
+    """What a launcher can see of one exact workload.
+
+    `UNKNOWN` may pass; `ELSEWHERE` does not: it ran where this launcher cannot look, and may still run there.
+    """
 
     RUNNING = "running"
     SUSPENDED = "suspended"
     ABSENT = "absent"
     UNKNOWN = "unknown"
+    ELSEWHERE = "elsewhere"
 
 
 class Description(BaseModel):

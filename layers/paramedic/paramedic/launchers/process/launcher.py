@@ -163,7 +163,7 @@ class ProcessLauncher:
                     f"launch key {receipt.key!r} of workload {receipt.workload!r} was used and its process has ended "
                     f"({look.detail}); launch again under a new key"
                 )
-            case RunState.UNKNOWN:
+            case RunState.UNKNOWN | RunState.ELSEWHERE:
                 raise LauncherError(
                     f"launch key {receipt.key!r} of workload {receipt.workload!r} was used and its process cannot "
                     f"be looked at ({look.detail}); nothing was started"
@@ -209,7 +209,7 @@ class ProcessLauncher:
         else:
             return None
         return Description(
-            state=RunState.UNKNOWN,
+            state=RunState.ELSEWHERE,
             detail=f"{problem}: ask there, or have a person confirm that process {identity.pid} is gone",
         )
 
