@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from paramedic.clock import to_iso
+from paramedic.services.changes import update
+from paramedic.services.spec import ReplicaPolicy, read_spec
 from paramedic.services.verbs import down
 from paramedic.state.controllers import ENDPOINT, EPOCH, ControllerEndpoint, ControllerEpoch
 from paramedic.state.operations import Operation, OperationKind, open_item
@@ -17,7 +19,7 @@ from paramedic.state.recoveries import Recovery, Step
 from paramedic.state.replicas import Replica, ReplicaStatus
 from paramedic.state.services import ObservedService, observed_item
 from paramedic_controller.exits import Exit
-from tests.fakes.controller_stage import CLOCK, HTTP, Stage, kill_group
+from tests.fakes.controller_stage import CLOCK, EXAMPLE, HTTP, Stage, kill_group
 from tests.fakes.epochs import grant_next_epoch
 from tests.fakes.traffic_reporter import TrafficReporter
 from tests.fakes.waiting import PATIENCE_SECONDS, eventually
@@ -286,8 +288,16 @@ def test_what_users_ask_for_while_the_controller_is_dead_is_done_when_it_is_back
     assert stage.serving(2)["port"] == asked.port
 
 
-def test_asked_to_end_a_controller_leaves_its_replicas_running(stage: Stage, first: subprocess.Popen[bytes]) -> None:
-    routes = stage.serving(2)["routes"]
+def test_a_controller_that_measures_its_replicas_adds_some_and_leaves_them_running_when_it_is_asked_to_end(
+    stage: Stage, first: subprocess.Popen[bytes]
+) -> None:
+    stage.serving(2)
+    by_memory = {"min_replicas": 2, "max_replicas": 3, "target_utilization": {"metric": "memory", "target": "1Mi"}}
+    policy = ReplicaPolicy.model_validate(by_memory)
+    spec = read_spec(EXAMPLE)
+    section = spec.service.model_copy(update={"replica_policy": policy})
+    update("main", spec.model_copy(update={"service": section}), "ada", clock=CLOCK)
+    routes = stage.serving(3)["routes"]
     first.terminate()
     assert first.wait(PATIENCE_SECONDS) == Exit.STOPPED
     assert all(predict(url).startswith("de") for url in routes)

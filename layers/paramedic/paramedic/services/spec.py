@@ -1,7 +1,7 @@
 """What one service is: how a replica runs, when it is ready, how many there are, how requests reach it."""
 
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -57,7 +57,7 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
-def _is_empty(value: object) -> bool:
+def _is_empty(value: Sequence[object]) -> bool:
     """What nobody asked for is not written, so that the release before understands all the rest."""
     return not value
 
