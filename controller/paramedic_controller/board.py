@@ -1,6 +1,6 @@
 """What the main loop shows to its HTTP thread: immutable values, replaced whole."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
@@ -38,6 +38,24 @@ class Recovered(_Shown):
             f"{self.services} services, {self.replicas} replicas, ports {_pairs(self.ports)}, "
             f"next replica ids {_pairs(self.ids)}, Unfinished requests: {self.unfinished_requests.count}, "
             f"Unfinished operations: {len(self.unfinished_operations)}"
+        )
+
+
+class TookOver(_Shown):
+    """How a standby became the controller: when it read its grant, and how long it then took to be healthy.
+
+    `kept` services were taken from its snapshot, all others read again.
+    """
+
+    grant_read_at: str
+    healthy_after_seconds: float
+    kept: int
+
+    def sentence(self) -> str:
+        """For logs."""
+        return (
+            f"took over: healthy {self.healthy_after_seconds:.3f} s after reading the grant at {self.grant_read_at}, "
+            f"{self.kept} services as read in advance"
         )
 
 
@@ -82,6 +100,7 @@ class Health(_Shown):
     heartbeat_sequence: int
     recover_mode: bool
     recovered: Recovered | None
+    took_over: TookOver | None
 
 
 class Status(Health):
@@ -102,15 +121,17 @@ class Identity(_Shown):
 
 
 class Board:
-    """Written by the main loop, read by HTTP threads."""
+    """Written by the main loop, read by HTTP threads. `on_first_pass` is called just before health is first said."""
 
-    def __init__(self, identity: Identity, clock: Clock) -> None:
+    def __init__(self, identity: Identity, clock: Clock, on_first_pass: Callable[[], None] = lambda: None) -> None:
         self._identity = identity
         self._clock = clock
+        self._on_first_pass = on_first_pass
         self._passed_at: float | None = None
         self._services: tuple[ShownService, ...] = ()
         self._quarantined: Mapping[str, str] = {}
         self.recovered: Recovered | None = None
+        self.took_over: TookOver | None = None
         self.heartbeat_sequence = 0
 
     def passed(
@@ -119,6 +140,8 @@ class Board:
         """The main loop completed a pass; `waiting` are operations whose turn at the launcher has not come."""
         self._services = tuple(_shown(state, waiting) for state in states)
         self._quarantined = dict(quarantined)
+        if self._passed_at is None:
+            self._on_first_pass()
         self._passed_at = self._clock.monotonic()
 
     def is_healthy(self) -> bool:
@@ -141,6 +164,7 @@ class Board:
             "status": "ok" if self.is_healthy() else unhealthy,
             "heartbeat_sequence": self.heartbeat_sequence,
             "recovered": self.recovered,
+            "took_over": self.took_over,
         }
 
 

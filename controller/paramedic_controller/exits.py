@@ -5,6 +5,7 @@ from enum import IntEnum
 from paramedic.errors import InvalidInputError, ParamedicError
 from paramedic.launchers.interface import EpochRefusedError, LauncherError
 from paramedic.state.fencing import FencedError
+from paramedic.state.standbys import StandbyReplacedError
 from paramedic.state.tables import StateUnreachableError
 
 
@@ -22,6 +23,8 @@ class Exit(IntEnum):
     REFUSED = 8
     STATE_UNREACHABLE = 9
     PREDECESSOR_STAYS = 10
+    CANNOT_STAND_BY = 11
+    STANDBY_REPLACED = 12
 
 
 class CannotStartError(ParamedicError):
@@ -39,6 +42,8 @@ def exit_code(error: ParamedicError) -> Exit:
             return error.code
         case FencedError() | EpochRefusedError():
             return Exit.FENCED
+        case StandbyReplacedError():
+            return Exit.STANDBY_REPLACED
         case StateUnreachableError():
             return Exit.STATE_UNREACHABLE
         case InvalidInputError() | LauncherError():

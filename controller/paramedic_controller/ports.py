@@ -58,3 +58,19 @@ def bind(host: str, port: int, clock: Clock) -> socket.socket:
                     f"good: find its user with `ss -ltnp sport = :{port}` and end it",
                 ) from error
         clock.sleep(BIND_RETRY_SECONDS)
+
+
+def require_own_address(host: str) -> None:
+    """Make sure that a port of `host` could be bound here.
+
+    Raises:
+        CannotStartError: it is another host's address.
+    """
+    try:
+        socket.create_server((host, 0)).close()
+    except OSError as error:
+        raise CannotStartError(
+            Exit.CANNOT_STAND_BY,
+            f"the controller's address {host} cannot be bound on this host ({error.strerror}): its standby must run "
+            "where it runs, as users keep its address for good",
+        ) from error

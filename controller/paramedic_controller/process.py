@@ -5,6 +5,7 @@ import signal
 import uuid
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Protocol
 
 from paramedic.clock import Clock
@@ -30,6 +31,7 @@ from paramedic_controller.restore import fenced_services, read_service, stored_s
 from paramedic_controller.secrets import SecretReader, fetch_from_secrets_manager
 from paramedic_controller.settings import Settings
 from paramedic_controller.supervise import Tools
+from paramedic_controller.take_over import TakeOver
 from paramedic_controller.utilisation.process_source import ProcessSource
 from paramedic_controller.utilisation.prometheus_source import PrometheusSource
 from paramedic_controller.utilisation.sampler import Sampler
@@ -68,8 +70,17 @@ def _sources(clock: Clock) -> Mapping[UtilizationSource, Source]:
 class ControllerProcess:
     """Restores what the tables say, then keeps it so."""
 
-    def __init__(self, settings: Settings, claimed: Claimed, launcher: Launcher, clock: Clock, log: Log) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        claimed: Claimed,
+        launcher: Launcher,
+        clock: Clock,
+        log: Log,
+        take_over: TakeOver | None = None,
+    ) -> None:
         self._claimed = claimed
+        self._take_over = take_over
         self._clock = clock
         self._log = log
         self._launcher = launcher
@@ -84,7 +95,7 @@ class ControllerProcess:
             pid=os.getpid(),
             recover_mode=claimed.recover_mode,
         )
-        self._board = Board(identity, clock)
+        self._board = Board(identity, clock, self._tell_of_take_over)
         self._api = HttpApi(claimed.listener, self._board)
         self._figures = FigureReader(clock, log.warning)
         self._pace = Pace(at_once=settings.launches_at_once, per_second=settings.launches_per_second)
@@ -131,7 +142,9 @@ class ControllerProcess:
     def _seal(self) -> None:
         # Nothing is read before this: until all fences are ours, a predecessor may still write.
         self._fleet.seal(fenced_services(self._name))
-        self._writer.catch_up_all()
+        last_writes = self._writer.catch_up_all()
+        if self._take_over is not None:
+            self._take_over.sealed(last_writes)
         seal_heartbeat(self._name, self._claimed.epoch, self._claimed.process_id, self._clock)
 
     def _restore(self) -> None:
@@ -148,6 +161,11 @@ class ControllerProcess:
         operations = recovered.unfinished_operations
         self._log.info(f"Unfinished operations: {len(operations)} ({'; '.join(operations) or 'none'})")
         report_restored(self._name, self._claimed.epoch, recovered.summary())
+
+    def _tell_of_take_over(self) -> None:
+        if self._take_over is not None:
+            self._board.took_over = self._take_over.healthy()
+            self._log.info(self._board.took_over.sentence())
 
     def _recovered(self) -> Recovered:
         states = self._fleet.states()
@@ -202,7 +220,7 @@ class ControllerProcess:
             mint=_FreshNames(settings.replica_host, lambda: self._fleet.replica_urls),
             clock=self._clock,
             warn=self._log.warning,
-            read_service=lambda desired: read_service(self._name, desired),
+            read_service=self._take_over.read_service if self._take_over else partial(read_service, self._name),
             read_specs=lambda service: stored_specs(self._name, service),
             read_figures=self._figures.read,
             read_drained=self._figures.drained,

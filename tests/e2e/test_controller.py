@@ -18,9 +18,10 @@ from paramedic.state.operations import Operation, OperationKind, open_item
 from paramedic.state.recoveries import Recovery, Step
 from paramedic.state.replicas import Replica, ReplicaStatus
 from paramedic.state.services import ObservedService, observed_item
+from paramedic.state.standbys import read_standby
 from paramedic_controller.exits import Exit
 from tests.fakes.controller_stage import CLOCK, EXAMPLE, HTTP, Stage, kill_group
-from tests.fakes.epochs import grant_next_epoch
+from tests.fakes.epochs import grant_next_epoch, grant_to_standby
 from tests.fakes.traffic_reporter import TrafficReporter
 from tests.fakes.waiting import PATIENCE_SECONDS, eventually
 
@@ -70,6 +71,23 @@ def test_killed_and_relaunched_a_controller_takes_up_exactly_where_it_stopped(
     assert "recover mode: controller main, epoch 2: 1 services, 2 replicas" in text
     assert "Unfinished requests: 0 (none)" in text
     assert "Unfinished operations: 0 (none)" in text
+
+
+def test_a_standby_takes_over_from_a_killed_controller_with_every_replica(
+    stage: Stage, first: subprocess.Popen[bytes]
+) -> None:
+    before = stage.serving(2)
+    standby = stage.start("--standby")
+    registered = eventually(lambda: read_standby("main"), "the standby to wait")
+    kill_group(first)
+    first.wait()
+    grant_to_standby("main", str(registered.process_id), CLOCK)
+    health = stage.healthy(2)
+    assert stage.serving(2) == before
+    assert health["pid"] == standby.pid
+    assert health["took_over"]["healthy_after_seconds"] > 0
+    standby.terminate()
+    assert standby.wait(PATIENCE_SECONDS) == Exit.STOPPED
 
 
 def test_a_replica_that_died_meanwhile_is_replaced_under_a_new_id(stage: Stage, first: subprocess.Popen[bytes]) -> None:

@@ -38,7 +38,7 @@ class Stage:
         self.log = host_dir / "controller.log"
         self.processes: list[subprocess.Popen[bytes]] = []
 
-    def start(self, **variables: str) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
         """A controller in a session of its own."""
         environment = {
             **os.environ,
@@ -50,7 +50,7 @@ class Stage:
         }
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "paramedic_controller"],
+                [sys.executable, "-m", "paramedic_controller", *arguments],
                 env=environment,
                 stdout=log,
                 stderr=log,

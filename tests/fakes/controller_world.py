@@ -4,6 +4,8 @@ import itertools
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,11 @@ from paramedic.services.secrets import SecretSource
 from paramedic.services.spec import ServiceSpec, parse_spec
 from paramedic.services.verbs import UpResult, up
 from paramedic.state import tables
+from paramedic.state.claims import claim_granted
 from paramedic.state.fencing import FencedWriter
 from paramedic.state.operations import Operation
+from paramedic.state.receipt import Receipt
+from paramedic.state.standbys import register_standby
 from paramedic.state.tables import Row
 from paramedic.state.transactions import Change, Update
 from paramedic_controller.ahead import AheadReader
@@ -24,11 +29,15 @@ from paramedic_controller.persist import Recorder
 from paramedic_controller.probes import ProbeTarget, Tally
 from paramedic_controller.restore import fenced_services, read_desired, read_service, stored_specs
 from paramedic_controller.secrets import SecretError
+from paramedic_controller.standby import Standby
 from paramedic_controller.supervise import Tools
+from paramedic_controller.take_over import TakeOver
 from paramedic_controller.utilisation.sources import UsageTarget
 from tests.fakes.clock import FakeClock
-from tests.fakes.epochs import claim_next_epoch
+from tests.fakes.epochs import claim_next_epoch, grant_to_standby
 from tests.fakes.launcher import FakeLauncher
+
+RECEIPT = Receipt(launcher="fake", workload="", key="standby", epoch=0, identity={})
 
 type Hook = Callable[[str], None]
 
@@ -153,11 +162,16 @@ class Names:
 class Life:
     """One controller process: claimed, sealed, and driven pass by pass."""
 
-    def __init__(self, world: "ControllerWorld", hook: Hook = no_hook) -> None:
+    def __init__(self, world: "ControllerWorld", hook: Hook = no_hook, chosen: "Chosen | None" = None) -> None:
         self.world = world
         clock, name = world.clock, world.controller_id
-        self.process_id = uuid.uuid4().hex
-        self.epoch = claim_next_epoch(name, self.process_id, clock)
+        self.take_over = None if chosen is None else chosen.take_over
+        if chosen is None:
+            self.process_id = uuid.uuid4().hex
+            self.epoch = claim_next_epoch(name, self.process_id, clock)
+        else:
+            self.process_id, self.epoch = chosen.process_id, chosen.epoch
+            claim_granted(name, self.epoch, self.process_id, RECEIPT, clock)
         self.writer = HookedWriter(name, self.epoch, self.process_id, clock=clock, new_id=lambda: uuid.uuid4().hex)
         self.writer.hook = hook
         self.prober = world.prober()
@@ -166,6 +180,9 @@ class Life:
         launcher: Any = HookedLauncher(world.launcher, hook)
         self.fleet = Fleet(name, self._tools(launcher), world.messages.append)
         self.fleet.seal(fenced_services(name))
+        last_writes = self.writer.catch_up_all()
+        if self.take_over is not None:
+            self.take_over.sealed(last_writes)
         world.launcher.fence(f"controller:{name}", self.epoch)
 
     def run_pass(self) -> None:
@@ -217,7 +234,7 @@ class Life:
             mint=world.names,
             clock=world.clock,
             warn=world.messages.append,
-            read_service=lambda desired: read_service(world.controller_id, desired),
+            read_service=self.take_over.read_service if self.take_over else partial(read_service, world.controller_id),
             read_specs=lambda service: stored_specs(world.controller_id, service),
             read_figures=FigureReader(world.clock, world.messages.append).read,
             read_drained=FigureReader(world.clock, world.messages.append).drained,
@@ -226,6 +243,15 @@ class Life:
             tick_seconds=5,
             drain_seconds=0.0,
         )
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A standby that has read its grant."""
+
+    process_id: str
+    epoch: int
+    take_over: TakeOver
 
 
 class ControllerWorld:
@@ -249,6 +275,29 @@ class ControllerWorld:
     def prober(self) -> FakeProber:
         """What a new process measures with."""
         return FakeProber(self.launcher)
+
+    def stand_by(self) -> Standby:
+        """A process that waits to take over."""
+        process_id = uuid.uuid4().hex
+        register_standby(self.controller_id, process_id, RECEIPT, self.clock)
+        return Standby(self.controller_id, process_id, self.clock, self.messages.append)
+
+    def choose(self, standby: Standby) -> Chosen:
+        """Let the standby wait until it has read all there is, then grant it the next epoch."""
+
+        def grant_it() -> None:
+            grant_to_standby(self.controller_id, standby.process_id, self.clock)
+
+        self.clock.on_sleep = grant_it
+        grant = standby.wait()
+        self.clock.on_sleep = lambda: None
+        assert grant is not None
+        take_over = TakeOver(self.controller_id, grant, standby.snapshot, self.clock)
+        return Chosen(standby.process_id, grant.epoch, take_over)
+
+    def succeed(self, chosen: Chosen, hook: Hook = no_hook) -> Life:
+        """The standby takes over."""
+        return Life(self, hook, chosen)
 
     def up(self, spec: ServiceSpec) -> UpResult:
         """What a user does."""

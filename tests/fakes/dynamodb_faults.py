@@ -31,6 +31,21 @@ def faults(operation: str, *planned: Fault) -> Iterator[list[str]]:
         yield calls
 
 
+@contextmanager
+def watched() -> Iterator[list[tuple[str, str]]]:
+    """What is called meanwhile: the operation with the name of its table, without the prefix, or `many`."""
+    real: Callable[[BaseClient, str, dict[str, Any]], Any] = getattr(BaseClient, SEND)
+    calls: list[tuple[str, str]] = []
+
+    def send(client: BaseClient, name: str, arguments: dict[str, Any]) -> Any:
+        calls.append((name, arguments.get("TableName", "-many").rpartition("-")[2]))
+        return real(client, name, arguments)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(BaseClient, SEND, send)
+        yield calls
+
+
 def reply_lost(send: Send) -> Any:
     """The call is applied; its answer never arrives."""
     send()

@@ -6,6 +6,7 @@ from paramedic.state.controllers import EPOCH, ControllerEpoch
 from paramedic.state.receipt import Receipt
 from paramedic.state.recoveries import OPEN, OPEN_STEPS, Recovery, Step, Story
 from paramedic.state.targets import controller_target_id
+from paramedic.state.transactions import Update, transact
 
 STORY = Story(actor="test", reason="test", manual=True, diagnosis="dead", evidence="a test says so")
 
@@ -44,4 +45,15 @@ def claim_next_epoch(controller_id: str, process_id: str, clock: Clock) -> int:
         return 1
     epoch = grant_next_epoch(controller_id, clock)
     claim(controller_id, epoch, process_id, receipt, clock)
+    return epoch
+
+
+def grant_to_standby(controller_id: str, process_id: str, clock: Clock) -> int:
+    """Open the next epoch and let the standby `process_id` claim it."""
+    epoch = grant_next_epoch(controller_id, clock)
+    granted = Update(
+        Recovery(controller_target_id(controller_id), epoch),
+        (Recovery.step.set(Step.VERIFY), Recovery.granted_to.set(process_id)),
+    )
+    transact([granted], clock)
     return epoch

@@ -19,7 +19,7 @@ from paramedic.launchers.interface import (
 from paramedic.state.claims import claim, claim_first_epoch, claim_granted
 from paramedic.state.heartbeat import beat, report_restored, seal_heartbeat
 from paramedic.state.receipt import Receipt
-from paramedic.state.standbys import granted_epoch, read_standby, register_standby
+from paramedic.state.standbys import granted_epoch, register_standby
 from paramedic.state.targets import controller_target_id
 
 
@@ -81,7 +81,7 @@ class FakeHost:
         workload = controller_target_id(controller_id)
         process = self.start(workload, key, 0, {"PARAMEDIC_CONTROLLER_ID": controller_id})
         process.standby = True
-        register_standby(controller_id, key, process.receipt, read_standby(controller_id), self._clock)
+        register_standby(controller_id, key, process.receipt, self._clock)
         return process
 
     def find(self, workload: str, key: str) -> Receipt | None:

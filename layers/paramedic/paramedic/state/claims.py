@@ -16,6 +16,7 @@ from paramedic.state.controllers import (
 )
 from paramedic.state.receipt import Receipt
 from paramedic.state.recoveries import CLAIMABLE_STEPS, OPEN_STEPS, Recovery, Step
+from paramedic.state.standbys import no_standby
 from paramedic.state.target_registry import adding, was_added
 from paramedic.state.targets import Target, TargetKind, TargetMode, bucket_of, controller_target_id
 from paramedic.state.transactions import Change, Check, ConditionFailedError, Update, put_new, transact
@@ -69,7 +70,7 @@ def claim_first_epoch(controller_id: str, process_id: str, receipt: Receipt, clo
     Raises:
         ClaimRefusedError: it is claimed or was passed.
     """
-    _claim(controller_id, FIRST_EPOCH, process_id, receipt, clock, guards=())
+    _claim(controller_id, FIRST_EPOCH, process_id, receipt, clock, also=())
 
 
 def claim(controller_id: str, epoch: int, process_id: str, receipt: Receipt, clock: Clock) -> None:
@@ -79,17 +80,20 @@ def claim(controller_id: str, epoch: int, process_id: str, receipt: Receipt, clo
         ClaimRefusedError: it is claimed, was passed, or its recovery is not at launch or verify.
     """
     ready = Recovery.step.is_in(*CLAIMABLE_STEPS)
-    _claim(controller_id, epoch, process_id, receipt, clock, guards=(_recovery_is(controller_id, epoch, ready),))
+    _claim(controller_id, epoch, process_id, receipt, clock, also=(_recovery_is(controller_id, epoch, ready),))
 
 
 def claim_granted(controller_id: str, epoch: int, process_id: str, receipt: Receipt, clock: Clock) -> None:
-    """Claim an epoch that a recovery opened and granted to exactly this process: once withdrawn, never again.
+    """Claim an epoch that a recovery opened and granted to exactly this process, which is a standby no longer.
+
+    A grant that was withdrawn is never good again.
 
     Raises:
         ClaimRefusedError: it is claimed, was passed, or the grant was withdrawn.
     """
     ready = Recovery.step.is_in(*CLAIMABLE_STEPS) & (Recovery.granted_to == process_id)
-    _claim(controller_id, epoch, process_id, receipt, clock, guards=(_recovery_is(controller_id, epoch, ready),))
+    also = (_recovery_is(controller_id, epoch, ready), no_standby(controller_id))
+    _claim(controller_id, epoch, process_id, receipt, clock, also=also)
 
 
 def _recovery_is(controller_id: str, epoch: int, condition: Condition) -> Check:
@@ -103,7 +107,7 @@ def _claim(
     receipt: Receipt,
     clock: Clock,
     *,
-    guards: Sequence[Check],
+    also: Sequence[Change],
 ) -> None:
     claimed = Update(
         ControllerEpoch(controller_id, EPOCH),
@@ -115,7 +119,7 @@ def _claim(
         (ControllerEpoch.epoch == epoch) & ControllerEpoch.claimed_by.does_not_exist(),
     )
     try:
-        transact([claimed, *guards], clock)
+        transact([claimed, *also], clock)
     except ConditionFailedError as error:
         row = ControllerEpoch.read(controller_id, EPOCH)
         if row is not None and row.epoch == epoch and row.claimed_by == process_id:

@@ -1,5 +1,7 @@
 """A controller's standby: registered for people and recoveries to find, and acting by a recovery's grant alone."""
 
+from pynamodb.expressions.update import Action
+
 from paramedic.clock import Clock, to_iso
 from paramedic.errors import ParamedicError
 from paramedic.state.controllers import EPOCH, STANDBY, ControllerEpoch, ControllerStandby
@@ -7,6 +9,13 @@ from paramedic.state.receipt import Receipt
 from paramedic.state.recoveries import CLAIMABLE_STEPS, Recovery
 from paramedic.state.targets import controller_target_id
 from paramedic.state.transactions import ConditionFailedError, Update, transact
+
+_NOBODY = (
+    ControllerStandby.process_id.remove(),
+    ControllerStandby.receipt.remove(),
+    ControllerStandby.since.remove(),
+    ControllerStandby.seen_at.remove(),
+)
 
 
 class StandbyReplacedError(ParamedicError):
@@ -24,17 +33,12 @@ def read_standby(controller_id: str) -> ControllerStandby | None:
     return row if row is not None and row.process_id else None
 
 
-def register_standby(
-    controller_id: str, process_id: str, receipt: Receipt, replaced: ControllerStandby | None, clock: Clock
-) -> None:
-    """Become the controller's standby in place of `replaced`, who is registered as it was read.
+def register_standby(controller_id: str, process_id: str, receipt: Receipt, clock: Clock) -> None:
+    """Become the controller's standby, in place of whoever was.
 
     Raises:
-        StandbyReplacedError: somebody else has registered since.
         StateUnreachableError: DynamoDB did not answer; registering again is harmless.
     """
-    free = ControllerStandby.process_id.does_not_exist()
-    condition = free if replaced is None else ControllerStandby.process_id == replaced.process_id
     now = to_iso(clock.now())
     actions = (
         ControllerStandby.process_id.set(process_id),
@@ -42,8 +46,7 @@ def register_standby(
         ControllerStandby.since.set(now),
         ControllerStandby.seen_at.set(now),
     )
-    own = ControllerStandby.process_id == process_id
-    _change(controller_id, Update(_row(controller_id), actions, condition | own), clock)
+    transact([Update(_row(controller_id), actions)], clock)
 
 
 def renew_standby(controller_id: str, process_id: str, clock: Clock) -> None:
@@ -54,7 +57,7 @@ def renew_standby(controller_id: str, process_id: str, clock: Clock) -> None:
         StateUnreachableError: DynamoDB did not answer.
     """
     seen = (ControllerStandby.seen_at.set(to_iso(clock.now())),)
-    _change(controller_id, Update(_row(controller_id), seen, ControllerStandby.process_id == process_id), clock)
+    _change(controller_id, process_id, seen, clock)
 
 
 def retire_standby(controller_id: str, process_id: str, clock: Clock) -> None:
@@ -64,13 +67,12 @@ def retire_standby(controller_id: str, process_id: str, clock: Clock) -> None:
         StandbyReplacedError: it is not the registered one any more.
         StateUnreachableError: DynamoDB did not answer.
     """
-    nobody = (
-        ControllerStandby.process_id.remove(),
-        ControllerStandby.receipt.remove(),
-        ControllerStandby.since.remove(),
-        ControllerStandby.seen_at.remove(),
-    )
-    _change(controller_id, Update(_row(controller_id), nobody, ControllerStandby.process_id == process_id), clock)
+    _change(controller_id, process_id, _NOBODY, clock)
+
+
+def no_standby(controller_id: str) -> Update:
+    """What a standby that becomes the controller writes together with its claim."""
+    return Update(_row(controller_id), _NOBODY)
 
 
 def granted_epoch(controller_id: str, process_id: str) -> int | None:
@@ -94,8 +96,10 @@ def _row(controller_id: str) -> ControllerStandby:
     return ControllerStandby(controller_id, STANDBY)
 
 
-def _change(controller_id: str, change: Update, clock: Clock) -> None:
+def _change(controller_id: str, process_id: str, actions: tuple[Action, ...], clock: Clock) -> None:
     try:
-        transact([change], clock)
+        transact([Update(_row(controller_id), actions, ControllerStandby.process_id == process_id)], clock)
     except ConditionFailedError as error:
-        raise StandbyReplacedError(f"controller {controller_id} has another standby: {error}") from error
+        raise StandbyReplacedError(
+            f"another process has taken the place of this standby of controller {controller_id}; one is enough"
+        ) from error
