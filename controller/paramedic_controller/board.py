@@ -140,9 +140,14 @@ class Board:
         """The main loop completed a pass; `waiting` are operations whose turn at the launcher has not come."""
         self._services = tuple(_shown(state, waiting) for state in states)
         self._quarantined = dict(quarantined)
-        if self._passed_at is None:
+        if not self.has_passed:
             self._on_first_pass()
         self._passed_at = self._clock.monotonic()
+
+    @property
+    def has_passed(self) -> bool:
+        """Whether the main loop ever completed a pass."""
+        return self._passed_at is not None
 
     def is_healthy(self) -> bool:
         """Whether the main loop completed a pass within the last ten seconds."""

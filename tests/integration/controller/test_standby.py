@@ -6,11 +6,14 @@ import pytest
 
 from paramedic.services.changes import scale
 from paramedic.state.controllers import ENDPOINT, EPOCH, ControllerEndpoint, ControllerEpoch
+from paramedic.state.heartbeat import seal_heartbeat
 from paramedic.state.recoveries import Recovery
 from paramedic.state.standbys import StandbyReplacedError, read_standby
 from paramedic.state.tables import StateUnreachableError
 from paramedic_controller import standby as standby_module
+from paramedic_controller.board import Board, Identity
 from paramedic_controller.exits import CannotStartError, Exit
+from paramedic_controller.loop import MainLoop
 from paramedic_controller.settings import Settings
 from paramedic_controller.standby import LOOK_SECONDS, SHOW_SECONDS, Standby, claim_grant, register
 from tests.fakes.controller_world import Chosen, ControllerWorld, Life, make_spec
@@ -111,6 +114,18 @@ def test_a_waiting_standby_reads_again_what_moved_and_writes_only_that_it_is_the
     row = read_standby("main")
     assert row is not None
     assert row.seen_at > row.since
+
+
+def test_a_successor_is_healthy_once_every_service_was_looked_after_before_its_ticks_read_all_traffic(
+    world: ControllerWorld, first: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identity = Identity(controller_id="main", epoch=1, process_id=first.process_id, pid=1, recover_mode=True)
+    board = Board(identity, world.clock)
+    healthy: list[bool] = []
+    monkeypatch.setattr(first.fleet, "tick_when_due", lambda: healthy.append(board.is_healthy()))
+    seal_heartbeat("main", 1, first.process_id, world.clock)
+    MainLoop(first.fleet, board, epoch=1, pass_seconds=1, clock=world.clock, warn=world.messages.append).run_pass()
+    assert healthy == [True]
 
 
 def test_a_standby_whose_place_was_taken_ends(world: ControllerWorld) -> None:
