@@ -19,6 +19,20 @@ pytestmark = pytest.mark.integration
 NOWHERE = "http://127.0.0.1:9"
 
 
+@pytest.fixture
+def held(gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream) -> subprocess.Popen[bytes]:
+    """A client whose request is under way until `one` is released; it prints the answer."""
+    client = subprocess.Popen(["curl", "-s", gateway.url(path="/hold")], stdout=subprocess.PIPE)
+    assert one.holding.acquire(timeout=20)
+    return client
+
+
+def replace_envoy(gateway: GatewayReplica, *, drain_seconds: int) -> subprocess.Popen[bytes]:
+    """The agent is killed, and the next one wants an Envoy with other settings."""
+    gateway.kill_agent()
+    return gateway.start(PARAMEDIC_GATEWAY_WORKERS="2", PARAMEDIC_GATEWAY_DRAIN_SECONDS=str(drain_seconds))
+
+
 def test_a_row_is_served_and_a_change_of_it_is_followed(
     gateway: GatewayReplica, serving: subprocess.Popen[bytes], two: Upstream
 ) -> None:
@@ -64,25 +78,21 @@ def test_an_envoy_that_was_started_with_other_settings_is_replaced(
 
 
 def test_requests_under_way_outlive_the_replacement_of_their_envoy_while_new_ones_are_served(
-    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream, held: subprocess.Popen[bytes]
 ) -> None:
-    request = subprocess.Popen(["curl", "-s", gateway.url(path="/hold")], stdout=subprocess.PIPE)
-    one.holding.acquire(timeout=20)
     former = gateway.envoy_pid()
-    gateway.kill_agent()
-    gateway.start(PARAMEDIC_GATEWAY_WORKERS="2", PARAMEDIC_GATEWAY_DRAIN_SECONDS="600")
+    replace_envoy(gateway, drain_seconds=600)
     eventually(lambda: gateway.envoy_pid() != former, f"its successor; the log:\n{gateway.log_text()}")
     for _ in range(2):
         gateway.healthy()
         assert gateway.served_by() == "one"
         # An agent that is killed meanwhile has one that finishes what it began.
-        gateway.kill_agent()
-        gateway.start(PARAMEDIC_GATEWAY_WORKERS="2", PARAMEDIC_GATEWAY_DRAIN_SECONDS="600")
+        replace_envoy(gateway, drain_seconds=600)
     eventually(lambda: gateway.leaves(former), f"the former to be told; the log:\n{gateway.log_text()}")
-    assert request.poll() is None
+    assert held.poll() is None
     assert gateway.served_by() == "one"
     one.release.set()
-    answer, _ = request.communicate(timeout=20)
+    answer, _ = held.communicate(timeout=20)
     assert json.loads(answer)["name"] == "one"
     eventually(lambda: not runs(former), "the former Envoy to end")
     assert gateway.healthy()["envoy_starts"] == 0
@@ -91,33 +101,27 @@ def test_requests_under_way_outlive_the_replacement_of_their_envoy_while_new_one
 
 
 def test_requests_that_outlast_the_drain_limit_do_not_keep_a_former_envoy(
-    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream, held: subprocess.Popen[bytes]
 ) -> None:
-    request = subprocess.Popen(["curl", "-s", gateway.url(path="/hold")], stdout=subprocess.PIPE)
-    one.holding.acquire(timeout=20)
     former = gateway.envoy_pid()
-    gateway.kill_agent()
-    gateway.start(PARAMEDIC_GATEWAY_WORKERS="2", PARAMEDIC_GATEWAY_DRAIN_SECONDS="0")
+    replace_envoy(gateway, drain_seconds=0)
     eventually(lambda: not runs(former), f"the former Envoy to end; the log:\n{gateway.log_text()}")
-    request.communicate(timeout=20)
+    held.communicate(timeout=20)
     eventually(lambda: gateway.healthy()["unfinished_requests"] == 0, "the request to be seen to end")
     assert gateway.served_by() == "one"
 
 
 def test_an_agent_that_is_asked_to_end_waits_for_the_requests_of_a_former_envoy_as_well(
-    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream, held: subprocess.Popen[bytes]
 ) -> None:
-    request = subprocess.Popen(["curl", "-s", gateway.url(path="/hold")], stdout=subprocess.PIPE)
-    one.holding.acquire(timeout=20)
     former = gateway.envoy_pid()
-    gateway.kill_agent()
-    agent = gateway.start(PARAMEDIC_GATEWAY_WORKERS="2", PARAMEDIC_GATEWAY_DRAIN_SECONDS="600")
+    agent = replace_envoy(gateway, drain_seconds=600)
     eventually(lambda: gateway.leaves(former), f"the former to be told; the log:\n{gateway.log_text()}")
     agent.send_signal(signal.SIGTERM)
     eventually(lambda: gateway.get() is None, "new connections to be refused")
     assert runs(former)
     one.release.set()
-    answer, _ = request.communicate(timeout=20)
+    answer, _ = held.communicate(timeout=20)
     assert json.loads(answer)["name"] == "one"
     assert agent.wait(30) == Exit.STOPPED
     assert not runs(former)
@@ -276,16 +280,14 @@ def test_hangup_ends_the_agent_alone(gateway: GatewayReplica, serving: subproces
 
 
 def test_an_agent_that_is_asked_to_end_waits_for_the_requests_under_way(
-    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream, held: subprocess.Popen[bytes]
 ) -> None:
-    request = subprocess.Popen(["curl", "-s", gateway.url(path="/hold")], stdout=subprocess.PIPE)
-    one.holding.acquire(timeout=20)
     envoy = gateway.envoy_pid()
     serving.send_signal(signal.SIGTERM)
     eventually(lambda: gateway.get() is None, "new connections to be refused")
     assert os.path.exists(f"/proc/{envoy}")  # noqa: PTH110
     one.release.set()
-    answer, _ = request.communicate(timeout=20)
+    answer, _ = held.communicate(timeout=20)
     assert json.loads(answer)["name"] == "one"
     assert serving.wait(20) == Exit.STOPPED
     assert not os.path.exists(f"/proc/{envoy}")  # noqa: PTH110
@@ -300,17 +302,15 @@ def test_an_agent_that_is_asked_to_end_while_it_still_starts_takes_its_envoy_alo
 
 
 def test_a_successor_replaces_an_envoy_that_was_taking_its_leave(
-    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream
+    gateway: GatewayReplica, serving: subprocess.Popen[bytes], one: Upstream, held: subprocess.Popen[bytes]
 ) -> None:
-    request = subprocess.Popen(["curl", "-s", gateway.url(path="/hold")], stdout=subprocess.PIPE)
-    one.holding.acquire(timeout=20)
     serving.send_signal(signal.SIGTERM)
     eventually(lambda: gateway.get() is None, "new connections to be refused")
     gateway.kill_agent()
     gateway.start()
     eventually(lambda: gateway.served_by() == "one", "new connections to be taken")
-    request.kill()
-    request.communicate()
+    held.kill()
+    held.communicate()
 
 
 def test_wrong_settings_end_the_start_naming_the_variable(gateway: GatewayReplica) -> None:
