@@ -111,7 +111,7 @@ def _after(state: ServiceState, change: Change, moment: Moment) -> ServiceState:
             told = _with_message(stopping, f"replica {replica_id}: {reason}") if failed else stopping
             return replace(told, operations=(*told.operations, stop))
         case MarkReady(replica_id):
-            return _with_status(state, replica_id, ReplicaStatus.READY)
+            return _with_status(state, replica_id, ReplicaStatus.READY, ready_at=moment.at)
         case MarkNotReady(replica_id, reason):
             unready = _with_status(state, replica_id, ReplicaStatus.NOT_READY)
             return _with_message(unready, f"replica {replica_id}: {reason}")
@@ -179,8 +179,10 @@ def _with_replica(state: ServiceState, replica_id: int, status: ReplicaStatus, f
     return replace(state, replicas=changed)
 
 
-def _with_status(state: ServiceState, replica_id: int, status: ReplicaStatus) -> ServiceState:
-    changed = tuple(replace(each, status=status) if each.replica_id == replica_id else each for each in state.replicas)
+def _with_status(state: ServiceState, replica_id: int, status: ReplicaStatus, **values: Any) -> ServiceState:
+    changed = tuple(
+        replace(each, status=status, **values) if each.replica_id == replica_id else each for each in state.replicas
+    )
     return replace(state, replicas=changed)
 
 

@@ -61,7 +61,7 @@ class Observed:
 
 @dataclass(frozen=True)
 class ReplicaRecord:
-    """One replica; `operation` is what launched it."""
+    """One replica; `operation` is what launched it, `ready_at` when it last became ready."""
 
     replica_id: int
     version: int
@@ -71,10 +71,15 @@ class ReplicaRecord:
     launched_at: str
     receipt: Receipt | None
     generation: int = 1
+    ready_at: str | None = None
 
     def age_seconds(self, now: datetime) -> float:
         """Wall time since its launch was decided."""
         return (now - from_iso(self.launched_at)).total_seconds()
+
+    def ready_seconds(self, now: datetime) -> float | None:
+        """Wall time since it became ready, where that is known."""
+        return (now - from_iso(self.ready_at)).total_seconds() if self.ready_at is not None else None
 
 
 @dataclass(frozen=True)

@@ -216,12 +216,15 @@ def _replica_row(uid: str, replica: ReplicaRecord) -> Replica:
         status=replica.status,
         operation=replica.operation,
         launched_at=replica.launched_at,
+        ready_at=replica.ready_at,
         receipt=replica.receipt,
     )
 
 
 def _replica_actions(replica: ReplicaRecord) -> Iterator[Action]:
     yield Replica.status.set(replica.status)
+    if replica.ready_at is not None:
+        yield Replica.ready_at.set(replica.ready_at)
     if replica.receipt is not None:
         yield Replica.receipt.set(replica.receipt)
 

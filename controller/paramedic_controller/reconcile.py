@@ -206,14 +206,22 @@ def _rollout(state: ServiceState, lost: set[int], around: Circumstances, target:
     elsewhere = [each for each in staying if around.looks.get(each.replica_id, Look()).run is RunState.ELSEWHERE]
     living = [each for each in staying if each not in elsewhere]
     wanted = 0 if state.desired.paused else target + (1 if _doubtful(state, around) else 0)
-    available = frozenset(each.replica_id for each in living if _is_available(each, around))
+    patience = state.spec.service.update.min_ready_seconds
+    available = frozenset(each.replica_id for each in living if _is_available(each, patience, around))
     return Rollout(state, living, frozenset(each.replica_id for each in _settled(state)), available, wanted, elsewhere)
 
 
-def _is_available(replica: ReplicaRecord, around: Circumstances) -> bool:
-    """Whether a replica counts where others are to be ended: one that is about to leave the routes does not."""
+def _is_available(replica: ReplicaRecord, patience: int, around: Circumstances) -> bool:
+    """Whether a replica counts where others are to be ended for it.
+
+    One that was ready for a moment does not yet, one that is about to leave the routes does no more. A time further
+    ahead than anybody waits was written by a clock that was ahead, and says nothing.
+    """
     look = around.looks.get(replica.replica_id, Look())
-    return replica.status is ReplicaStatus.READY and look.failures < NOT_READY_AFTER
+    if replica.status is not ReplicaStatus.READY or look.failures >= NOT_READY_AFTER:
+        return False
+    ready_for = replica.ready_seconds(around.now)
+    return ready_for is None or not -patience <= ready_for < patience
 
 
 def _launches(state: ServiceState, rollout: Rollout, mint: Mint) -> Iterator[Action]:

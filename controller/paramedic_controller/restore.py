@@ -227,6 +227,8 @@ def _readable_requests(row: LoadBalancer) -> RequestHandling | None:
 
 def _replica(row: Replica) -> ReplicaRecord:
     row.moment("launched_at")
+    if row.ready_at is not None:
+        row.moment("ready_at")
     _check_url(row)
     return ReplicaRecord(
         replica_id=int(row.replica_id),
@@ -237,6 +239,7 @@ def _replica(row: Replica) -> ReplicaRecord:
         launched_at=row.launched_at,
         receipt=row.receipt,
         generation=int(row.generation or row.version),
+        ready_at=row.ready_at,
     )
 
 

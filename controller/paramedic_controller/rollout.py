@@ -88,11 +88,11 @@ class Rollout:
             return False
         if not self._keeps_both:
             return not self._others()
-        ready = len(_ready(self._current()))
+        ready, available = len(_ready(self._current())), len(self._available(self._current()))
         old_ready = len(
             _ready([each for each in (*self.living, *self.elsewhere) if each.generation == self._serving()])
         )
-        return ready >= self.wanted or (ready > 0 and old_ready == 0)
+        return available >= self.wanted or (ready > 0 and old_ready == 0)
 
     def is_served_without_elsewhere(self) -> bool:
         """Whether as many as are wanted can be counted on without those elsewhere, where requests go now."""
@@ -101,7 +101,7 @@ class Rollout:
 
     def is_settled(self) -> bool:
         """Whether exactly what is wanted is there and ready."""
-        all_ready = len(_ready(self._current())) == len(self.living) == len(self.state.replicas) == self.wanted
+        all_ready = len(self._available(self._current())) == len(self.living) == len(self.state.replicas) == self.wanted
         return all_ready and not self.state.operations and not self.state.is_updating
 
     def _missing_old(self) -> Iterator[Missing]:
@@ -134,6 +134,9 @@ class Rollout:
         """Those of `group` that can be ended now: first what serves nobody, then old versions, then the newest."""
         candidates = [each for each in group if each.replica_id in self.settled]
         return sorted(candidates, key=lambda each: (each.status is ReplicaStatus.READY, each.version, -each.replica_id))
+
+    def _available(self, group: Sequence[ReplicaRecord]) -> list[ReplicaRecord]:
+        return [each for each in group if each.replica_id in self.available]
 
     def _current(self) -> list[ReplicaRecord]:
         return self._of(self.state.desired.generation)

@@ -17,12 +17,12 @@ from paramedic.state.operations import OperationKind
 from paramedic.state.receipt import Receipt
 from paramedic.state.replicas import ReplicaStatus
 from paramedic.state.services import PAUSED
-from paramedic_controller.actions import Change, Drive, FinishDown, Launched, Stopped
+from paramedic_controller.actions import Change, Drive, FinishDown, Launched, OpenStop, Stopped
 from paramedic_controller.backoff import FAILED_AFTER
 from paramedic_controller.evolve import Moment, completed, evolve
 from paramedic_controller.model import ServiceState
 from paramedic_controller.reconcile import Circumstances, Look, plan
-from tests.unit.controller.states import NOW, SPEC, CountingMint, replica, state
+from tests.unit.controller.states import NOW, SPEC, CountingMint, around, replica, state
 
 ROLLING = UpdateStrategy()
 BLUE_GREEN = UpdateStrategy.model_validate({"mode": "blue_green"})
@@ -160,6 +160,47 @@ def allowed(value: int | str, whole: int, *, up: bool) -> int:
         return value
     share = int(value[:-1]) * whole
     return -(-share // 100) if up else share // 100
+
+
+@pytest.mark.parametrize("mode", ["rolling", "blue_green"])
+def test_what_is_ready_for_a_moment_and_then_dies_replaces_nobody(mode: str) -> None:
+    world = World(asked_for(three(), UpdateStrategy.model_validate({"mode": mode, "min_ready_seconds": 10})))
+    for _ in range(120):
+        world.turn()
+        for each in world.service.replicas:
+            ready_for = each.ready_seconds(NOW + timedelta(seconds=world.seconds))
+            if each.generation == 2 and ready_for is not None and ready_for >= 5:
+                world.dead.add(each.replica_id)
+    assert {1, 2, 3} <= set(of(world.service, ReplicaStatus.READY))
+    assert len([each for each in world.service.replicas if each.generation == 1]) == 3
+    assert world.service.observed is not None
+    assert world.service.observed.generation == 1
+
+
+def test_who_stays_ready_counts_from_when_it_became_so_and_others_are_ended_then() -> None:
+    world = World(asked_for(three(), UpdateStrategy.model_validate({"min_ready_seconds": 10})))
+    while len(of(world.service, ReplicaStatus.READY)) < 4:
+        world.turn()
+    began = world.seconds
+    while not of(world.service, ReplicaStatus.STOPPING):
+        world.turn()
+    assert world.seconds - began == 10
+    for _ in range(50):
+        world.turn()
+    check_end(world)
+
+
+@pytest.mark.parametrize(("ready_for", "stopped"), [(None, [1]), (9.9, []), (10, [1]), (-3, []), (-86400, [1])])
+def test_a_ready_time_that_is_unknown_or_far_ahead_holds_up_no_update(
+    ready_for: float | None, stopped: list[int]
+) -> None:
+    since = None if ready_for is None else to_iso(NOW - timedelta(seconds=ready_for))
+    new = replace(replica(2), generation=2, version=2, ready_at=since)
+    asked = asked_for(state(replica(1), target=1), UpdateStrategy.model_validate({"min_ready_seconds": 10}))
+    both = replace(asked, replicas=(*asked.replicas, new))
+    looks = {number: Look(run=RunState.RUNNING, ready=True) for number in (1, 2)}
+    actions = plan(both, around(looks), CountingMint())
+    assert [action.replica_id for action in actions if isinstance(action, OpenStop)] == stopped
 
 
 BUDGETS = st.one_of(

@@ -62,6 +62,10 @@ def _is_empty(value: Sequence[object]) -> bool:
     return not value
 
 
+def _is_zero(value: object) -> bool:
+    return value == 0
+
+
 def _is_absent(value: object) -> bool:
     return value is None
 
@@ -172,6 +176,8 @@ class UpdateStrategy(_Part):
     """So many more replicas than are wanted, at most: a number, or a share of them such as 25%."""
     max_unavailable: Amount = 0
     """So many fewer ready replicas than are wanted, at most: a number or a share."""
+    min_ready_seconds: int = Field(default=0, ge=0, le=3600, exclude_if=_is_zero)
+    """A new replica must have been ready for so long before others are ended for it."""
 
     @model_validator(mode="after")
     def _moves(self) -> Self:

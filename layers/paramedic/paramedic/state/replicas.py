@@ -23,7 +23,7 @@ class ReplicaStatus(StrEnum):
 class Replica(Row):
     """`launched_at` is the wall time the initial delay counts from; `operation` the journal entry that launched it.
 
-    `generation` is that of its version; absent, it is the version itself.
+    `generation` is that of its version; absent, it is the version itself. `ready_at` is when it last became ready.
     """
 
     class Meta(TableMeta):
@@ -37,6 +37,7 @@ class Replica(Row):
     status = UnicodeAttribute()
     operation = UnicodeAttribute()
     launched_at = UnicodeAttribute()
+    ready_at = UnicodeAttribute(null=True)
     receipt = OptionalJsonAttribute(Receipt)
 
 
