@@ -1,9 +1,11 @@
 """Recoveries from opening to closing, over real DynamoDB semantics."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
+from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest
 from paramedic.recovery import recoverer
 from paramedic.recovery.messages import Status
 from paramedic.state.controllers import ControllerEpoch
@@ -42,8 +44,8 @@ def test_a_controller_that_times_out_but_uses_cpu_is_left_alone(world: RecoveryW
     around = world.around()
     working = around.probe
 
-    def timing_out(request):  # type: ignore[no-untyped-def]
-        return working(request).model_copy(update={"kind": "timeout"})
+    def timing_out(request: ProbeRequest) -> ProbeOutcome:
+        return replace(working(request), kind=OutcomeKind.TIMEOUT)
 
     world.first.stage = 99
     world.clock.on_sleep = lambda: setattr(world.first, "cpu_seconds", world.first.cpu_seconds + 1)

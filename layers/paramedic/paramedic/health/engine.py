@@ -17,12 +17,12 @@ from paramedic.health.attempt import Attempts
 from paramedic.health.lag import lag_watch
 from paramedic.health.lookup import Lookup, system_lookup
 from paramedic.health.outcomes import OutcomeKind, ProbeBatch, ProbeOutcome, ProbeReport, ProbeRequest
-from paramedic.health.probe_url import ProbeUrl, parse_url
+from paramedic.health.probe_url import parse_url
 
-DEFAULT_SLOTS = 400
+DEFAULT_SLOTS = 256
 """Attempts under way, each with a connection at most: with the lookups, well within 1024 descriptors.
 
-As many hundreds can hang until they time out before they keep anybody waiting.
+Some two hundred can hang until they time out before they keep anybody waiting.
 """
 
 LOOKUP_THREADS = 200
@@ -78,15 +78,7 @@ class _Sweep:
         self._rng = rng
         self._done: dict[int, ProbeOutcome] = {}
         now = monotonic()
-        self._due: list[_Due] = []
-        self._urls: dict[int, ProbeUrl] = {}
-        for index, request in enumerate(batch.targets):
-            try:
-                self._urls[index] = parse_url(request.url)
-            except InvalidInputError as error:
-                self._done[index] = _not_probed(request, str(error))
-            else:
-                self._due.append(_Due(now, index, 1))
+        self._due = [_Due(now, target, 1) for target in range(len(batch.targets))]
 
     def outcomes(self) -> Sequence[ProbeOutcome]:
         """One for each target, in the order asked."""
@@ -105,7 +97,12 @@ class _Sweep:
     async def _attempt(self, due: _Due) -> None:
         request = self._batch.targets[due.target]
         queued = max(0.0, monotonic() - due.at)
-        outcome = await self._attempts.make(request, self._urls[due.target], due.attempt, queued)
+        try:
+            url = parse_url(request.url)
+        except InvalidInputError as error:
+            self._done[due.target] = _not_probed(request, str(error))
+            return
+        outcome = await self._attempts.make(request, url, due.attempt, queued)
         if outcome.kind in FINAL or due.attempt == request.attempts:
             self._done[due.target] = outcome
             return

@@ -1,5 +1,6 @@
 """What the prober is asked and what it answers: the boundary between `health_check` and `health_probe`."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
@@ -10,6 +11,10 @@ from paramedic.health.http_request import HttpRequest
 
 DEFAULT_TIMEOUT_SECONDS = 3.0
 DEFAULT_ATTEMPTS = 3
+
+# One for all: ten thousand targets are probed in sixty megabytes.
+PLAIN_REQUEST = HttpRequest()
+PLAIN_EXPECTATIONS = Expectations()
 
 
 class ProbeRequest(BaseModel):
@@ -25,13 +30,13 @@ class ProbeRequest(BaseModel):
     url: str = Field(min_length=1)
     timeout_seconds: float = Field(default=DEFAULT_TIMEOUT_SECONDS, gt=0, le=20)
     attempts: int = Field(default=DEFAULT_ATTEMPTS, ge=1, le=5)
-    request: HttpRequest = HttpRequest()
-    expect: Expectations = Expectations()
+    request: HttpRequest = Field(default_factory=lambda: PLAIN_REQUEST)
+    expect: Expectations = Field(default_factory=lambda: PLAIN_EXPECTATIONS)
 
     @model_validator(mode="after")
     def _asks_for_what_it_expects(self) -> Self:
         scheme = self.url.partition("://")[0].lower()
-        if scheme in ("tcp", "tls") and (self.request != HttpRequest() or self.expect.of_http != Expectations()):
+        if scheme in ("tcp", "tls") and (self.request != PLAIN_REQUEST or self.expect.of_http != PLAIN_EXPECTATIONS):
             raise ValueError(f"request and expectations of an HTTP answer make no sense for {scheme}://")
         if scheme in ("tcp", "http") and self.expect.certificate_days is not None:
             raise ValueError(f"expect.certificate_days makes no sense for {scheme}://, which has no certificate")
@@ -59,13 +64,12 @@ class OutcomeKind(StrEnum):
     NOT_PROBED = "not_probed"
 
 
-class Timings(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Timings:
     """Where an attempt's time went, in milliseconds; what was not reached is None. Redirects count into each part.
 
     `queue` is the wait for a free slot, which is in no other part.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     queue: float = 0.0
     dns: float | None = None
@@ -74,13 +78,15 @@ class Timings(BaseModel):
     first_byte: float | None = None
 
 
-class ProbeOutcome(BaseModel):
+NOTHING_TIMED = Timings()
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeOutcome:
     """The last attempt's outcome; `attempts` is how many were made, `elapsed_ms` that of the last one.
 
     `certificate_days` is for how long the target's certificate is still valid.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     target_id: str
     kind: OutcomeKind
@@ -88,7 +94,7 @@ class ProbeOutcome(BaseModel):
     status: int | None = None
     attempts: int = 1
     elapsed_ms: float = 0.0
-    timings: Timings = Timings()
+    timings: Timings = NOTHING_TIMED
     certificate_days: int | None = None
 
 
