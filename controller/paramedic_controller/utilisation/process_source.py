@@ -17,6 +17,9 @@ from paramedic_controller.utilisation.sources import Gauge, UsageTarget, UsageUn
 CPU_WINDOW_SECONDS = 15.0
 """CPU use is the mean over this span, the resolution of Kubernetes' metrics server."""
 
+CPU_LEAST_SECONDS = 3.0
+"""What is seen of less says more about chance than about load."""
+
 SHARED_SECONDS = 0.5
 """One look at all processes serves every replica that is due within this time."""
 
@@ -40,10 +43,10 @@ class ProcessSource:
         """CPU in cores, memory in bytes."""
 
         async def look() -> tuple[float, Footprint]:
-            look = await self._look()
             try:
+                look = await self._look()
                 return look.at, await asyncio.to_thread(footprint, target.receipt, look.processes, self._host)
-            except (LauncherError, InvalidInputError) as error:
+            except (LauncherError, InvalidInputError, OSError) as error:
                 raise UsageUnreadableError(str(error)) from error
 
         return CpuGauge(look) if target.metric == CPU else MemoryGauge(look)
@@ -102,4 +105,4 @@ class CpuGauge:
             self._readings.popleft()
         self._readings.append((at, used))
         before, used_before = self._readings[0]
-        return (used - used_before) / (at - before) if at > before else None
+        return (used - used_before) / (at - before) if at - before >= CPU_LEAST_SECONDS else None

@@ -10,7 +10,7 @@ from paramedic.services.utilization import UtilizationSource
 from paramedic_controller.utilisation.sources import Source, UsageTarget, UsageUnreadableError
 
 EAGER_SECONDS = 1.0
-"""Until the first figure of a replica, which for CPU takes two looks."""
+"""Between the readings until the first figure of a replica, which for CPU takes some."""
 
 MAX_AGE_INTERVALS = 3
 """Samples that are older no longer speak for the present: they are missing."""
@@ -79,7 +79,13 @@ class Sampler:
                 self._samples.pop(name, None)
         for name in targets.keys() - self._tasks.keys():
             sampling = self._loop.create_task(self._sample_for_ever(name, targets[name]))
+            sampling.add_done_callback(self._tell_why)
             self._tasks[name] = (targets[name], sampling)
+
+    def _tell_why(self, ended: asyncio.Task[None]) -> None:
+        """Nothing ends sampling but being told to; a bug must not do it silently."""
+        if not ended.cancelled() and (error := ended.exception()) is not None:
+            self._warn(f"a replica is no longer sampled: {type(error).__name__}: {error}")
 
     async def _end(self) -> None:
         self._retarget({})

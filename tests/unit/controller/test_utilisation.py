@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import errno
 import http.server
+import os
 import subprocess
 import sys
 import threading
@@ -23,7 +25,7 @@ from paramedic.services.utilization import TargetUtilization, UtilizationSource
 from paramedic.state.receipt import Receipt
 from paramedic.state.replicas import ReplicaStatus
 from paramedic_controller.model import ServiceState
-from paramedic_controller.utilisation import prometheus_source
+from paramedic_controller.utilisation import process_source, prometheus_source
 from paramedic_controller.utilisation.process_source import CPU_WINDOW_SECONDS, CpuGauge, ProcessSource
 from paramedic_controller.utilisation.prometheus_source import PrometheusSource, gauge_of
 from paramedic_controller.utilisation.sampler import MAX_AGE_INTERVALS, Sampler
@@ -181,6 +183,25 @@ def test_many_hung_replicas_delay_no_other_and_are_told_of_once(url: str, monkey
     assert told == ["kv_cache_usage of replica 1 of service echo is missing: GET /gone answered 404"]
 
 
+class BrokenSource:
+    """One with a bug."""
+
+    def gauge(self, _: UsageTarget) -> Gauge:
+        raise KeyError("no such thing")
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+def test_a_bug_in_a_source_is_told_and_leaves_the_figure_missing() -> None:
+    told: list[str] = []
+    with contextlib.closing(Sampler({UtilizationSource.PROCESS: BrokenSource()}, 0.01, FakeClock(), told.append)) as it:
+        it.watch({"it": target(metric="cpu")})
+        eventually(lambda: told, "a reason")
+        assert it.usage("it") is None
+    assert told == ["a replica is no longer sampled: KeyError: 'no such thing'"]
+
+
 class Dial:
     """A source whose every gauge shows what a test sets."""
 
@@ -242,7 +263,10 @@ def children() -> Iterator[Callable[[str], Receipt]]:
         child.wait()
 
 
-def test_a_busy_process_uses_cpu_and_an_idle_one_does_not(sampler: Sampler, children: Callable[[str], Receipt]) -> None:
+def test_a_busy_process_uses_cpu_and_an_idle_one_does_not(
+    sampler: Sampler, children: Callable[[str], Receipt], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_source, "CPU_LEAST_SECONDS", 0.1)
     busy, idle = children("while True: pass"), children("import time; time.sleep(600)")
     sampler.watch({"busy": target(metric="cpu", receipt=busy), "idle": target(metric="cpu", receipt=idle)})
     eventually(lambda: (sampler.usage("busy") or 0) > 0.05, "CPU use of a busy loop")
@@ -261,6 +285,27 @@ def test_a_process_that_ended_is_missing(children: Callable[[str], Receipt]) -> 
     eventually(lambda: (stat := procfs.read_stat(pid)) is None or stat.gone, "its end")
     with pytest.raises(UsageUnreadableError, match=f"process {pid} is not there"):
         asyncio.run(ProcessSource(SystemClock()).gauge(target(metric="memory", receipt=receipt)).read())
+
+
+def test_a_host_that_cannot_be_looked_at_for_a_moment_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    stat = procfs.read_stat(os.getpid())
+    assert stat is not None
+    receipt = make_receipt(this_host(), stat, workload="replica:u/1", scope="controller:main", epoch=1, key="op-1")
+    trouble = [OSError(errno.EMFILE, "Too many open files")]
+
+    def look() -> list[procfs.ProcessStat]:
+        if trouble:
+            raise trouble.pop()
+        return [stat]
+
+    async def read_twice() -> float | None:
+        gauge = ProcessSource(SystemClock()).gauge(target(metric="memory", receipt=receipt))
+        with pytest.raises(UsageUnreadableError, match="Too many open files"):
+            await gauge.read()
+        return await gauge.read()
+
+    monkeypatch.setattr(procfs, "all_processes", look)
+    assert asyncio.run(read_twice()) == stat.resident_bytes
 
 
 def readings(*looks: tuple[float, float]) -> list[float | None]:
@@ -284,6 +329,10 @@ def test_cpu_use_is_the_mean_of_its_window() -> None:
     idle = [(float(at), 0.0) for at in range(0, 2 * window, 5)]
     busy = [(float(at), at - 2.0 * window) for at in range(2 * window, 4 * window, 5)]
     assert readings(*idle, *busy) == [None, *[0.0] * 6, *[pytest.approx(min(1.0, 5 * n / window)) for n in range(1, 6)]]
+
+
+def test_a_moment_is_too_short_to_tell_cpu_use() -> None:
+    assert readings((0, 0.0), (1, 1.0), (2, 2.0), (3, 2.4)) == [None, None, None, pytest.approx(0.8)]
 
 
 def test_cpu_time_that_went_away_with_a_process_is_not_negative_use() -> None:

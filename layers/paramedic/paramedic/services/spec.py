@@ -100,7 +100,7 @@ class ReplicaPolicy(_Part):
         if self.is_fixed and (self.max_replicas or 0) > self.min_replicas:
             raise ValueError("max_replicas above min_replicas needs target_qps_per_replica or target_utilization")
         if self.target_qps_per_replica is None and self.min_replicas == 0:
-            raise ValueError("min_replicas 0 needs target_qps_per_replica to scale up by: none use nothing")
+            raise ValueError("min_replicas 0 needs target_qps_per_replica to scale up by")
         if not self.is_fixed and self.max_replicas is None:
             target = "target_utilization" if self.target_utilization is not None else "target_qps_per_replica"
             raise ValueError(f"{target} needs max_replicas")
