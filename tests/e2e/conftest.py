@@ -17,7 +17,7 @@ from paramedic.state import tables
 from paramedic.state.controllers import EPOCH, ControllerEpoch
 from paramedic.state.receipt import Receipt
 from paramedic.state.recoveries import Recovery
-from paramedic.state.targets import Target, bucket_of, controller_target_id
+from paramedic.state.targets import controller_target_id
 from paramedic_cli.host.embedded import grant_access, stack_parameters
 from paramedic_cli.host.ending import end_everything
 from paramedic_cli.host.first_controller import start_first_controller
@@ -98,14 +98,6 @@ def recovery_at(controller_id: str, epoch: int, step: str) -> Callable[[], Recov
         return row if row is not None and row.step == step else None
 
     return look
-
-
-def target_row(controller_id: str) -> Target:
-    """A controller's target."""
-    target_id = controller_target_id(controller_id)
-    row = Target.read(bucket_of(target_id), target_id)
-    assert row is not None
-    return row
 
 
 def epoch_of(controller_id: str) -> int:

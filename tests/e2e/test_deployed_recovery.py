@@ -9,14 +9,15 @@ import pytest
 from paramedic.launchers.interface import RunState
 from paramedic.state.controllers import ENDPOINT, ControllerEndpoint
 from paramedic.state.recoveries import Step, open_recoveries
-from tests.e2e.conftest import Deployed, epoch_of, recovery_at, signal_group, target_row
+from tests.e2e.conftest import Deployed, epoch_of, recovery_at, signal_group
+from tests.fakes.targets import stored_controller_target
 from tests.fakes.waiting import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
 def all_clear_for(controller_id: str) -> Callable[[], bool | None]:
-    return lambda: True if target_row(controller_id).bad is None else None
+    return lambda: True if stored_controller_target(controller_id).bad is None else None
 
 
 @pytest.mark.parametrize("fleet", [1, 2, 3])
@@ -43,7 +44,7 @@ def test_a_suspended_controller_is_killed_before_its_successor_starts(deployed: 
     os.kill(int(receipt.identity["pid"]), signal.SIGSTOP)
 
     deployed.tick()
-    eventually(lambda: target_row("suspended").bad, "a first bad tick")
+    eventually(lambda: stored_controller_target("suspended").bad, "a first bad tick")
     assert epoch_of("suspended") == 1
     deployed.tick()
     done = eventually(recovery_at("suspended", 2, Step.DONE), "recovery of a suspended controller")

@@ -15,6 +15,7 @@ from paramedic.health.probing import Probed
 from paramedic.state.controllers import HEARTBEAT, ControllerHeartbeat
 from paramedic.state.targets import Target, TargetKind, TargetMode, bucket_of
 from tests.fakes.clock import FakeClock
+from tests.fakes.targets import stored_target
 
 CONTROLLER = "demo"
 TARGET = f"controller:{CONTROLLER}"
@@ -100,9 +101,7 @@ class CheckWorld:
 
     def row(self, target_id: str = TARGET) -> Target:
         """What is stored of a target."""
-        row = Target.read(bucket_of(target_id), target_id)
-        assert row is not None
-        return row
+        return stored_target(target_id)
 
 
 def iso(minute: float) -> str:

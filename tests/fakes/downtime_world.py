@@ -15,8 +15,9 @@ from paramedic.state.claims import register
 from paramedic.state.controllers import HINT, ControllerHint
 from paramedic.state.downtimes import PARTITION, OneOff, PlannedDowntime, Recurring
 from paramedic.state.services import DesiredService, ObservedService, desired_item, observed_item
-from paramedic.state.targets import Target, bucket_of
+from paramedic.state.targets import Target
 from tests.fakes.clock import FakeClock
+from tests.fakes.targets import stored_target
 
 CONTROLLER, SERVICE, TARGET = "main", "chat", "controller:main"
 CHAT = Subject(CONTROLLER, SERVICE)
@@ -93,9 +94,7 @@ class DowntimeWorld:
 
     def target(self) -> Target:
         """The controller's target."""
-        row = Target.read(bucket_of(TARGET), TARGET)
-        assert row is not None
-        return row
+        return stored_target(TARGET)
 
     def hint(self) -> int:
         """What the controller polls."""

@@ -18,6 +18,7 @@ from paramedic.state.recoveries import Recovery
 from paramedic.state.targets import BadPeriod, Target, bucket_of
 from tests.fakes.clock import FakeClock
 from tests.fakes.host import FakeHost, FakeProcess
+from tests.fakes.targets import stored_target
 
 CONTROLLER = "main"
 TARGET = "controller:main"
@@ -102,9 +103,7 @@ class RecoveryWorld:
 
     def target(self) -> Target:
         """The target's row."""
-        row = Target.read(bucket_of(TARGET), TARGET)
-        assert row is not None
-        return row
+        return stored_target(TARGET)
 
     def epoch(self) -> ControllerEpoch:
         """The controller's epoch item."""

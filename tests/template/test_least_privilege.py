@@ -34,7 +34,7 @@ from paramedic.state.services import (
 )
 from paramedic.state.tables import Row
 from paramedic.state.target_registry import remove_target
-from paramedic.state.targets import Target, bucket_of, controller_target_id
+from paramedic.state.targets import Target, controller_target_id
 from paramedic_cli.fleet import controller_ids
 from paramedic_cli.host.embedded import grant_access
 from paramedic_cli.host.layout import HostLayout
@@ -43,6 +43,7 @@ from paramedic_cli.local.project import project_root
 from paramedic_cli.local.stack import LocalStack
 from paramedic_controller.secrets import SecretError, fetch_from_secrets_manager
 from tests.fakes.downtime_world import CONTROLLER_ITSELF, DowntimeWorld
+from tests.fakes.targets import stored_controller_target
 from tests.template.conftest import Template, as_list
 
 ROLES = ("DowntimeRole", "HealthDispatchRole", "HealthProbeRole", "HealthCheckRole", "RecoveryRole", "SchedulerRole")
@@ -291,12 +292,12 @@ def test_the_deployed_function_may_do_all_that_a_downtime_asks_for(
     numbers = [add_window(subject, plan, "tester", "a test", clock).number for subject in (service, itself)]
     _tick(deployed_stack)
     assert _desired(controller).state == PAUSED
-    assert _target(controller).is_off_on_purpose(clock.now())
+    assert stored_controller_target(controller).is_off_on_purpose(clock.now())
     for subject, number in zip((service, itself), numbers, strict=True):
         remove_window(subject, number, "tester", clock)
     _tick(deployed_stack)
     assert _desired(controller).state == RUNNING
-    assert not _target(controller).is_off_on_purpose(clock.now())
+    assert not stored_controller_target(controller).is_off_on_purpose(clock.now())
     verbs.down(controller, controller, "tester", clock=clock)
     for _ in range(2):
         _tick(deployed_stack)
@@ -312,13 +313,6 @@ def _tick(stack: LocalStack) -> None:
 
 def _desired(controller_id: str) -> DesiredService:
     row = DesiredService.read(controller_id, desired_item(controller_id))
-    assert row is not None
-    return row
-
-
-def _target(controller_id: str) -> Target:
-    target_id = controller_target_id(controller_id)
-    row = Target.read(bucket_of(target_id), target_id)
     assert row is not None
     return row
 
