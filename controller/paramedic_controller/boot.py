@@ -105,7 +105,7 @@ def _start_first(settings: Settings, process_id: str, clock: Clock) -> Claimed:
     listener = bind(settings.host, settings.port, clock)
     port = int(listener.getsockname()[1])
     try:
-        register(settings.controller_id, settings.host, port, settings.profile_name, clock)
+        register(settings.controller_id, settings.advertised_host or settings.host, port, settings.profile_name, clock)
         receipt = own_receipt(settings, FIRST_EPOCH, process_id)
         claim_first_epoch(settings.controller_id, process_id, receipt, clock)
     except (AlreadyRegisteredError, ClaimRefusedError) as error:
@@ -139,7 +139,7 @@ def _start_recovered(
             Exit.CLAIM_REFUSED, f"controller {name} has an epoch but no endpoint item: restore it from a backup"
         )
     log(f"claiming epoch {epoch} of controller {name} on its port {int(endpoint.port)}")
-    listener = bind(endpoint.host, int(endpoint.port), clock)
+    listener = bind(settings.own_address(endpoint.host), int(endpoint.port), clock)
     try:
         claim(name, epoch, process_id, own_receipt(settings, epoch, process_id), clock)
     except ClaimRefusedError as error:

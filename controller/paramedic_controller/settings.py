@@ -10,10 +10,13 @@ from paramedic.state.heartbeat import HEARTBEAT_SECONDS
 from paramedic.state.lease import SELF_FENCE_LEASE_SECONDS
 from paramedic.state.tables import LONGEST_CALL_SECONDS
 
+HOST_PATTERN = r"^[A-Za-z0-9.:-]*$"
+
 
 class Settings(EnvironmentSettings):
     """Times in seconds. `epoch` is given by a recovery only; `launch_key` by whichever launcher started the process.
 
+    It listens on `host`, for good; where others reach it under another name, that is `advertised_host`.
     `profile` names the launcher profile that starts this controller again; `host_dir` is the process launcher's
     directory on this host, for its replicas; `scope_command` keeps those out of this process's control group. At most
     `launches_at_once` launches are under way and at most `launches_per_second` begin: what is beyond waits, and
@@ -27,6 +30,7 @@ class Settings(EnvironmentSettings):
     secrets_dir: Path = Field(default=Path("/run/secrets"), alias="PARAMEDIC_SECRETS_DIR")
     scope_command: ScopeCommand = Field(default=(), alias="PARAMEDIC_SCOPE_COMMAND")
     host: str = Field(default="127.0.0.1", alias="PARAMEDIC_HOST")
+    advertised_host: str = Field(default="", alias="PARAMEDIC_ADVERTISED_HOST", pattern=HOST_PATTERN)
     port: int = Field(default=0, ge=0, le=65535, alias="PARAMEDIC_PORT")
     profile: str = Field(default="", alias="PARAMEDIC_PROFILE")
     epoch: int | None = Field(default=None, ge=1, alias="PARAMEDIC_EPOCH")
@@ -52,6 +56,10 @@ class Settings(EnvironmentSettings):
                 f"which must exceed heartbeat + 2 DynamoDB calls ({busiest:g} s)"
             )
         return stale_seconds
+
+    def own_address(self, registered: str) -> str:
+        """Where to listen: the `registered` address for good, unless that is a name for wherever this process runs."""
+        return self.host if self.advertised_host else registered
 
     @property
     def profile_name(self) -> str:

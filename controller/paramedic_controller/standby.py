@@ -119,7 +119,7 @@ def register(settings: Settings, process_id: str, clock: Clock) -> None:
         raise CannotStartError(
             Exit.CANNOT_STAND_BY, f"controller {name} has never started, so nothing can stand by for it: start it first"
         )
-    require_own_address(endpoint.host)
+    require_own_address(settings.own_address(endpoint.host))
     register_standby(name, process_id, own_receipt(settings, int(current.epoch), process_id), clock)
 
 
@@ -134,7 +134,7 @@ def claim_grant(settings: Settings, epoch: int, process_id: str, clock: Clock) -
     endpoint = ControllerEndpoint.read(name, ENDPOINT)
     if endpoint is None:
         raise CannotStartError(Exit.CLAIM_REFUSED, f"controller {name} has no endpoint item: restore it from a backup")
-    listener = bind(endpoint.host, int(endpoint.port), clock)
+    listener = bind(settings.own_address(endpoint.host), int(endpoint.port), clock)
     try:
         claim_granted(name, epoch, process_id, own_receipt(settings, epoch, process_id), clock)
     except ClaimRefusedError as error:

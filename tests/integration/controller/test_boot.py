@@ -8,6 +8,7 @@ import pytest
 from paramedic.recovery.surroundings import Surroundings
 from paramedic.state import tables
 from paramedic.state.controllers import EPOCH, ControllerEpoch
+from paramedic.state.targets import Target, bucket_of
 from paramedic_controller import boot
 from paramedic_controller.boot import start
 from paramedic_controller.exits import CannotStartError, Exit
@@ -66,3 +67,17 @@ def test_a_launched_process_whose_epoch_is_claimed_never_binds_the_port(
     error = refused(settings, 2, monkeypatch)
     assert error.code is Exit.CLAIM_REFUSED
     assert "claimed by second" in str(error)
+
+
+def test_under_an_advertised_name_a_controller_keeps_name_and_port_wherever_it_runs(settings: dict[str, str]) -> None:
+    there = {**settings, "PARAMEDIC_ADVERTISED_HOST": "controller.example"}
+    first = start(Settings.from_env({**there, "PARAMEDIC_HOST": "127.0.0.1"}), "first", FakeClock(), print, nowhere())
+    port = first.listener.getsockname()[1]
+    first.listener.close()
+    target = Target.read(bucket_of("controller:main"), "controller:main")
+    assert target is not None
+    assert target.url == f"http://controller.example:{port}/health"
+    moved = {**there, "PARAMEDIC_HOST": "127.0.0.3", "PARAMEDIC_EPOCH": str(grant_next_epoch("main", FakeClock()))}
+    second = start(Settings.from_env(moved), "second", FakeClock(), print, nowhere())
+    assert second.listener.getsockname() == ("127.0.0.3", port)
+    second.listener.close()
