@@ -1,11 +1,12 @@
 """How a service's state changes: a pure function of the state and the changes, which derives all that follows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from paramedic.autoscaling.tick import ScalingPolicy, with_policy
+from paramedic.autoscaling.tick import Kinds, ScalingPolicy, with_policy
 from paramedic.clock import from_iso, to_iso
+from paramedic.services.instance_types import weight_of
 from paramedic.services.spec import UpdateMode
 from paramedic.services.status import ServiceStatus, service_status
 from paramedic.state.operations import OperationKind
@@ -46,7 +47,7 @@ def completed(state: ServiceState, *, host: str, interval: int, now_second: int,
     desired = state.desired
     if desired.going_down and state.balancer is None:
         return state
-    policy = ScalingPolicy.of(state.spec.service.replica_policy, interval, now_second)
+    policy = scaling_policy(state, interval, now_second)
     scaler = with_policy(policy, state.scaler, desired.version, now_second)
     service = state.spec.service
     first = Balancer(host, service.load_balancing_policy, (), state.route_floor + 1, requests=service.requests)
@@ -54,6 +55,21 @@ def completed(state: ServiceState, *, host: str, interval: int, now_second: int,
     if balancer.revision < ahead:
         balancer = replace(balancer, revision=ahead + 1)
     return _derived(replace(state, observed=_observed(state), scaler=scaler, balancer=balancer))
+
+
+def scaling_policy(state: ServiceState, interval: int, now_second: int) -> ScalingPolicy:
+    """How the desired version is scaled at `now_second`, given what the replicas that requests go to run on."""
+    running = [each.instance_type for each in state.replicas if _carries(state, each)]
+    kinds = Kinds(state.spec.instance_type, running)
+    return ScalingPolicy.of(state.spec.service.replica_policy, interval, now_second, kinds)
+
+
+def _carries(state: ServiceState, replica: ReplicaRecord) -> bool:
+    """Whether it is there for requests, if only when it answers again."""
+    if replica.status not in (ReplicaStatus.READY, ReplicaStatus.NOT_READY):
+        return False
+    waits = state.is_updating and state.spec.service.update.mode is UpdateMode.BLUE_GREEN
+    return not waits or state.observed is None or replica.generation == state.observed.generation
 
 
 def _observed(state: ServiceState) -> Observed:
@@ -142,6 +158,7 @@ def _with_launch(state: ServiceState, launch: OpenLaunch, moment: Moment) -> Ser
         moment.at,
         receipt=None,
         generation=launch.generation,
+        instance_type=state.spec_of(launch.version).instance_type,
     )
     observed = state.observed
     if observed is not None:
@@ -226,8 +243,8 @@ def _balanced(state: ServiceState, balancer: Balancer) -> Balancer:
     wanted = replace(
         balancer,
         policy=service.load_balancing_policy,
-        routes=_routes(each for each in state.replicas if each.replica_id in serving),
-        draining=_routes(each for each in state.replicas if each.replica_id in routed - serving),
+        routes=_routes(state, serving),
+        draining=_routes(state, routed - serving),
         requests=service.requests,
     )
     return balancer if wanted == balancer else replace(wanted, revision=balancer.revision + 1)
@@ -243,6 +260,15 @@ def _serves(state: ServiceState, replica: ReplicaRecord, routed: set[int]) -> bo
     return replica.generation in known or replica.replica_id in routed
 
 
-def _routes(replicas: Iterable[ReplicaRecord]) -> tuple[Route, ...]:
-    chosen = sorted(replicas, key=lambda each: each.replica_id)
-    return tuple(Route(replica_id=each.replica_id, url=each.url, version=each.version) for each in chosen)
+def _routes(state: ServiceState, replica_ids: set[int]) -> tuple[Route, ...]:
+    rates = state.spec.service.replica_policy.target_qps_per_replica
+    chosen = [each for each in state.replicas if each.replica_id in replica_ids]
+    return tuple(
+        Route(
+            replica_id=each.replica_id,
+            url=each.url,
+            version=each.version,
+            weight=weight_of(rates, each.instance_type),
+        )
+        for each in sorted(chosen, key=lambda each: each.replica_id)
+    )

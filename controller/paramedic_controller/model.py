@@ -61,7 +61,10 @@ class Observed:
 
 @dataclass(frozen=True)
 class ReplicaRecord:
-    """One replica; `operation` is what launched it, `ready_at` when it last became ready."""
+    """One replica; `operation` is what launched it, `ready_at` when it last became ready.
+
+    `instance_type` is what it runs on, where its spec said that.
+    """
 
     replica_id: int
     version: int
@@ -72,6 +75,7 @@ class ReplicaRecord:
     receipt: Receipt | None
     generation: int = 1
     ready_at: str | None = None
+    instance_type: str | None = None
 
     def age_seconds(self, now: datetime) -> float:
         """Wall time since its launch was decided."""

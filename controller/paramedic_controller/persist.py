@@ -218,6 +218,7 @@ def _replica_row(uid: str, replica: ReplicaRecord) -> Replica:
         launched_at=replica.launched_at,
         ready_at=replica.ready_at,
         receipt=replica.receipt,
+        instance_type=replica.instance_type,
     )
 
 

@@ -240,6 +240,7 @@ def _replica(row: Replica) -> ReplicaRecord:
         receipt=row.receipt,
         generation=int(row.generation or row.version),
         ready_at=row.ready_at,
+        instance_type=row.instance_type,
     )
 
 

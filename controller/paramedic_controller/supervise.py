@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from itertools import batched
 
-from paramedic.autoscaling.tick import Decision, ScalingPolicy, tick
+from paramedic.autoscaling.tick import Decision, tick
 from paramedic.autoscaling.utilisation import tick as tick_by_utilisation
 from paramedic.autoscaling.window import Figures
 from paramedic.clock import Clock, from_iso, to_iso
@@ -29,7 +29,7 @@ from paramedic_controller.actions import (
 )
 from paramedic_controller.backoff import may_launch
 from paramedic_controller.effects import Effects, Unknown
-from paramedic_controller.evolve import Moment, completed, evolve
+from paramedic_controller.evolve import Moment, completed, evolve, scaling_policy
 from paramedic_controller.model import Desired, OpenOperation, ReplicaRecord, ServiceState, workload_of
 from paramedic_controller.persist import Recorder
 from paramedic_controller.probes import Prober, ProbeTarget
@@ -134,7 +134,7 @@ class ServiceSupervisor:
         state = self._stored
         if state.scaler is None or state.desired.going_down or state.desired.paused:
             return None
-        policy = ScalingPolicy.of(state.spec.service.replica_policy, self._tools.tick_seconds, now_second)
+        policy = scaling_policy(state, self._tools.tick_seconds, now_second)
         utilization = state.spec.service.replica_policy.target_utilization
         if utilization is not None:
             found = usages(state, self._tools.sampler.usage)

@@ -47,14 +47,14 @@ def no_hook(_: str) -> None:
 
 
 def make_spec(name: str = "echo", gateway: str = "default", drain_seconds: float = 600, **policy: Any) -> ServiceSpec:
-    """A service whose policy is one replica by default."""
+    """A service whose policy is one replica by default, running on what is called L4."""
     section = {
         "readiness_probe": "/health",
         "gateway": gateway,
         "replica_policy": policy or {"min_replicas": 1},
         "requests": {"drain_seconds": drain_seconds},
     }
-    return parse_spec({"name": name, "run": "serve", "service": section})
+    return parse_spec({"name": name, "run": "serve", "resources": {"instance_type": "L4"}, "service": section})
 
 
 class HookedWriter(FencedWriter):

@@ -141,7 +141,8 @@ def test_a_successor_finds_everything_its_predecessor_knew(
     world: ControllerWorld, upscale_delay: int, target: int, upscale_count: int
 ) -> None:
     first = world.start()
-    service = world.up(make_spec(**{**SCALED, "upscale_delay_seconds": upscale_delay}))
+    rates = {"target_qps_per_replica": {"L4": 2, "A100": 8}}
+    service = world.up(make_spec(**{**SCALED, **rates, "upscale_delay_seconds": upscale_delay}))
     first.settle()
     # Just after a tick, wherever that took the clock: three more follow.
     world.clock.advance(-world.clock.now().second % 5 + 1)
@@ -155,6 +156,7 @@ def test_a_successor_finds_everything_its_predecessor_knew(
     before = first.state()
     assert before.scaler is not None
     assert (before.scaler.target, before.scaler.upscale_count) == (target, upscale_count)
+    assert {each.instance_type for each in before.replicas} == {"L4"}
     second = world.start()
     second.fleet.follow_desired()
     assert second.state() == before

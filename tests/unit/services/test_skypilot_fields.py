@@ -12,6 +12,9 @@ from paramedic.services.spec import ServiceSpec, parse_spec
 SCHEMA = {
     (): """name workdir event_callback num_nodes resources file_mounts service pool setup run envs secrets
         managed_secrets inputs outputs file_mounts_mapping config volumes volume_mounts api_server_access""",
+    ("resources",): """cloud region zone infra cpus memory accelerators instance_type use_spot job_recovery volumes
+        disk_size ephemeral_storage disk_tier network_tier local_disk max_hourly_cost ports labels accelerator_args
+        image_id autostop priority priority_class any_of ordered""",
     ("service",): """readiness_probe load_balancer pool replica_policy ports replicas workers load_balancing_policy
         tls""",
     ("service", "readiness_probe"): """path initial_delay_seconds timeout_seconds endpoint_probe_interval_seconds
@@ -20,7 +23,7 @@ SCHEMA = {
         dynamic_ondemand_fallback base_ondemand_fallback_replicas spot_placer upscale_delay_seconds
         downscale_delay_seconds""",
 }
-"""Fields by place, from `get_task_schema` and `get_service_schema` of SkyPilot 0.14.1."""
+"""Fields by place, from `get_task_schema`, `get_resources_schema` and `get_service_schema` of SkyPilot 0.14.1."""
 
 
 def paths() -> Iterator[tuple[str, ...]]:
@@ -30,7 +33,8 @@ def paths() -> Iterator[tuple[str, ...]]:
 
 def document() -> dict[str, Any]:
     policy = {"min_replicas": 1, "max_replicas": 3, "target_qps_per_replica": 2.5}
-    return {"name": "echo", "run": "serve", "service": {"readiness_probe": {"path": "/"}, "replica_policy": policy}}
+    service = {"readiness_probe": {"path": "/"}, "replica_policy": policy}
+    return {"name": "echo", "run": "serve", "resources": {"instance_type": "L4"}, "service": service}
 
 
 def document_with(path: tuple[str, ...], value: object) -> dict[str, Any]:
@@ -58,8 +62,7 @@ def test_a_refusal_says_why_and_what_to_do(path: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("path", "value", "words"),
     [
-        (("service", "load_balancing_policy"), "instance_aware_least_load", "write least_load"),
-        (("service", "replica_policy", "target_qps_per_replica"), {"A100:1": 2.5}, "must be one number"),
+        (("service", "load_balancing_policy"), "instance_aware_least_load", "weighted_least_load"),
         (("workdir",), {"url": "https://example.org/x.git"}, "no repository is cloned"),
         (("envs",), {"TOKEN": None}, "name a source in `secrets`"),
     ],
@@ -74,10 +77,10 @@ def test_a_value_that_only_skyserve_understands_is_refused_with_ours(
 
 
 def test_all_fields_to_remove_are_named_at_once() -> None:
-    whole = {**document(), "resources": {"cpus": 4}, "setup": "pip install x", "num_nodes": 1}
+    whole = {**document(), "resources": {"instance_type": "L4", "cpus": 4}, "setup": "pip install x", "num_nodes": 1}
     with pytest.raises(InvalidSpecError, match="nor can be used: setup, num_nodes") as refused:
         parse_spec(whole)
-    assert refused.value.field == "resources"
+    assert refused.value.field == "resources.cpus"
 
 
 def test_what_skyserve_calls_simple_is_accepted_as_it_is() -> None:

@@ -33,6 +33,11 @@ def by_utilization(**target: Any) -> dict[str, Any]:
     return {**MINIMAL, "service": {"readiness_probe": "/", "replica_policy": policy}}
 
 
+def with_rates(rates: object) -> dict[str, Any]:
+    policy = {"min_replicas": 1, "max_replicas": 3, "target_qps_per_replica": rates}
+    return {**MINIMAL, "service": {"readiness_probe": "/", "replica_policy": policy}}
+
+
 def test_the_schema_is_one() -> None:
     Draft202012Validator.check_schema(service_schema())
 
@@ -63,6 +68,8 @@ def test_each_example_is_valid_and_tells_editors_where_the_schema_is(example: Pa
         with_service(readiness_probe={"path": "/", "post_data": "{}"}),
         by_utilization(target="6Gi", metric="memory"),
         by_utilization(target=0.8, metric="vllm:kv_cache_usage_perc", source="prometheus", path="/metrics"),
+        {**with_rates({"L4": 2.5, "A100:1": 8}), "resources": {"instance_type": "L4"}},
+        with_rates(2.5),
         with_service(requests={"sticky": {"cookie": "s"}, "versions": [{"version": 1, "path_prefix": "/a"}]}),
     ],
 )
@@ -74,6 +81,10 @@ def test_what_is_accepted_is_valid(document: object) -> None:
     "document",
     [
         {**MINIMAL, "resources": {}},
+        {**MINIMAL, "resources": {"instance_type": "L4", "cpus": 4}},
+        with_rates({}),
+        with_rates({"L4": 0}),
+        with_rates({"L 4": 2.5}),
         {**MINIMAL, "secrets": {"A": "hf_s3cret"}},
         {**MINIMAL, "secrets": {"A": {}}},
         {**MINIMAL, "secrets": {"A": {"env": "A", "file": "/a"}}},

@@ -5,12 +5,15 @@ suspended: missed ticks are not replayed.
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from paramedic.autoscaling.capacity import carried_over, replicas_for
 from paramedic.autoscaling.floors import floor_at
 from paramedic.autoscaling.hysteresis import Patience, Progress, Wish
 from paramedic.autoscaling.recommendations import substance
 from paramedic.autoscaling.window import Figures, advance, is_complete, known_requests
+from paramedic.services.instance_types import rate_of
 from paramedic.services.spec import ReplicaPolicy
 from paramedic.state.autoscalers import AutoscalerState, Recommendations, Window
 
@@ -28,8 +31,23 @@ _WITHIN_BOUNDS = "the spec or a schedule has other bounds now"
 
 
 @dataclass(frozen=True)
+class Kinds:
+    """Instance types: of the replicas to come, and of each one that runs and was ready."""
+
+    to_come: str | None
+    running: Sequence[str | None] = ()
+
+
+ONE_KIND = Kinds(None)
+"""Where nobody said what replicas run on."""
+
+
+@dataclass(frozen=True)
 class ScalingPolicy:
-    """A replica policy at one time, in ticks; `interval` is the seconds between two ticks."""
+    """A replica policy at one time, in ticks; `interval` is the seconds between two ticks.
+
+    `target_qps` is what each replica to come is to serve, `running` what each of those that run is.
+    """
 
     minimum: int
     maximum: int
@@ -38,18 +56,21 @@ class ScalingPolicy:
     downscale_ticks: int
     interval: int
     overprovision: int = 0
+    running: tuple[float, ...] = ()
 
     @classmethod
-    def of(cls, policy: ReplicaPolicy, interval: int, now_second: int) -> "ScalingPolicy":
+    def of(cls, policy: ReplicaPolicy, interval: int, now_second: int, kinds: Kinds = ONE_KIND) -> "ScalingPolicy":
         """The policy at `now_second`: delays in ticks, rounded up, at least one; the least number by its schedules."""
+        rates = policy.target_qps_per_replica
         return cls(
             minimum=max(policy.min_replicas, floor_at(policy.schedules, now_second)),
             maximum=policy.maximum,
-            target_qps=policy.target_qps_per_replica,
+            target_qps=None if rates is None else rate_of(rates, kinds.to_come),
             upscale_ticks=max(1, math.ceil(policy.upscale_delay_seconds / interval)),
             downscale_ticks=max(1, math.ceil(policy.downscale_delay_seconds / interval)),
             interval=interval,
             overprovision=policy.num_overprovision,
+            running=tuple(rate_of(rates, kind) for kind in kinds.running) if isinstance(rates, Mapping) else (),
         )
 
     @property
@@ -90,14 +111,21 @@ def window_at(now_second: int) -> range:
 def with_policy(policy: ScalingPolicy, state: AutoscalerState | None, version: int, now_second: int) -> AutoscalerState:
     """`state` under the policy of `version`, all of which counts at once; a first one where there is none.
 
-    Ticks that were counted stay: the next tick compares them with the new delays.
+    Ticks that were counted stay: the next tick compares them with the new delays. Where less capable replicas are to
+    come, there are at once enough of them for what the present ones can serve.
     """
     if state is None:
         return initial_state(policy, version, now_second)
     if state.version == version:
         return state
-    changed = {"version": version, "target": policy.clamp(state.target), "overprovision": policy.overprovision}
-    return state.model_copy(update=changed)
+    target = policy.clamp(_carried_over(policy, state.target))
+    return state.model_copy(update={"version": version, "target": target, "overprovision": policy.overprovision})
+
+
+def _carried_over(policy: ScalingPolicy, target: int) -> int:
+    if policy.target_qps is None:
+        return target
+    return carried_over(target, policy.target_qps, policy.running, policy.maximum)
 
 
 def tick(
@@ -157,7 +185,8 @@ def _wish(policy: ScalingPolicy, target: int, rate: float, complete: bool) -> Wi
     """Where nothing but schedules makes a difference, no figures are needed."""
     if policy.target_qps is None:
         return Wish(target, policy.minimum, complete=True)
-    return Wish(target, policy.clamp(math.ceil(min(rate / policy.target_qps, policy.maximum))), complete)
+    wanted = replicas_for(rate, policy.target_qps, policy.running, policy.maximum)
+    return Wish(target, policy.clamp(wanted), complete)
 
 
 def _progress(policy: ScalingPolicy, state: AutoscalerState, now_second: int) -> Progress:

@@ -63,7 +63,8 @@ def shown(path: tuple[str, ...], problem: Mapping[str, Any]) -> object:
 
 
 def _path(problem: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(str(part) for part in problem["loc"])
+    """The field's; a word in angle brackets is one of several forms that it may have, and nobody wrote it."""
+    return tuple(str(part) for part in problem["loc"] if not str(part).startswith("<"))
 
 
 def _problem(problem: Mapping[str, Any], path: tuple[str, ...], model: type[BaseModel]) -> str:

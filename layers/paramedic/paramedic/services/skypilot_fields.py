@@ -15,8 +15,20 @@ _BY_FAILURES = "a replica leaves the routes after 3 failed probes and is replace
 _BY_RATE = "replicas are scaled by `target_qps_per_replica`; give that instead"
 _OUR_SECRETS = "secrets of SkyPilot's server are not known here; say under `secrets` where each value comes from"
 
+_SIZE = f"{_HOST}; remove it, and start the controller on a host that has it"
+
+_RESOURCES = (
+    *("any_of", "ordered", "cloud", "region", "zone", "infra", "cpus", "memory", "job_recovery", "volumes"),
+    *("disk_size", "ephemeral_storage", "disk_tier", "network_tier", "local_disk", "max_hourly_cost", "labels"),
+    *("accelerator_args", "image_id", "autostop", "priority", "priority_class"),
+)
+"""What SkyPilot looks for a machine by."""
+
 REFUSED: Mapping[tuple[str, ...], str] = {
-    ("resources",): f"{_HOST}; remove it, and start the controller on a host that has them",
+    **{("resources", name): _SIZE for name in _RESOURCES},
+    ("resources", "accelerators"): "write what replicas run on as `instance_type`, a name that rates may be given for",
+    ("resources", "use_spot"): _NO_SPOT,
+    ("resources", "ports"): "a replica's port is $PARAMEDIC_REPLICA_PORT, the gateway's is `service.ports`; remove it",
     ("num_nodes",): _ONE_HOST,
     ("setup",): "nothing is run once per host: put what prepares a replica before its server in `run`",
     ("file_mounts",): _PREPARE,
@@ -55,9 +67,7 @@ def refusal(path: tuple[str, ...], value: object) -> str | None:
         return f"is a field of SkyPilot's that is not honoured here: {REFUSED[path]}"
     match path:
         case ("service", "load_balancing_policy") if value == "instance_aware_least_load":
-            return f"cannot tell accelerators apart, {_HOST}; write least_load and a plain target_qps_per_replica"
-        case ("service", "replica_policy", "target_qps_per_replica") if isinstance(value, Mapping):
-            return f"must be one number, not one for each accelerator: {_HOST}"
+            return "is called weighted_least_load here: weights follow from the rates of target_qps_per_replica"
         case ("workdir",) if isinstance(value, Mapping):
             return "must be a folder on the controller's host: no repository is cloned; have `run` do that"
         case ("envs", _) if value is None:

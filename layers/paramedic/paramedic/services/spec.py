@@ -20,6 +20,7 @@ from pydantic.config import JsonDict
 from paramedic.downtime.periods import require_stops
 from paramedic.errors import InvalidInputError
 from paramedic.services.disruption import DisruptionBudget
+from paramedic.services.instance_types import Rates, Resources
 from paramedic.services.invalid_spec import InvalidSpecError, Unshown, invalid_spec
 from paramedic.services.readiness import ProbeRequest, ReadinessProbe
 from paramedic.services.schedules import MOST_SCHEDULES, Schedule, require_usable
@@ -82,8 +83,8 @@ class ReplicaPolicy(_Part):
     """Neither traffic nor utilization ever asks for more."""
     num_overprovision: int = Field(default=0, ge=0, le=MAX_REPLICAS)
     """So many run on top of what is wanted, beyond `max_replicas` too."""
-    target_qps_per_replica: float | None = Field(default=None, ge=0.001)
-    """Requests a second that one replica is to serve, by the mean of the last minute."""
+    target_qps_per_replica: Rates | None = None
+    """Requests a second that one replica is to serve, by the mean of the last minute; or that of each instance type."""
     target_utilization: TargetUtilization | None = Field(default=None, exclude_if=_is_absent)
     """What one replica is to use of its CPU, its memory or a gauge of its own; in place of a request rate."""
     upscale_delay_seconds: int = Field(default=300, ge=0)
@@ -340,6 +341,8 @@ class ServiceSpec(_Part):
     """Where `run` is started: a folder of the controller's host, from this file's own where it is relative."""
     launcher: Literal["process"] = "process"
     """How replicas are run; `process` is the only way there is."""
+    resources: Resources | None = Field(default=None, exclude_if=_is_absent)
+    """What replicas run on, where `target_qps_per_replica` has a rate for each kind."""
 
     @model_validator(mode="after")
     def _leave_our_variables_alone(self) -> Self:
@@ -349,6 +352,25 @@ class ServiceSpec(_Part):
             if place == "secrets" and name in self.envs:
                 raise InvalidSpecError(f"secrets.{name}", name, "is in `envs` too; keep one")
         return self
+
+    @model_validator(mode="after")
+    def _has_a_rate(self) -> Self:
+        rates = self.service.replica_policy.target_qps_per_replica
+        if not isinstance(rates, Mapping):
+            return self
+        field, known = "service.replica_policy.target_qps_per_replica", ", ".join(rates)
+        if self.resources is None:
+            problem = "has rates for instance types; say in resources.instance_type which one this version runs on"
+            raise InvalidSpecError(field, Unshown(f"rates for {known}"), problem)
+        if self.resources.instance_type not in rates:
+            problem = f"has no rate in {field}, which knows {known}"
+            raise InvalidSpecError("resources.instance_type", self.resources.instance_type, problem)
+        return self
+
+    @property
+    def instance_type(self) -> str | None:
+        """What its replicas run on, where that is said."""
+        return self.resources.instance_type if self.resources is not None else None
 
     @model_validator(mode="after")
     def _can_be_probed(self) -> Self:
@@ -372,7 +394,7 @@ class ServiceSpec(_Part):
         return self.model_dump(include=_RUN_FIELDS) == other.model_dump(include=_RUN_FIELDS)
 
 
-_RUN_FIELDS = {"run", "envs", "secrets", "workdir", "launcher"}
+_RUN_FIELDS = {"run", "envs", "secrets", "workdir", "launcher", "resources"}
 
 
 def parse_spec(document: object) -> ServiceSpec:

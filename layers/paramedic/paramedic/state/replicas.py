@@ -24,6 +24,7 @@ class Replica(Row):
     """`launched_at` is the wall time the initial delay counts from; `operation` the journal entry that launched it.
 
     `generation` is that of its version; absent, it is the version itself. `ready_at` is when it last became ready.
+    `instance_type` is what its spec said it runs on.
     """
 
     class Meta(TableMeta):
@@ -39,6 +40,7 @@ class Replica(Row):
     launched_at = UnicodeAttribute()
     ready_at = UnicodeAttribute(null=True)
     receipt = OptionalJsonAttribute(Receipt)
+    instance_type = UnicodeAttribute(null=True)
 
 
 MODELS = (Replica,)
