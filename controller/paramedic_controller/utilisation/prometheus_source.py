@@ -83,8 +83,8 @@ def gauge_of(text: str, metric: str) -> float:
     """
     from prometheus_client.parser import text_string_to_metric_families
 
-    # Everything else is left out first: pages are long, and parsing them whole costs a core more than scraping them.
-    lines = [line for line in text.split("\n") if line.startswith(("# TYPE ", metric))]
+    # Everything else is left out first: pages are long, and parsing them whole costs far more than scraping them.
+    lines = [line for line in text.split("\n") if line.startswith(metric) or _is_type_of(line, metric)]
     values = []
     try:
         for family in text_string_to_metric_families("\n".join([*lines, ""])):
@@ -99,3 +99,8 @@ def gauge_of(text: str, metric: str) -> float:
     if not all(math.isfinite(value) and value >= 0 for value in values):
         raise UsageUnreadableError(f"{metric} is {', '.join(map(str, values))}: no amount in use")
     return sum(values)
+
+
+def _is_type_of(line: str, metric: str) -> bool:
+    """Whether `line` says the type of the family that `metric` belongs to, of which some have longer names."""
+    return line.startswith("# TYPE ") and metric.startswith(tuple(line.split(maxsplit=3)[2:3]))
