@@ -2,9 +2,11 @@
 
 from pydantic import BaseModel, ConfigDict
 
+from paramedic.clock import to_iso
 from paramedic.services.status import ControllerView, build_status, read_controller
 from paramedic.state.controllers import HEARTBEAT, ControllerHeartbeat
 from paramedic.state.recoveries import OPEN_STEPS, Recovery
+from paramedic.state.standbys import read_standby
 from paramedic.state.targets import COUNTS_BUCKET, Target, TargetCount, controller_id_of, controller_target_id
 
 
@@ -22,6 +24,16 @@ class RecoveryView(BaseModel):
     latest: str
 
 
+class StandbyView(BaseModel):
+    """The process that waits to take over; it shows every minute that it is there."""
+
+    model_config = ConfigDict(frozen=True)
+
+    process: str
+    since: str
+    seen_at: str
+
+
 class Watched(BaseModel):
     """A controller with what brought it where it is; `restored` is its own report of what it took up."""
 
@@ -30,6 +42,7 @@ class Watched(BaseModel):
     controller: ControllerView
     recovery: RecoveryView | None
     restored: str | None
+    standby: StandbyView | None = None
 
 
 class Fleet(BaseModel):
@@ -72,7 +85,16 @@ def _watched(controller_id: str) -> Watched | None:
         controller=build_status(rows),
         recovery=_recovery(controller_id, int(rows.epoch.epoch)),
         restored=heartbeat.restored if heartbeat else None,
+        standby=_standby(controller_id),
     )
+
+
+def _standby(controller_id: str) -> StandbyView | None:
+    row = read_standby(controller_id)
+    if row is None or row.receipt is None:
+        return None
+    since, seen_at = to_iso(row.moment("since")), to_iso(row.moment("seen_at"))
+    return StandbyView(process=row.receipt.called, since=since, seen_at=seen_at)
 
 
 def _recovery(controller_id: str, epoch: int) -> RecoveryView | None:

@@ -10,9 +10,10 @@ from rich.text import Text
 from paramedic.clock import from_iso
 from paramedic.services.progress import Outcome
 from paramedic.state.downtimes import PlannedPeriod
-from paramedic_cli.fleet import Fleet, Watched
+from paramedic_cli.fleet import Fleet, StandbyView, Watched
 
 _NOTHING = "-"
+_STANDBY_SILENT = timedelta(minutes=3)
 
 
 def fleet_tables(fleet: Fleet, now: datetime) -> RenderableType:
@@ -76,6 +77,8 @@ def _remarks(fleet: Fleet, now: datetime) -> Iterator[Text]:
             yield Text(f"{name}: in planned downtime until {downtime.until:%Y-%m-%d %H:%M}Z{why}")
         if watched.recovery and watched.recovery.latest:
             yield Text(f"{name}: recovery {watched.recovery.step}: {watched.recovery.latest}")
+        if watched.standby:
+            yield Text(f"{name}: {_standby(watched.standby, now)}")
         for service in watched.controller.services:
             progress = service.progress
             if progress.outcome is not Outcome.DONE:
@@ -105,6 +108,12 @@ def _health(watched: Watched, now: datetime) -> str:
     if watched.controller.failed:
         return watched.controller.incident or "failed"
     return "healthy" if watched.controller.claimed else "starting"
+
+
+def _standby(standby: StandbyView, now: datetime) -> str:
+    silent = now - from_iso(standby.seen_at) > _STANDBY_SILENT
+    word = "has been silent" if silent else "waits"
+    return f"standby {standby.process} {word}, last seen {_age(standby.seen_at, now)}"
 
 
 def _age(moment: str | None, now: datetime) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
+from itertools import count
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from paramedic.recovery import recoverer
 from paramedic.recovery.records import STEP_SECONDS
 from paramedic.recovery.surroundings import LaunchPlan, Surroundings
 from paramedic.state.recoveries import OPEN_STEPS, Step, open_recoveries
-from tests.fakes.recovery_world import TARGET, RecoveryWorld
+from tests.fakes.recovery_world import CONTROLLER, TARGET, RecoveryWorld
 
 pytestmark = pytest.mark.crash
 
@@ -24,6 +25,9 @@ WRITES = ("TransactWriteItems", "UpdateItem", "PutItem", "DeleteItem")
 HOST_ACTIONS = ("launch", "stop", "fence")
 ACTIONS = 12
 """Writes, host actions and pages of an uneventful recovery; a test below keeps the number honest."""
+
+GRANT = 8
+"""The first action that differs where there is a standby."""
 
 
 class Died(BaseException):
@@ -142,14 +146,17 @@ def blind(world: RecoveryWorld) -> Surroundings:
     return replace(world.around(), profile=no_profile, verify_seconds_per_invocation=0.0)
 
 
-def finish(world: RecoveryWorld, diagnosis: str) -> None:
+def finish(world: RecoveryWorld, diagnosis: str, epoch: int = 1) -> None:
     """What happens anyway: sweeps every minute, and the check finding it bad again while nobody has recovered it."""
     for _ in range(4):
+        was_over = world.epoch().epoch != epoch and open_recoveries() == []
         for _ in range(6):
             world.clock.sleep(STEP_SECONDS / 5)
         recoverer.sweep(world.around())
-        if world.epoch().epoch == 1:
+        if world.epoch().epoch == epoch:
             recoverer.on_failure(world.found_bad(diagnosis), world.around())
+        if was_over:
+            return
 
 
 def assert_recovered_once(world: RecoveryWorld) -> None:
@@ -243,3 +250,40 @@ def test_the_crashes_above_cover_everything_that_leaves_a_trace_of_a_start_witho
     uneventful = Dying(0, after=False)
     assert self_start_dying(world, uneventful, monkeypatch)
     assert uneventful.count == SELF_START_ACTIONS
+
+
+@pytest.mark.parametrize(
+    ("hangs", "first"), [(False, 1), (True, GRANT)], ids=["a standby that claims", "a standby that hangs on its grant"]
+)
+def test_a_recovery_that_grants_its_epoch_and_crashes_anywhere_ends_with_one_controller(
+    world: RecoveryWorld, monkeypatch: pytest.MonkeyPatch, hangs: bool, first: int
+) -> None:
+    steps: list[list[str]] = []
+    for at in count(first):
+        for process in world.host.processes.values():
+            process.alive = False
+        world.clock.advance(7200)
+        before = int(world.epoch().epoch)
+        world.host.stand_by(CONTROLLER, f"standby-{at}").hangs_on_grant = hangs
+        completed = run_dying(world, Dying(at, after=False), monkeypatch, "dead")
+        if not completed:
+            finish(world, "dead", before)
+        newest = int(world.epoch().epoch)
+        record = world.recovery(newest)
+        assert world.host.alive() == [newest]
+        assert [process.receipt.key for process in world.host.processes.values() if process.alive] == [
+            world.epoch().claimed_by
+        ]
+        assert record.step == Step.DONE
+        assert open_recoveries() == []
+        steps.append([entry.step for entry in record.story.entries])
+        if completed:
+            break
+    launches = [line for line in world.host.log if line.startswith("launch")]
+    assert all(line.endswith("beside []") for line in launches)
+    if hangs:
+        assert steps[-1] == ["gate", "launch", "verify", "launch", "verify", "done"]
+        assert len(launches) == len(steps)
+    else:
+        assert steps[-1] == ["gate", "launch", "verify", "done"]
+        assert launches == []

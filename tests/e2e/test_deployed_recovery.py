@@ -7,8 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from paramedic.launchers.interface import RunState
-from paramedic.state.controllers import ENDPOINT, ControllerEndpoint
+from paramedic.state.controllers import ENDPOINT, EPOCH, ControllerEndpoint, ControllerEpoch
+from paramedic.state.receipt import Receipt
 from paramedic.state.recoveries import Step, open_recoveries
+from paramedic_cli.host.standby import start_standby
 from tests.e2e.conftest import Deployed, epoch_of, recovery_at, signal_group
 from tests.fakes.targets import stored_controller_target
 from tests.fakes.waiting import eventually
@@ -16,14 +18,22 @@ from tests.fakes.waiting import eventually
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
+def is_claimed_by(controller_id: str, receipt: Receipt) -> bool:
+    row = ControllerEpoch.read(controller_id, EPOCH)
+    return row is not None and row.claimant is not None and row.claimant.identity["pid"] == receipt.identity["pid"]
+
+
 def all_clear_for(controller_id: str) -> Callable[[], bool | None]:
     return lambda: True if stored_controller_target(controller_id).bad is None else None
 
 
-@pytest.mark.parametrize("fleet", [1, 2, 3])
-def test_a_small_fleet_killed_as_a_whole_is_relaunched_as_a_whole(deployed: Deployed, fleet: int) -> None:
+@pytest.mark.parametrize(("fleet", "stood_by"), [(1, 0), (2, 0), (3, 1)])
+def test_a_small_fleet_killed_as_a_whole_is_back_as_a_whole_by_its_standbys_and_by_launches(
+    deployed: Deployed, fleet: int, stood_by: int
+) -> None:
     names = [f"fleet-{fleet}-{number}" for number in range(fleet)]
     receipts = {name: deployed.start_controller(name) for name in names}
+    standbys = {name: start_standby(deployed.layout, name) for name in names[:stood_by]}
     ports = {name: ControllerEndpoint.read(name, ENDPOINT).port for name in names}  # type: ignore[union-attr]
     for receipt in receipts.values():
         signal_group(receipt, signal.SIGKILL)
@@ -32,6 +42,8 @@ def test_a_small_fleet_killed_as_a_whole_is_relaunched_as_a_whole(deployed: Depl
         done = eventually(recovery_at(name, 2, Step.DONE), f"recovery of {name}")
         assert done.story.actor == "health_check"
         assert epoch_of(name) == 2
+        assert (done.story.granted is not None) == (name in standbys)
+        assert name not in standbys or is_claimed_by(name, standbys[name])
         assert ControllerEndpoint.read(name, ENDPOINT).port == ports[name]  # type: ignore[union-attr]
     deployed.tick()
     for name in names:

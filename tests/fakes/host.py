@@ -35,6 +35,7 @@ class FakeProcess:
     cpu_seconds: float = 0.0
     claimed: bool = False
     standby: bool = False
+    hangs_on_grant: bool = False
 
     @property
     def waits(self) -> bool:
@@ -129,7 +130,8 @@ class FakeHost:
         try:
             if process.waits:
                 granted = granted_epoch(controller_id, key)
-                if granted is None:
+                if granted is None or process.hangs_on_grant:
+                    process.suspended = granted is not None
                     return
                 epoch = granted
                 process.receipt = process.receipt.model_copy(update={"epoch": epoch})

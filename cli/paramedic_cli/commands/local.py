@@ -10,6 +10,7 @@ from paramedic_cli.host import embedded
 from paramedic_cli.host.first_controller import start_first_controller
 from paramedic_cli.host.gateway_replica import start_gateway
 from paramedic_cli.host.layout import PROFILE, HostLayout
+from paramedic_cli.host.standby import start_standby
 from paramedic_cli.local.emulator import DEFAULT_PORT
 from paramedic_cli.local.stack import LocalStack, load
 from paramedic_cli.output import answer, say
@@ -32,11 +33,18 @@ def up(
 def controller(
     context: typer.Context,
     controller_id: Annotated[str, typer.Argument(metavar="ID", help="The new controller's id")] = "main",
+    standby: Annotated[
+        bool, typer.Option("--standby", help="Start a process that waits to take over from the one that runs")
+    ] = False,
 ) -> None:
     """Start a first controller on this host; from then on the stack itself keeps it alive."""
     state_dir = choice_of(context).state_dir
     load(state_dir)
     chosen_stack(context)
+    if standby:
+        waiting = start_standby(HostLayout(state_dir.resolve()), controller_id)
+        answer(f"{waiting.called} stands by for controller {controller_id}")
+        return
     started = start_first_controller(HostLayout(state_dir.resolve()), controller_id)
     answer(f"controller {controller_id} runs at {started.url}, epoch {started.epoch}")
 

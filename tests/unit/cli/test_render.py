@@ -8,14 +8,18 @@ from rich.console import Console
 from paramedic.services.progress import Outcome, Progress
 from paramedic.services.status import ControllerView, ReplicaView, ServiceStatus, ServiceView
 from paramedic.state.downtimes import PlannedPeriod
-from paramedic_cli.fleet import Fleet, RecoveryView, Watched
+from paramedic_cli.fleet import Fleet, RecoveryView, StandbyView, Watched
 from paramedic_cli.render import fleet_tables
 
 NOW = datetime(2026, 1, 1, 12, 0, 30, tzinfo=UTC)
 
 
 def watched(
-    *, failed: bool = False, recovery: RecoveryView | None = None, downtime: PlannedPeriod | None = None
+    *,
+    failed: bool = False,
+    recovery: RecoveryView | None = None,
+    downtime: PlannedPeriod | None = None,
+    standby: StandbyView | None = None,
 ) -> Watched:
     replica = ReplicaView(
         replica_id=1, version=1, status="ready", url="http://127.200.200.200:45678", launched_at="2026-01-01T12:00:00Z"
@@ -47,7 +51,7 @@ def watched(
         downtime=downtime,
         services=(service,),
     )
-    return Watched(controller=controller, recovery=recovery, restored="services 1, replicas 1")
+    return Watched(controller=controller, recovery=recovery, restored="services 1, replicas 1", standby=standby)
 
 
 def recovery(step: str, *, is_open: bool) -> RecoveryView:
@@ -102,3 +106,17 @@ def test_an_empty_stack_says_so() -> None:
 
 def test_a_change_that_is_not_done_says_how_far_it_is() -> None:
     assert "a-service-with-a-name: revision 1 is pending: replica 2: it has ended" in shown(watched())
+
+
+@pytest.mark.parametrize(
+    ("seen_at", "told"),
+    [
+        ("2026-01-01T11:59:50.000Z", "main: standby process 4711 waits, last seen 40 s ago"),
+        ("2026-01-01T11:00:30.000Z", "main: standby process 4711 has been silent, last seen 3600 s ago"),
+    ],
+)
+def test_a_standby_is_shown_and_one_that_went_silent_is_told_apart(seen_at: str, told: str) -> None:
+    standby = StandbyView(process="process 4711", since="2026-01-01T10:00:00.000Z", seen_at=seen_at)
+    text = shown(watched(standby=standby))
+    assert told in text
+    assert max(len(line) for line in text.splitlines()) <= 80
