@@ -149,6 +149,7 @@ class Fleet:
         with silence.tolerated():
             self._each(turns, lambda name: self.supervisors[name].drive(turns[name]))
         self._watch()
+        self.tools.reaper.look_when_due(self.states())
         self._note_waiting(
             {each.operation_id for some in due.values() for each in some}
             - {each.operation_id for some in turns.values() for each in some}

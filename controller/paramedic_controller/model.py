@@ -155,9 +155,13 @@ class ServiceState:
         return next((each for each in self.operations if each.operation_id == operation_id), None)
 
 
+REPLICA_KIND = "replica:"
+"""How the names of replicas begin, and those of nothing else."""
+
+
 def workload_of(uid: str, replica_id: int) -> str:
     """The name launchers know a replica by."""
-    return f"replica:{uid}/{replica_id}"
+    return f"{REPLICA_KIND}{uid}/{replica_id}"
 
 
 def scope_of(controller_id: str) -> str:

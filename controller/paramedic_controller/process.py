@@ -27,6 +27,7 @@ from paramedic_controller.loop import MainLoop
 from paramedic_controller.persist import Recorder
 from paramedic_controller.ports import FreePorts
 from paramedic_controller.probes import Prober
+from paramedic_controller.reaping import Claim, Reaper
 from paramedic_controller.restore import fenced_services, read_service, stored_specs
 from paramedic_controller.secrets import SecretReader, fetch_from_secrets_manager
 from paramedic_controller.settings import Settings
@@ -100,6 +101,7 @@ class ControllerProcess:
         self._figures = FigureReader(clock, log.warning)
         self._pace = Pace(at_once=settings.launches_at_once, per_second=settings.launches_per_second)
         self._executor = ThreadPoolExecutor(self._pace.threads, thread_name_prefix="launcher")
+        self._reaping = ThreadPoolExecutor(1, thread_name_prefix="reaper")
         self._prober = Prober(settings.probe_seconds, self._wake)
         self._sampler = Sampler(_sources(clock), settings.tick_seconds, clock, log.warning)
         self._fleet = Fleet(self._name, self._tools(settings), log.warning)
@@ -130,6 +132,7 @@ class ControllerProcess:
         self._prober.close()
         self._sampler.close()
         self._executor.shutdown()
+        self._reaping.shutdown()
         self._say_goodbye()
 
     def _say_goodbye(self) -> None:
@@ -214,6 +217,13 @@ class ControllerProcess:
             writer=self._writer,
             recorder=Recorder(self._name),
             effects=effects,
+            reaper=Reaper(
+                self._launcher,
+                Claim(self._name, self._claimed.epoch, self._claimed.process_id, settings.stop_grace_seconds),
+                executor=self._reaping,
+                clock=self._clock,
+                warn=self._log.warning,
+            ),
             prober=self._prober,
             sampler=self._sampler,
             launcher=self._launcher,

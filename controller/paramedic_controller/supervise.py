@@ -33,6 +33,7 @@ from paramedic_controller.evolve import Moment, completed, evolve, scaling_polic
 from paramedic_controller.model import Desired, OpenOperation, ReplicaRecord, ServiceState, workload_of
 from paramedic_controller.persist import Recorder
 from paramedic_controller.probes import Prober, ProbeTarget
+from paramedic_controller.reaping import Reaper
 from paramedic_controller.reconcile import Circumstances, Look, Mint, plan
 from paramedic_controller.utilisation.sampler import Sampler
 from paramedic_controller.utilisation.usages import usages
@@ -51,6 +52,7 @@ class Tools:
     writer: FencedWriter
     recorder: Recorder
     effects: Effects
+    reaper: Reaper
     prober: Prober
     sampler: Sampler
     launcher: Launcher

@@ -27,6 +27,7 @@ from paramedic_controller.fleet import Fleet
 from paramedic_controller.model import ServiceState
 from paramedic_controller.persist import Recorder
 from paramedic_controller.probes import ProbeTarget, Tally
+from paramedic_controller.reaping import Claim, Reaper
 from paramedic_controller.restore import fenced_services, read_desired, read_service, stored_specs
 from paramedic_controller.secrets import SecretError
 from paramedic_controller.standby import Standby
@@ -83,6 +84,7 @@ class HookedLauncher:
         self._launcher = launcher
         self._hook = hook
         self.find = launcher.find
+        self.running = launcher.running
         self.describe = launcher.describe
         self.fence = launcher.fence
 
@@ -219,6 +221,13 @@ class Life:
         return Tools(
             writer=self.writer,
             recorder=Recorder(world.controller_id),
+            reaper=Reaper(
+                launcher,
+                Claim(world.controller_id, self.epoch, self.process_id, stop_grace_seconds=0.0),
+                executor=InlineExecutor(),
+                clock=world.clock,
+                warn=world.messages.append,
+            ),
             effects=Effects(
                 launcher,
                 actor,

@@ -89,6 +89,9 @@ class FakeHost:
         process = self.processes.get(key)
         return process.receipt if process else None
 
+    def running(self, scope: str) -> list[Receipt]:
+        return [each.receipt for each in self.processes.values() if each.alive and each.receipt.workload == scope]
+
     def describe(self, receipt: Receipt) -> Description:
         process = self.processes[receipt.key]
         if not process.alive:

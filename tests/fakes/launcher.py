@@ -32,6 +32,7 @@ class FakeLauncher:
     scopes: dict[str, int] = field(default_factory=dict)
     refuses: str | None = None
     unconfirmed: bool = False
+    blind: bool = False
 
     def launch(self, request: Launch) -> Receipt:
         self._admit(request.scope, request.epoch)
@@ -55,6 +56,11 @@ class FakeLauncher:
     def find(self, workload: str, key: str) -> Receipt | None:
         known = self.started.get(key)
         return known.receipt if known is not None else None
+
+    def running(self, scope: str) -> list[Receipt]:
+        if self.blind:
+            raise LauncherError("cannot look")
+        return [each.receipt for each in self.living() if each.request.scope == scope]
 
     def describe(self, receipt: Receipt) -> Description:
         known = self.started.get(receipt.key)

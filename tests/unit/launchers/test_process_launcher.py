@@ -445,3 +445,20 @@ def test_a_malformed_host_file_is_refused(host_dir: Path) -> None:
 def change_host_file(host_dir: Path, change: dict[str, str]) -> None:
     path = host_dir / "host.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
+
+
+def test_what_runs_for_a_scope_is_listed_by_its_marks_whatever_the_files_remember(
+    launcher: ProcessLauncher, sleeper: Launch, host_dir: Path, tmp_path: Path
+) -> None:
+    receipts = [launcher.launch(sleeper.model_copy(update={"key": key})) for key in ("op-1", "op-2", "op-3")]
+    launcher.launch(sleeper.model_copy(update={"scope": "controller:other", "workload": "replica:u2/1"}))
+    elsewhere = tmp_path / "elsewhere"
+    initialise_host_dir(elsewhere)
+    foreign = ProcessLauncher(elsewhere)
+    strange = foreign.launch(sleeper)
+    for file in (host_dir / "workloads").iterdir():
+        file.unlink()
+    launcher.stop(receipts[1], epoch=3, grace_seconds=0)
+    assert launcher.running(sleeper.scope) == [receipts[0], receipts[2]]
+    assert launcher.running("controller:nobody") == []
+    foreign.stop(strange, epoch=3, grace_seconds=0)

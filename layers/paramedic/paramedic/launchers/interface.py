@@ -103,6 +103,13 @@ class Launcher(Protocol):
     def find(self, workload: str, key: str) -> Receipt | None:
         """The receipt for a key whose launch may have been interrupted; None when nothing was started."""
 
+    def running(self, scope: str) -> list[Receipt]:
+        """Whatever was launched for `scope` and runs where this launcher looks, recorded anywhere or not.
+
+        Raises:
+            LauncherError: not all of it can be seen; that is no empty list.
+        """
+
     def describe(self, receipt: Receipt) -> Description:
         """Look at exactly this workload."""
 

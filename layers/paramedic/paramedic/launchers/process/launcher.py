@@ -19,7 +19,15 @@ from paramedic.launchers.process.files import HostLockHeldError
 from paramedic.launchers.process.host import require_shared_host, this_host
 from paramedic.launchers.process.host_fence import HostFence, LaunchRecord, WorkloadLedger
 from paramedic.launchers.process.identity import ProcessIdentity, identity_of, make_receipt
-from paramedic.launchers.process.spawning import Spawn, launch_markers, reap, spawn_plan, spawn_session
+from paramedic.launchers.process.spawning import (
+    Spawn,
+    launch_markers,
+    read_marks,
+    reap,
+    scope_markers,
+    spawn_plan,
+    spawn_session,
+)
 from paramedic.state.receipt import Receipt
 
 LOCK_SECONDS = 5.0
@@ -87,6 +95,19 @@ class ProcessLauncher:
         self._reap_children()
         with self._fence.ledger(workload) as ledger:
             return self._receipt_of(ledger, workload, key)
+
+    def running(self, scope: str) -> list[Receipt]:
+        """What lives on this host with the marks of `scope` and of this host directory, the oldest first.
+
+        Processes whose environment this user may not read are nobody's.
+        """
+        self._reap_children()
+        found = procfs.all_marked(scope_markers(scope, self._host_dir))
+        return [
+            make_receipt(self._host, stat, workload=marks.workload, scope=scope, epoch=marks.epoch, key=marks.key)
+            for stat in found
+            if (marks := read_marks(procfs.environment_of(stat.pid))) is not None
+        ]
 
     def describe(self, receipt: Receipt) -> Description:
         """Look at exactly this process; `cpu_seconds` is its own, without its children's.

@@ -46,6 +46,27 @@ def launch_markers(workload: str, key: str, host_dir: Path) -> dict[str, str]:
     }
 
 
+def scope_markers(scope: str, host_dir: Path) -> dict[str, str]:
+    """The variables that everything has which was launched for `scope` from `host_dir`."""
+    return {"PARAMEDIC_SCOPE": scope, "PARAMEDIC_HOST_DIR": str(host_dir)}
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What a process's environment says it was launched as."""
+
+    workload: str
+    key: str
+    epoch: int
+
+
+def read_marks(environment: Mapping[str, str]) -> Marks | None:
+    """The marks in `environment`; None where they are not complete."""
+    workload, key = environment.get("PARAMEDIC_WORKLOAD"), environment.get("PARAMEDIC_LAUNCH_KEY")
+    epoch = environment.get("PARAMEDIC_EPOCH", "")
+    return Marks(workload, key, int(epoch)) if workload and key and epoch.isdecimal() else None
+
+
 def spawn_plan(request: Launch, host_dir: Path, caller: Mapping[str, str]) -> SpawnPlan:
     """What to start for `request`: of the caller's environment only PATH, HOME and LANG go along."""
     environment = {name: caller.get(name, default) for name, default in INHERITED_DEFAULTS.items()}
