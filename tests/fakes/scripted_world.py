@@ -54,9 +54,9 @@ class LoggedLauncher(FakeLauncher):
             self.done.append((self._second(), "launch", f"{request.workload}: {request.command[-1]}"))
         return receipt
 
-    def stop(self, receipt: Receipt, *, epoch: int, grace_seconds: float) -> StopResult:
+    def stop(self, receipt: Receipt, *, epoch: int, grace_seconds: float, scope: str | None = None) -> StopResult:
         lived = self.started[receipt.key].alive
-        result = super().stop(receipt, epoch=epoch, grace_seconds=grace_seconds)
+        result = super().stop(receipt, epoch=epoch, grace_seconds=grace_seconds, scope=scope)
         if lived:
             self.done.append((self._second(), "stop", receipt.workload))
         return result
@@ -223,8 +223,13 @@ class Play:
             else:
                 step.happening(self.world)
             for _ in range(step.then):
-                self.world.pass_second()
-                self.seen.append(self._look_after())
+                self._second()
+        while self.seen[-1] is None:
+            self._second()
+
+    def _second(self) -> None:
+        self.world.pass_second()
+        self.seen.append(self._look_after())
 
     def interrupted(self) -> None:
         """What becomes of the process."""
