@@ -223,7 +223,11 @@ class Effects:
             )
             if receipt is None:
                 return Stopped(operation.operation_id, "nothing was started")
-            result = self._launcher.stop(receipt, epoch=self._actor.epoch, grace_seconds=self._actor.stop_grace_seconds)
+            actor = self._actor
+            # Another controller may have launched it, before the service was moved here.
+            result = self._launcher.stop(
+                receipt, scope=scope_of(actor.controller_id), epoch=actor.epoch, grace_seconds=actor.stop_grace_seconds
+            )
         except EpochRefusedError:
             raise
         except LauncherError as error:

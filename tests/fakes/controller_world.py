@@ -94,9 +94,9 @@ class HookedLauncher:
         self._hook("after launch")
         return receipt
 
-    def stop(self, receipt: Any, *, epoch: int, grace_seconds: float) -> Any:
+    def stop(self, receipt: Any, *, epoch: int, grace_seconds: float, scope: str | None = None) -> Any:
         self._hook("before stop")
-        result = self._launcher.stop(receipt, epoch=epoch, grace_seconds=grace_seconds)
+        result = self._launcher.stop(receipt, epoch=epoch, grace_seconds=grace_seconds, scope=scope)
         self._hook("after stop")
         return result
 

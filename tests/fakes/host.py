@@ -99,7 +99,7 @@ class FakeHost:
         state = RunState.SUSPENDED if process.suspended else RunState.RUNNING
         return Description(state=state, cpu_seconds=process.cpu_seconds)
 
-    def stop(self, receipt: Receipt, *, epoch: int, grace_seconds: float) -> StopResult:
+    def stop(self, receipt: Receipt, *, epoch: int, grace_seconds: float, scope: str | None = None) -> StopResult:
         if self.unstoppable:
             return StopResult(outcome=StopOutcome.UNCONFIRMED, detail="the host does not answer")
         if self.processes[receipt.key].alive:

@@ -67,8 +67,8 @@ class FakeLauncher:
         alive = known is not None and known.alive
         return Description(state=RunState.RUNNING if alive else RunState.ABSENT)
 
-    def stop(self, receipt: Receipt, *, epoch: int, grace_seconds: float) -> StopResult:
-        self._admit(receipt.identity["scope"], epoch)
+    def stop(self, receipt: Receipt, *, epoch: int, grace_seconds: float, scope: str | None = None) -> StopResult:
+        self._admit(scope or receipt.identity["scope"], epoch)
         if self.unconfirmed:
             return StopResult(outcome=StopOutcome.UNCONFIRMED, detail="nobody can tell")
         self.started[receipt.key].alive = False

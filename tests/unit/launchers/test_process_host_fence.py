@@ -39,10 +39,30 @@ def test_a_lower_epoch_of_the_scope_is_refused_for_every_workload(fence: HostFen
     act(fence, 5)
 
 
-def test_a_lower_epoch_of_the_workload_is_refused_even_under_another_scope(fence: HostFence) -> None:
+def test_a_lower_epoch_of_the_workload_is_refused_also_where_the_scope_forgot_it(
+    fence: HostFence, host_dir: Path
+) -> None:
     act(fence, 7)
+    (host_dir / SCOPE_FILE).unlink()
     with pytest.raises(EpochRefusedError, match="workload 'replica:u1/1' has seen epoch 7"):
-        act(fence, 6, scope="controller:other")
+        act(fence, 6)
+
+
+def test_epochs_of_whoever_had_a_workload_before_do_not_count_for_who_takes_it_over(fence: HostFence) -> None:
+    act(fence, 7)
+    act(fence, 2, scope="controller:other")
+    act(fence, 3, scope="controller:other")
+    with pytest.raises(EpochRefusedError, match="scope 'controller:other' has seen epoch 3"):
+        act(fence, 2, scope="controller:other")
+    act(fence, 7)
+
+
+def test_a_workload_launched_by_an_earlier_release_can_be_taken_over(fence: HostFence, host_dir: Path) -> None:
+    launches = [{"key": "op-1", "scope": SCOPE, "epoch": 7}]
+    (host_dir / WORKLOAD_FILE).write_text(json.dumps({"name": WORKLOAD, "epoch": 7, "launches": launches}))
+    with pytest.raises(EpochRefusedError, match="workload 'replica:u1/1' has seen epoch 7"):
+        act(fence, 6)
+    act(fence, 2, scope="controller:other")
 
 
 def test_scopes_do_not_fence_each_other(fence: HostFence) -> None:

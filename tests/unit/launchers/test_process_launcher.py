@@ -242,6 +242,16 @@ def test_a_process_that_ignores_sigterm_is_killed_after_its_grace(
     assert "killed" in result.detail
 
 
+def test_whoever_took_a_workload_over_stops_it_under_its_own_epoch_and_fences_nobody_else(
+    launcher: ProcessLauncher, sleeper: Launch
+) -> None:
+    receipt = launcher.launch(sleeper)
+    launcher.fence("controller:other", 1)
+    result = launcher.stop(receipt, scope="controller:other", epoch=1, grace_seconds=0)
+    assert result.outcome is StopOutcome.STOPPED
+    launcher.stop(launcher.launch(sleeper.model_copy(update={"key": "op-2"})), epoch=sleeper.epoch, grace_seconds=0)
+
+
 @pytest.mark.parametrize("grace", [0, 30])
 def test_a_shells_child_ends_with_its_shell(
     launcher: ProcessLauncher, sleeper: Launch, fifo: Path, grace: float

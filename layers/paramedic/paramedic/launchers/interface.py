@@ -113,11 +113,13 @@ class Launcher(Protocol):
     def describe(self, receipt: Receipt) -> Description:
         """Look at exactly this workload."""
 
-    def stop(self, receipt: Receipt, *, epoch: int, grace_seconds: float) -> StopResult:
+    def stop(self, receipt: Receipt, *, epoch: int, grace_seconds: float, scope: str | None = None) -> StopResult:
         """End exactly this workload: ask it, wait `grace_seconds`, then force it (at once when 0).
 
+        `scope` is whose `epoch` it is; absent, that of whoever launched it.
+
         Raises:
-            EpochRefusedError: a higher epoch than `epoch` was seen for this workload.
+            EpochRefusedError: a higher epoch than `epoch` was seen for this scope or workload.
         """
 
     def fence(self, scope: str, epoch: int) -> None:

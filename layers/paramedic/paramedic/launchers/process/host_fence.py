@@ -3,6 +3,9 @@
 Every scope and every workload has a JSON file and a lock beside it; locks are always taken in the order scope,
 workload. Actions share their scope's lock while they last, and `raise_scope` takes it alone: once it returns, no
 action below the new epoch is still under way.
+
+Epochs count within one scope. Who takes a workload over from another scope says so by acting on it: the one before
+has made sure by then that none of its own calls is under way, or comes later.
 """
 
 from collections.abc import Iterator
@@ -43,9 +46,18 @@ class LaunchRecord(BaseModel):
 
 
 class WorkloadFile(FenceFile):
-    """A workload's highest epoch and its last launches, oldest first."""
+    """A workload's highest epoch in the scope that acted on it last, and its last launches, oldest first.
 
+    `scope` is absent where only an earlier release acted on it: then it is that of the launches.
+    """
+
+    scope: str | None = None
     launches: tuple[LaunchRecord, ...] = ()
+
+    def seen_by(self, scope: str) -> int:
+        """The highest epoch that counts for `scope`: epochs of another owner say nothing about this one's."""
+        owner = self.scope or next((each.scope for each in reversed(self.launches)), scope)
+        return self.epoch if owner == scope else 0
 
 
 class WorkloadLedger:
@@ -59,10 +71,10 @@ class WorkloadLedger:
         """What is remembered of `key`."""
         return next((record for record in self._content.launches if record.key == key), None)
 
-    def raise_epoch(self, epoch: int) -> None:
-        """Remember `epoch`, durably, when it is higher than any seen."""
-        if epoch > self._content.epoch:
-            self._save(self._content.model_copy(update={"epoch": epoch}))
+    def raise_epoch(self, scope: str, epoch: int) -> None:
+        """Remember `epoch`, durably, when it is higher than any that `scope` acted with since it took over."""
+        if epoch > self._content.seen_by(scope):
+            self._save(self._content.model_copy(update={"scope": scope, "epoch": epoch}))
 
     def record(self, launch: LaunchRecord) -> None:
         """Remember `launch` in place of anything known of its key, durably."""
@@ -103,8 +115,10 @@ class HostFence:
             EpochRefusedError: a higher epoch was seen for the scope or the workload.
             HostFileError: one of the files is malformed.
         """
-        for kind, folder, name in (("scope", self._scopes, scope), ("workload", self._workloads, workload)):
-            seen = self._epoch(folder, name)
+        known = read_model(_file(self._workloads, workload), WorkloadFile)
+        in_workload = 0 if known is None else self._named(self._workloads, workload, known).seen_by(scope)
+        seen_in = (("scope", scope, self._epoch(self._scopes, scope)), ("workload", workload, in_workload))
+        for kind, name, seen in seen_in:
             if seen > epoch:
                 raise EpochRefusedError(
                     f"{kind} {name!r} has seen epoch {seen} on this host, the call carries {epoch}: "
@@ -124,7 +138,7 @@ class HostFence:
             self.raise_scope(scope, epoch)
         with self._locked(self._scopes, scope, shared=True), self.ledger(workload) as ledger:
             self.refuse_passed(workload=workload, scope=scope, epoch=epoch)
-            ledger.raise_epoch(epoch)
+            ledger.raise_epoch(scope, epoch)
             yield ledger
 
     @contextmanager
@@ -148,14 +162,15 @@ class HostFence:
 
     def _epoch(self, folder: Path, name: str) -> int:
         content = read_model(_file(folder, name), FenceFile)
-        if content is None:
-            return 0
+        return 0 if content is None else self._named(folder, name, content).epoch
+
+    def _named[F: FenceFile](self, folder: Path, name: str, content: F) -> F:
         if content.name != name:
             raise HostFileError(
                 f"{_file(folder, name)}.name: is {content.name!r} where {name!r} belongs; "
                 "refusing to act on it: restore or repair the file"
             )
-        return content.epoch
+        return content
 
 
 def _file(folder: Path, name: str) -> Path:

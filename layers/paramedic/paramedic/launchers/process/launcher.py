@@ -130,8 +130,10 @@ class ProcessLauncher:
         state = RunState.SUSPENDED if suspended else RunState.RUNNING
         return Description(state=state, cpu_seconds=stat.cpu_seconds, detail=f"process state {stat.state}")
 
-    def stop(self, receipt: Receipt, *, epoch: int, grace_seconds: float) -> StopResult:
+    def stop(self, receipt: Receipt, *, epoch: int, grace_seconds: float, scope: str | None = None) -> StopResult:
         """End exactly this process and its own group: ask it, wait `grace_seconds`, then force it (at once when 0).
+
+        `scope` is whose `epoch` it is; absent, that of whoever launched it.
 
         Raises:
             EpochRefusedError: a higher epoch was seen for this workload or its scope.
@@ -139,14 +141,15 @@ class ProcessLauncher:
             HostFileError: a fence file is malformed or cannot be written; nothing was signalled.
         """
         identity = identity_of(receipt)
+        scope = scope or identity.scope
         try:
-            with self._fence.admitted(workload=receipt.workload, scope=identity.scope, epoch=epoch):
+            with self._fence.admitted(workload=receipt.workload, scope=scope, epoch=epoch):
                 return self._end(receipt, identity, grace_seconds)
         except HostLockHeldError as held:
             # A process suspended while it launched or stopped something keeps its lock until it ends.
             if not (self._elsewhere(identity) is None and identity.pid in held.holders):
                 return StopResult(outcome=StopOutcome.UNCONFIRMED, detail=f"nothing was signalled: {held}")
-            self._fence.refuse_passed(workload=receipt.workload, scope=identity.scope, epoch=epoch)
+            self._fence.refuse_passed(workload=receipt.workload, scope=scope, epoch=epoch)
             return self._end(receipt, identity, grace_seconds)
         finally:
             self._reap_children()
