@@ -155,7 +155,7 @@ class Names:
         self._numbers = itertools.count(1)
 
     def operation_id(self) -> str:
-        return f"op-{next(self._numbers)}"
+        return f"op-{next(self._numbers):05}"
 
     def replica_url(self) -> str:
         return f"http://127.0.0.1:{20000 + next(self._numbers)}"

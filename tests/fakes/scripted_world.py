@@ -211,7 +211,6 @@ class Play:
         self._points_left = 0
         self._ticking = False
         self._is_back = False
-        self._calls = 0
 
     def run(self, steps: Sequence[Step]) -> None:
         """All of it."""
@@ -251,7 +250,7 @@ class Play:
         return decisions(self._life.state())
 
     def _pass(self, life: Life) -> None:
-        self._ticking, self._calls = False, 0
+        self._ticking = False
         for step in (life.fleet.follow_desired, life.fleet.run_pass, life.fleet.tick_when_due):
             self._reach("between steps")
             self._ticking = step == life.fleet.tick_when_due
@@ -260,11 +259,8 @@ class Play:
         assert not life.fleet.quarantined, life.fleet.quarantined
 
     def _reach(self, point: str) -> None:
-        if point == "after write":
-            self._calls = 0
-        if point.startswith("before ") and point not in ("before write", "before renewal"):
-            self._calls += 1
-        if self._coming is None or not self._is_told_apart(point):
+        # After a write there is nothing but the way to the next point.
+        if self._coming is None or point in ("after write", "before renewal", "after renewal"):
             return
         self._points_left -= 1
         if self._points_left > 0:
@@ -275,13 +271,6 @@ class Play:
         self._coming = None
         raise InterruptionError(point)
 
-    def _is_told_apart(self, point: str) -> bool:
-        """Whether being interrupted here is not the same as at the next point, and can be compared.
-
-        Who is suspended between two of the launcher's answers knows the first one, who is gone asks for it again.
-        """
-        return point not in ("after write", "before renewal", "after renewal") and self._calls <= 1
-
 
 class Succeeded(Play):
     """Whoever is interrupted is gone; another process takes up what is stored."""
@@ -291,10 +280,14 @@ class Succeeded(Play):
 
 
 class Suspended(Play):
-    """Whoever is interrupted stands still, gives up the step it was in and goes on with the next pass."""
+    """Whoever is interrupted stands still, gives up the step it was in and goes on with the next pass.
+
+    What its launcher answered and was not written down yet it asks for again, as anybody else would.
+    """
 
     def interrupted(self) -> None:
-        pass
+        assert self._life is not None
+        self._life.fleet.tools.effects._running.clear()
 
 
 def decisions(state: ServiceState) -> object:
