@@ -127,9 +127,9 @@ def test_a_service_is_ended_only_after_its_requests(stage: Served) -> None:
     eventually(lambda: not Replica.read_all(uid), "the replicas to end")
 
 
-def test_requests_to_a_service_without_a_replica_start_one(stage: Served) -> None:
+def test_requests_to_a_service_without_a_replica_start_one_without_any_delay(stage: Served) -> None:
     stage.start()
-    policy = {"min_replicas": 0, "max_replicas": 1, "target_qps_per_replica": 100, "upscale_delay_seconds": 1}
+    policy = {"min_replicas": 0, "max_replicas": 1, "target_qps_per_replica": 100, "upscale_delay_seconds": 3600}
     stage.up_slow(replica_policy=policy)
 
     def asked() -> str | None:
