@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from paramedic_cli.commands import local
+from paramedic_cli.commands import local, target
 from paramedic_cli.commands.changes import restart, scale, update
 from paramedic_cli.commands.downtime import downtime
 from paramedic_cli.commands.logs import logs
@@ -55,4 +55,5 @@ app.command()(status)
 app.command()(logs)
 app.command()(recover)
 app.command()(schema)
+app.add_typer(target.app, name="target")
 app.add_typer(local.app, name="local")

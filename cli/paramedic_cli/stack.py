@@ -37,6 +37,11 @@ class Stack:
         """The function that on-call's manual actions are sent to."""
         return f"{self.name}-recovery"
 
+    @property
+    def probe_function(self) -> str:
+        """The function that targets are probed from."""
+        return f"{self.name}-health-probe"
+
     def connect(self, environ: MutableMapping[str, str] = os.environ) -> None:
         """Point the state models and all AWS clients of this process at the stack."""
         if self.environment:

@@ -1,6 +1,7 @@
 """Who may do what: per function, table and action, and nothing by wildcard."""
 
 import json
+import socket
 import uuid
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from botocore.client import BaseClient
+from typer.testing import CliRunner, Result
 
 from paramedic.clock import SystemClock
 from paramedic.downtime.stored import Subject
@@ -41,6 +43,7 @@ from paramedic_cli.host.layout import HostLayout
 from paramedic_cli.local.clients import client
 from paramedic_cli.local.project import project_root
 from paramedic_cli.local.stack import LocalStack
+from paramedic_cli.main import app
 from paramedic_controller.secrets import SecretError, fetch_from_secrets_manager
 from tests.fakes.downtime_world import CONTROLLER_ITSELF, DowntimeWorld
 from tests.fakes.targets import stored_controller_target
@@ -278,6 +281,26 @@ def test_a_deployers_keys_are_enough_for_up_and_down_and_delete_nothing(
         dynamodb.put_item(TableName=f"{outputs.table_prefix}controllers", Item=fence)
     with pytest.raises(dynamodb.exceptions.ClientError, match="AccessDenied"):
         client("lambda", keys).invoke(FunctionName=outputs.recovery_function_name, Payload=b"{}")
+
+
+@pytest.mark.e2e
+def test_on_calls_keys_are_enough_to_have_a_url_checked_and_to_probe_it_from_the_stack(
+    deployed_stack: LocalStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs, name = deployed_stack.outputs, f"t{uuid.uuid4().hex[:8]}"
+    _use(deployed_stack.environment_under("guarding-test", outputs.operator_policy_arn), monkeypatch)
+    stack = outputs.table_prefix.removesuffix("-")
+
+    def types(*arguments: str) -> Result:
+        return CliRunner().invoke(app, ["--stack", stack, "target", *arguments])
+
+    assert types("add", name, "http://169.254.169.254/").exit_code == 0
+    refused = types("test", name)
+    assert (refused.exit_code, "never probed" in refused.stdout) == (1, True), refused.output
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        assert types("add", name, f"tcp://127.0.0.1:{listening.getsockname()[1]}").exit_code == 0
+        assert types("test", name).stdout.startswith(f"url:{name}: ok (")
+    assert types("remove", name).exit_code == 0
 
 
 @pytest.mark.e2e

@@ -11,7 +11,7 @@ from datetime import datetime
 from paramedic.clock import Clock, to_iso
 from paramedic.health.bad_periods import JudgedElsewhereError, store_bad_period
 from paramedic.health.check_messages import CheckMessage
-from paramedic.health.checked_target import CheckedTarget, checked_target
+from paramedic.health.checked_target import CheckedTarget, checked_target, is_due
 from paramedic.health.events import BusEntry, EventPublisher, HealthEvent
 from paramedic.health.heartbeat_watch import NOT_WATCHED, HeartbeatReading, watch_heartbeats
 from paramedic.health.outcomes import ProbeOutcome
@@ -80,7 +80,7 @@ class HealthCheck:
             LOG.warning("tick %s is late; buckets %s are left to the next one", message.tick, message.buckets)
             return CheckSummary(late=1)
         # A late check finds what is there by now, which a downtime that began after its tick may explain.
-        targets, invalid = _read_targets(message.buckets, (message.tick, self.clock.now()))
+        targets, invalid = _read_targets(message.buckets, message.tick, self.clock.now())
         probed = self.prober.probe([target.request for target in targets])
         heartbeats = self._watch(targets, probed.outcomes)
         judged = [self._judge(target, message.tick, probed.outcomes, heartbeats) for target in targets]
@@ -123,14 +123,14 @@ class HealthCheck:
                 _store(each.target, settled)
 
 
-def _read_targets(buckets: Sequence[int], times: Sequence[datetime]) -> tuple[Sequence[CheckedTarget], int]:
+def _read_targets(buckets: Sequence[int], tick: datetime, now: datetime) -> tuple[Sequence[CheckedTarget], int]:
     targets = []
     invalid = 0
     for bucket in buckets:
         readable = read_readable(Target, bucket, "target_id")
         invalid += len(readable.invalid)
         for row in readable.rows:
-            if row.paused or any(map(row.is_off_on_purpose, times)):
+            if row.paused or any(map(row.is_off_on_purpose, (tick, now))) or not is_due(row, tick):
                 continue
             try:
                 targets.append(checked_target(row))

@@ -1,14 +1,17 @@
 """A target whose row holds everything a check needs."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from pydantic import ValidationError
 
 from paramedic.clock import from_iso
 from paramedic.health.diagnosis import DiagnosisName
-from paramedic.health.outcomes import ProbeRequest
+from paramedic.health.outcomes import DEFAULT_ATTEMPTS, ProbeRequest
+from paramedic.health.ticks import is_turn
 from paramedic.health.transitions import DetailType
+from paramedic.health.url_targets import asked_of
 from paramedic.health.verdict import Verdict
 from paramedic.state.tables import InvalidRowError
 from paramedic.state.targets import BadPeriod, Target, TargetKind, TargetMode, controller_id_of
@@ -35,15 +38,33 @@ def checked_target(row: Target) -> CheckedTarget:
     mode = row.word("mode", TargetMode)
     if row.bad is not None:
         _check_recorded(row, row.bad)
+    asked = asked_of(row)
     try:
-        request = ProbeRequest(target_id=row.target_id, url=row.url, timeout_seconds=row.timeout_seconds)
+        request = ProbeRequest(
+            target_id=row.target_id,
+            url=row.url,
+            timeout_seconds=row.timeout_seconds,
+            attempts=_attempts(row),
+            request=asked.request,
+            expect=asked.expect,
+        )
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise _invalid(row, str(first["loc"][0]), first["input"], first["msg"]) from error
+        raise _invalid(row, ".".join(map(str, first["loc"])) or "asked", first["input"], first["msg"]) from error
     controller_id = controller_id_of(row.target_id)
     if (kind is TargetKind.CONTROLLER) != (controller_id is not None):
         raise _invalid(row, "kind", row.kind, "only ids that begin with 'controller:' name controllers, and all do")
     return CheckedTarget(row, kind, mode, request, controller_id)
+
+
+def is_due(row: Target, tick: datetime) -> bool:
+    """Whether a target is to be checked at `tick`: one that is not healthy always is."""
+    return row.bad is not None or is_turn(row.target_id, int(row.every_minutes or 1), tick)
+
+
+def _attempts(row: Target) -> int:
+    """One that is known to be down is not asked again and again: its first success is news, one more failure is not."""
+    return 1 if row.bad is not None and row.bad.verdict == Verdict.DOWN else DEFAULT_ATTEMPTS
 
 
 def _check_recorded(row: Target, bad: BadPeriod) -> None:

@@ -1,5 +1,6 @@
 """Scheduled tick times: read from messages, and too old or too new to act on."""
 
+import zlib
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -59,3 +60,9 @@ def is_late(tick: datetime, now: datetime) -> bool:
     """
     require_due(tick, now)
     return now - tick > LATE_AFTER
+
+
+def is_turn(target_id: str, every_minutes: int, tick: datetime) -> bool:
+    """Whether a target that is due every so many minutes is due at `tick`; those of one rhythm are spread evenly."""
+    minute = int(tick.timestamp()) // 60
+    return (minute + zlib.crc32(target_id.encode())) % every_minutes == 0

@@ -48,6 +48,31 @@ def add_target(target: Target, clock: Clock) -> None:
             raise TargetExistsError(f"target {target.target_id} is registered already; remove it first") from error
 
 
+def change_target(before: Target, after: Target, clock: Clock) -> None:
+    """Have the target `before`, as it was read, checked like `after`; what was found of it stays.
+
+    Raises:
+        TargetMissingError: it was removed, or registered anew, meanwhile.
+        StateUnreachableError: DynamoDB did not answer; repeating it is harmless.
+    """
+    asked = Target.asked.set(after.asked) if after.asked else Target.asked.remove()
+    actions = (
+        Target.url.set(after.url),
+        Target.timeout_seconds.set(after.timeout_seconds),
+        Target.every_minutes.set(after.every_minutes),
+        asked,
+    )
+    same = (
+        Target.registration == before.registration
+        if before.registration
+        else Target.target_id.exists() & Target.registration.does_not_exist()
+    )
+    try:
+        transact([Update(Target(before.bucket, before.target_id), actions, same)], clock)
+    except ConditionFailedError as error:
+        raise TargetMissingError(f"target {before.target_id} was removed meanwhile; look and repeat") from error
+
+
 def remove_target(target_id: str, clock: Clock) -> None:
     """Forget `target_id`.
 

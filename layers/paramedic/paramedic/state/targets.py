@@ -75,7 +75,8 @@ class BadPeriod(BaseModel):
 class Target(Row):
     """One target. `bad` is absent while it is healthy; `bad_version` makes its changes conditional.
 
-    `downtime` is the planned one it is in, about to enter or was in last.
+    It is due every `every_minutes`, each of them where there is no such number. `asked` is JSON: what is sent and
+    expected where that is more than GET and 200. `downtime` is the planned one it is in, about to enter or was in last.
     `registration` is a random word of whoever added it, to tell a lost reply from a target that was there before.
     """
 
@@ -88,6 +89,8 @@ class Target(Row):
     url = UnicodeAttribute()
     mode = UnicodeAttribute()
     timeout_seconds = NumberAttribute(default_for_new=3)
+    every_minutes = NumberAttribute(null=True)
+    asked = UnicodeAttribute(null=True)
     profile = UnicodeAttribute(null=True)
     paused = BooleanAttribute(default_for_new=False)
     downtime = OptionalJsonAttribute(PlannedPeriod)

@@ -1,0 +1,129 @@
+"""URLs that people have checked: what they write about them, and how that is kept in a target's row."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from paramedic.errors import InvalidInputError
+from paramedic.health.expectations import Expectations
+from paramedic.health.http_request import HttpRequest
+from paramedic.health.outcomes import (
+    DEFAULT_ATTEMPTS,
+    DEFAULT_TIMEOUT_SECONDS,
+    PLAIN_EXPECTATIONS,
+    PLAIN_REQUEST,
+    ProbeRequest,
+)
+from paramedic.health.probe_url import parse_url
+from paramedic.state.tables import InvalidRowError
+from paramedic.state.targets import Target, TargetKind, TargetMode, bucket_of
+from paramedic.validation import validated
+
+PREFIX = "url:"
+LARGEST_FILE = 1024 * 1024
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Asked(_Part):
+    """What is sent, and what must come back."""
+
+    request: HttpRequest = PLAIN_REQUEST
+    expect: Expectations = PLAIN_EXPECTATIONS
+
+
+class UrlTarget(Asked):
+    """A URL to be checked every so many minutes; `timeout_seconds` is for one attempt."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
+    url: str
+    timeout_seconds: float = Field(default=DEFAULT_TIMEOUT_SECONDS, gt=0, le=20)
+    every_minutes: Literal[1, 5, 15] = 1
+
+    @model_validator(mode="after")
+    def _can_be_probed(self) -> Self:
+        parse_url(self.url)
+        self.probe_request()
+        return self
+
+    @property
+    def target_id(self) -> str:
+        """What it is called among all targets."""
+        return PREFIX + self.name
+
+    def probe_request(self) -> ProbeRequest:
+        """What the prober is asked."""
+        return ProbeRequest(
+            target_id=self.target_id,
+            url=self.url,
+            timeout_seconds=self.timeout_seconds,
+            attempts=DEFAULT_ATTEMPTS,
+            request=self.request,
+            expect=self.expect,
+        )
+
+    def row(self) -> Target:
+        """The same as a row, of which nothing else is known yet."""
+        asked = self.model_dump_json(include={"request", "expect"}, by_alias=True, exclude_defaults=True)
+        return Target(
+            bucket_of(self.target_id),
+            self.target_id,
+            kind=TargetKind.URL,
+            url=self.url,
+            mode=TargetMode.OBSERVE,
+            timeout_seconds=self.timeout_seconds,
+            every_minutes=self.every_minutes,
+            asked=None if asked == "{}" else asked,
+        )
+
+
+class _File(_Part):
+    targets: tuple[UrlTarget, ...]
+
+    @model_validator(mode="after")
+    def _each_is_there_once(self) -> Self:
+        names = [each.name for each in self.targets]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"there twice: {', '.join(twice)}")
+        return self
+
+
+def read_url_targets(path: Path) -> tuple[UrlTarget, ...]:
+    """The targets in a YAML file.
+
+    Raises:
+        InvalidInputError: it is too large, not YAML, or a target cannot be used; names the field.
+        OSError: it cannot be read.
+    """
+    import yaml
+
+    if path.stat().st_size > LARGEST_FILE:
+        raise InvalidInputError(str(path), path.stat().st_size, f"is larger than {LARGEST_FILE} bytes")
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InvalidInputError(str(path), "text", f"is not YAML: {error}") from error
+    return validated(_File, document, root=path.name).targets
+
+
+def asked_of(row: Target) -> Asked:
+    """What a target's row says is sent and expected.
+
+    Raises:
+        InvalidRowError: it makes no sense.
+    """
+    if not row.asked:
+        return _PLAIN
+    try:
+        return Asked.model_validate_json(row.asked)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        path = ".".join(["asked", *(str(part) for part in first["loc"])])
+        raise InvalidRowError(Target.Meta.table_name, row.key_text(), path, first["input"], first["msg"]) from error
+
+
+_PLAIN = Asked()

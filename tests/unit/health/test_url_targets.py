@@ -1,0 +1,94 @@
+"""URLs that people have checked: what their YAML says, what is kept of it, and when they are due."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from paramedic.errors import InvalidInputError
+from paramedic.health.checked_target import checked_target, is_due
+from paramedic.health.outcomes import ProbeRequest
+from paramedic.health.url_targets import UrlTarget, read_url_targets
+from paramedic.state.tables import InvalidRowError
+from paramedic.state.targets import BadPeriod
+from paramedic_cli.local.project import project_root
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+
+def refused(tmp_path: Path, text: str) -> InvalidInputError:
+    file = tmp_path / "targets.yaml"
+    file.write_text(text)
+    with pytest.raises(InvalidInputError) as error:
+        read_url_targets(file)
+    return error.value
+
+
+def test_what_is_read_from_the_example_is_what_the_prober_is_asked() -> None:
+    targets = {each.name: each for each in read_url_targets(project_root() / "examples/targets.yaml")}
+    for target in targets.values():
+        assert checked_target(target.row()).request == target.probe_request()
+    chat = checked_target(targets["chat"].row()).request
+    assert (chat.request.method, chat.expect.body, chat.expect.certificate_days) == ("POST", ("choices",), 14)
+
+
+def test_a_plain_url_is_asked_like_any_other_and_its_row_stays_small() -> None:
+    row = UrlTarget(name="shop", url="http://shop.example/").row()
+    assert not row.asked
+    assert checked_target(row).request == ProbeRequest(target_id="url:shop", url="http://shop.example/")
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "words"),
+    [
+        ("targets: [{name: A b, url: 'http://a.example'}]", "targets.0.name", "match pattern"),
+        ("targets: [{name: a, url: 'ftp://a.example'}]", "url", "absolute"),
+        ("targets: [{name: a, url: 'http://u:p@a.example'}]", "url", "credentials"),
+        ("targets: [{name: a, url: 'tcp://a.example'}]", "url", "names no port"),
+        ("targets: [{name: a, url: 'http://a.example', every_minutes: 2}]", "targets.0.every_minutes", "1, 5 or 15"),
+        ("targets: [{name: a, url: 'http://a.example', expect: {json: ['a[']}}]", "targets.0.expect.json", "JMESPath"),
+        ("targets: [{name: a, url: 'http://a.example', expct: {}}]", "targets.0.expct", "not permitted"),
+        ("targets: [{name: a, url: 'http://a'}, {name: a, url: 'http://b'}]", "targets.yaml", "there twice: a"),
+        ("targets: {", "targets.yaml", "not YAML"),
+        ("- a", "targets.yaml", "dictionary"),
+    ],
+)
+def test_what_cannot_be_checked_is_refused_by_the_name_of_its_field(
+    tmp_path: Path, text: str, field: str, words: str
+) -> None:
+    error = refused(tmp_path, text)
+    assert field in error.field
+    assert words in str(error)
+
+
+@pytest.mark.parametrize("asked", ["{", '{"expect": {"status": [7]}}', '{"request": {"method": "BREW"}}'])
+def test_a_row_that_asks_for_nonsense_is_named_and_nobody_else_suffers(asked: str) -> None:
+    row = UrlTarget(name="shop", url="http://shop.example/").row()
+    row.asked = asked
+    with pytest.raises(InvalidRowError, match=r"url:shop.*asked"):
+        checked_target(row)
+
+
+@pytest.mark.parametrize("every", [1, 5, 15])
+def test_a_target_is_due_once_in_each_of_its_intervals_and_many_are_spread_over_it(every: int) -> None:
+    rows = [
+        UrlTarget.model_validate({"name": f"t{n}", "url": "http://a.example", "every_minutes": every}).row()
+        for n in range(300)
+    ]
+    due = [[row for row in rows if is_due(row, NOON + timedelta(minutes=minute))] for minute in range(every)]
+    assert sorted(row.target_id for some in due for row in some) == sorted(row.target_id for row in rows)
+    assert all(len(some) < 3 * len(rows) / every for some in due)
+
+
+def test_one_that_is_not_healthy_is_due_every_minute_and_asked_once_when_it_is_known_to_be_down() -> None:
+    row = UrlTarget(name="shop", url="http://shop.example/", every_minutes=15).row()
+    row.bad = BadPeriod(
+        verdict="down",
+        diagnosis="unreachable",
+        since="2026-01-05T12:00:00Z",
+        last_tick="2026-01-05T12:00:00Z",
+        outcome="refused",
+        event_id="e",
+    )
+    assert all(is_due(row, NOON + timedelta(minutes=minute)) for minute in range(15))
+    assert checked_target(row).request.attempts == 1
