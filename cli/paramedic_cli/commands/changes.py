@@ -10,6 +10,7 @@ from paramedic.services import changes
 from paramedic.services.changes import Changed
 from paramedic.services.progress import Outcome, Progress, read_progress
 from paramedic.services.spec import ReplicaPolicy, UpdateMode
+from paramedic_cli.commands.failed_controller import offer_recovery
 from paramedic_cli.commands.options import Actor, ControllerOption, chosen_stack
 from paramedic_cli.commands.services import only_controller, read_service
 from paramedic_cli.output import answer, say
@@ -40,7 +41,11 @@ def update(
         spec = spec.model_copy(update={"service": spec.service.model_copy(update={"update": strategy})})
     chosen_stack(context)
     owner = controller or only_controller()
-    _report(owner, spec.name, changes.update(owner, spec, actor, clock=SystemClock()), wait)
+    changed = changes.update(owner, spec, actor, clock=SystemClock())
+    _report(spec.name, changed)
+    offer_recovery(context, owner, spec.name, actor)
+    if wait:
+        _wait(owner, spec.name, changed)
 
 
 def scale(
@@ -60,7 +65,10 @@ def scale(
     changed = changes.scale(
         owner, service, lambda policy: scaled(policy, replicas, minimum, maximum), actor, clock=SystemClock()
     )
-    _report(owner, service, changed, wait)
+    _report(service, changed)
+    offer_recovery(context, owner, service, actor)
+    if wait:
+        _wait(owner, service, changed)
 
 
 def restart(
@@ -73,7 +81,11 @@ def restart(
     """Ask for every replica to be replaced by a fresh one, in the way the service is updated."""
     chosen_stack(context)
     owner = controller or only_controller()
-    _report(owner, service, changes.restart(owner, service, actor, clock=SystemClock()), wait)
+    changed = changes.restart(owner, service, actor, clock=SystemClock())
+    _report(service, changed)
+    offer_recovery(context, owner, service, actor)
+    if wait:
+        _wait(owner, service, changed)
 
 
 def scaled(policy: ReplicaPolicy, replicas: int | None, minimum: int | None, maximum: int | None) -> ReplicaPolicy:
@@ -94,13 +106,14 @@ def scaled(policy: ReplicaPolicy, replicas: int | None, minimum: int | None, max
     )
 
 
-def _report(controller_id: str, service: str, changed: Changed, wait: bool) -> None:
+def _report(service: str, changed: Changed) -> None:
     answer(
         f"service {service} is wanted at version {changed.version} (revision {changed.revision}); "
         "`paramedic status` shows how far it is"
     )
-    if not wait:
-        return
+
+
+def _wait(controller_id: str, service: str, changed: Changed) -> None:
     progress = await_outcome(controller_id, service, changed, SystemClock())
     answer(f"revision {changed.revision}: {progress.outcome}: {progress.detail}")
     if progress.outcome is not Outcome.DONE:

@@ -6,6 +6,7 @@ import typer
 
 from paramedic.clock import SystemClock
 from paramedic.services import pausing
+from paramedic_cli.commands.failed_controller import offer_recovery
 from paramedic_cli.commands.options import Actor, ControllerOption, chosen_stack
 from paramedic_cli.commands.services import only_controller
 from paramedic_cli.output import answer
@@ -22,8 +23,10 @@ def pause(
 ) -> None:
     """Ask for a service to be stopped until somebody resumes it; ports, versions and scale are kept."""
     chosen_stack(context)
-    pausing.pause(controller or only_controller(), service, actor, reason, clock=SystemClock())
+    owner = controller or only_controller()
+    pausing.pause(owner, service, actor, reason, clock=SystemClock())
     answer(f"service {service} is to be paused until `paramedic resume {service}`; `paramedic status` shows when it is")
+    offer_recovery(context, owner, service, actor)
 
 
 def resume(
@@ -34,7 +37,9 @@ def resume(
 ) -> None:
     """Ask for a paused service to run again; inside a planned downtime it then runs until the next one."""
     chosen_stack(context)
-    if pausing.resume(controller or only_controller(), service, actor, clock=SystemClock()):
+    owner = controller or only_controller()
+    if pausing.resume(owner, service, actor, clock=SystemClock()):
         answer(f"service {service} is to run again; `paramedic status` shows its replicas")
+        offer_recovery(context, owner, service, actor)
     else:
         answer(f"service {service} is not paused")

@@ -8,6 +8,7 @@ from paramedic.recovery.messages import Status
 from paramedic_cli.commands.options import Actor, chosen_stack
 from paramedic_cli.output import answer
 from paramedic_cli.recovery_client import recover_request, send
+from paramedic_cli.stack import Stack
 
 
 def recover(
@@ -17,8 +18,18 @@ def recover(
     actor: Actor,
 ) -> None:
     """Stop and relaunch a target that is down, now; exit 0 only once it was seen healthy again."""
-    request = recover_request(target, actor, reason)
-    reply = send(chosen_stack(context), request)
+    run_recovery(chosen_stack(context), target, reason, actor)
+
+
+def run_recovery(stack: Stack, target: str, reason: str, actor: str) -> None:
+    """Recover `target` and tell how it went.
+
+    Raises:
+        typer.Exit: it was not seen healthy again.
+        RecoveryFunctionError: nobody knows how it went.
+        InvalidInputError: the target, reason or actor cannot be used.
+    """
+    reply = send(stack, recover_request(target, actor, reason))
     answer(reply.message)
     if reply.status is not Status.RECOVERED:
         raise typer.Exit(1)

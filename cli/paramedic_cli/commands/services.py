@@ -10,6 +10,7 @@ from paramedic.clock import SystemClock
 from paramedic.errors import InvalidInputError, ParamedicError
 from paramedic.services import verbs
 from paramedic.services.spec import ServiceSpec, read_spec
+from paramedic_cli.commands.failed_controller import offer_recovery
 from paramedic_cli.commands.options import Actor, ControllerOption, chosen_stack
 from paramedic_cli.fleet import controller_ids
 from paramedic_cli.output import answer
@@ -37,6 +38,7 @@ def up(
         f"service {spec.name} is wanted from controller {owner}, load-balancer port {result.port}; "
         "`paramedic status` shows its replicas"
     )
+    offer_recovery(context, owner, spec.name, actor)
 
 
 def down(
@@ -50,6 +52,7 @@ def down(
     owner = controller or only_controller()
     verbs.down(owner, service, actor, clock=SystemClock())
     answer(f"service {service} is to stop; `paramedic status` shows when it has")
+    offer_recovery(context, owner, service, actor)
 
 
 def read_service(spec_file: Path) -> ServiceSpec:

@@ -14,6 +14,8 @@ from paramedic.state.claims import register
 from paramedic.state.receipt import Receipt
 from paramedic.state.replicas import Replica
 from paramedic.state.services import DesiredService, desired_item
+from paramedic.state.targets import BadPeriod, Target, bucket_of, controller_target_id
+from paramedic_cli.commands import failed_controller
 from paramedic_cli.fleet import Fleet
 from paramedic_cli.main import app
 from tests.fakes.waiting import eventually
@@ -33,12 +35,15 @@ class Person:
     """Somebody at a terminal who has named the stack."""
 
     def __init__(self, stack: str, folder: Path) -> None:
-        self._stack = stack
+        self.stack = stack
         self.service_file = folder / "service.yaml"
         self.service_file.write_text(SERVICE)
 
     def types(self, *arguments: str) -> Result:
-        return CliRunner().invoke(app, ["--stack", self._stack, *arguments])
+        return CliRunner().invoke(app, self.arguments(*arguments))
+
+    def arguments(self, *arguments: str) -> list[str]:
+        return ["--stack", self.stack, *arguments]
 
     def sees(self) -> Fleet:
         return Fleet.model_validate_json(self.types("status", "--json").stdout)
@@ -61,6 +66,43 @@ def test_a_service_is_wanted_from_the_only_controller_there_is(person: Person, c
     assert result.exit_code == 0, result.stderr
     assert "controller main" in result.stdout
     assert "echo" in person.types("status").stdout
+
+
+def judge_down(controller_id: str) -> None:
+    target_id = controller_target_id(controller_id)
+    period = BadPeriod(verdict="down", diagnosis="dead", since="t", last_tick="t", outcome="refused", event_id="e")
+    Target(bucket_of(target_id), target_id).update(actions=[Target.bad.set(period)])
+
+
+RECOVERY = "recover controller:main --reason 'service echo waits for it'"
+
+
+def test_while_the_controller_is_down_a_request_is_stored_and_the_way_to_recover_is_told(
+    person: Person, controller: str
+) -> None:
+    judge_down(controller)
+    result = person.types("up", str(person.service_file))
+    assert (result.exit_code, revision_of("echo")) == (0, 1)
+    assert "CONTROLLER_FAILED: controller main has failed (dead). The request is stored" in result.stderr
+    assert RECOVERY in result.stderr
+    assert "Recover it now?" not in result.stderr
+    [watched] = person.sees().watched
+    assert [service.status for service in watched.controller.services] == ["CONTROLLER_FAILED"]
+    for arguments in (("scale", "echo", "--replicas", "3"), ("restart", "echo"), ("down", "echo")):
+        assert RECOVERY in person.types(*arguments).stderr
+
+
+def test_somebody_at_a_terminal_is_asked_whether_to_recover_now(
+    person: Person, controller: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge_down(controller)
+    monkeypatch.setattr(failed_controller, "at_a_terminal", lambda: True)
+    declined = CliRunner().invoke(app, person.arguments("up", str(person.service_file)), input="n\n")
+    assert (declined.exit_code, "Recover it now?" in declined.stderr) == (0, True)
+    agreed = CliRunner().invoke(app, person.arguments("restart", "echo"), input="y\n")
+    assert agreed.exit_code == 1
+    assert f"{person.stack}-recovery" in agreed.stderr
+    assert revision_of("echo") == 2
 
 
 def test_the_same_service_twice_is_refused_with_the_way_out(person: Person, controller: str) -> None:

@@ -135,7 +135,7 @@ def build_status(rows: ControllerRows) -> ControllerView:
     """
     bad = rows.target.bad if rows.target is not None else None
     recovering = rows.recovery is not None and rows.recovery.step in OPEN_STEPS
-    failed = recovering or (bad is not None and bad.verdict == "down")
+    failed = recovering or _failure(rows.target) is not None
     diagnosis = bad.diagnosis if bad is not None else ("being recovered" if recovering else None)
     beat = rows.heartbeat
     return ControllerView(
@@ -150,6 +150,22 @@ def build_status(rows: ControllerRows) -> ControllerView:
         downtime=rows.target.downtime if rows.target is not None else None,
         services=tuple(_service_view(service, failed) for service in rows.services),
     )
+
+
+def read_failure(controller_id: str) -> str | None:
+    """The diagnosis of a controller that is judged down; None while it is not.
+
+    Raises:
+        InvalidRowError: its target's row is malformed.
+        StateUnreachableError: DynamoDB did not answer.
+    """
+    target_id = controller_target_id(controller_id)
+    return _failure(Target.read(bucket_of(target_id), target_id))
+
+
+def _failure(target: Target | None) -> str | None:
+    bad = target.bad if target is not None else None
+    return bad.diagnosis if bad is not None and bad.verdict == "down" else None
 
 
 def _service_view(rows: ServiceRows, controller_failed: bool) -> ServiceView:
