@@ -32,14 +32,22 @@ from paramedic_controller.settings import Settings
 from paramedic_controller.standby import Standby, claim_grant, register
 from paramedic_controller.take_over import TakeOver
 
+type MakeLauncher = Callable[[Settings, Clock], Launcher]
+type Run = Callable[[Settings, MakeLauncher, Logger], None]
 
-def main() -> Exit:
+
+def on_this_host(settings: Settings, clock: Clock) -> Launcher:
+    """Replicas are processes of the controller's host."""
+    return ProcessLauncher(settings.host_dir, clock=clock, spawn=spawn_in_scope(settings.scope_command, os.environ))
+
+
+def main(make_launcher: MakeLauncher = on_this_host) -> Exit:
     """Run one controller; the result is the process's exit code."""
     arguments = argparse.ArgumentParser(prog="paramedic_controller", description="Run one controller.")
     arguments.add_argument("--standby", action="store_true", help="wait to take over from the one that runs")
     run = _stand_by if arguments.parse_args().standby else _run
     log = make_logger("paramedic-controller")
-    failure = _failure(run, log)
+    failure = _failure(run, make_launcher, log)
     if failure is None:
         return Exit.STOPPED
     code = exit_code(failure)
@@ -51,16 +59,16 @@ def main() -> Exit:
     return code
 
 
-def _failure(run: Callable[[Settings, Logger], None], log: Logger) -> ParamedicError | None:
+def _failure(run: Run, make_launcher: MakeLauncher, log: Logger) -> ParamedicError | None:
     try:
-        run(Settings.from_env(os.environ), log)
+        run(Settings.from_env(os.environ), make_launcher, log)
     except ParamedicError as error:
         return error
     return None
 
 
-def _run(settings: Settings, log: Logger) -> None:
-    clock, launcher = _prepare(settings, log)
+def _run(settings: Settings, make_launcher: MakeLauncher, log: Logger) -> None:
+    clock, launcher = _prepare(settings, make_launcher, log)
     around = make_own_surroundings(launcher, settings.stale_seconds, clock)
     claimed = start(settings, uuid.uuid4().hex, clock, log.info, around)
     log.append_keys(epoch=claimed.epoch, process_id=claimed.process_id)
@@ -69,8 +77,8 @@ def _run(settings: Settings, log: Logger) -> None:
     ControllerProcess(settings, claimed, launcher, clock, log).run()
 
 
-def _stand_by(settings: Settings, log: Logger) -> None:
-    clock, launcher = _prepare(settings, log)
+def _stand_by(settings: Settings, make_launcher: MakeLauncher, log: Logger) -> None:
+    clock, launcher = _prepare(settings, make_launcher, log)
     process_id = uuid.uuid4().hex
     log.append_keys(process_id=process_id)
     standby = Standby(settings.controller_id, process_id, clock, log.warning)
@@ -89,12 +97,12 @@ def _stand_by(settings: Settings, log: Logger) -> None:
     ControllerProcess(settings, claimed, launcher, clock, log, take_over).run()
 
 
-def _prepare(settings: Settings, log: Logger) -> tuple[Clock, Launcher]:
+def _prepare(settings: Settings, make_launcher: MakeLauncher, log: Logger) -> tuple[Clock, Launcher]:
     """Whatever can fail before an epoch is claimed: a host that cannot run replicas must not spend one."""
     log.append_keys(controller_id=settings.controller_id)
     clock = SystemClock()
     bind(settings.table_prefix)
-    launcher = ProcessLauncher(settings.host_dir, clock=clock, spawn=spawn_in_scope(settings.scope_command, os.environ))
+    launcher = make_launcher(settings, clock)
     _make_log_dir(settings.replica_log_dir)
     return clock, launcher
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from paramedic.clock import Clock
 from paramedic.state.tables import InvalidRowError
-from paramedic.state.traffic import read_reports
+from paramedic_controller.gateway_reports import GatewayReports
 from paramedic_controller.model import ServiceState
 
 LOOK_SECONDS = 10.0
@@ -14,7 +14,8 @@ LOOK_SECONDS = 10.0
 class AheadReader:
     """Looks at each gateway's reports now and then, for all of its services at once."""
 
-    def __init__(self, clock: Clock, warn: Callable[[str], None]) -> None:
+    def __init__(self, reports: GatewayReports, clock: Clock, warn: Callable[[str], None]) -> None:
+        self._reports = reports
         self._clock = clock
         self._warn = warn
         self._seen: dict[str, tuple[float, Mapping[str, int]]] = {}
@@ -34,11 +35,11 @@ class AheadReader:
     def _look(self, gateway: str) -> Mapping[str, int]:
         highest: dict[str, int] = {}
         try:
-            reports = [row.ahead.revisions for row in read_reports(gateway) if row.ahead is not None]
+            rows = self._reports.read(gateway, LOOK_SECONDS)
         except InvalidRowError as error:
             self._warn(f"whether gateway {gateway} is ahead of the tables is not known: {error}")
             return highest
-        for revisions in reports:
+        for revisions in (row.ahead.revisions for row in rows if row.ahead is not None):
             for uid, revision in revisions.items():
                 highest[uid] = max(revision, highest.get(uid, 0))
         return highest

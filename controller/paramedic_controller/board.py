@@ -11,6 +11,10 @@ STALLED_AFTER_SECONDS = 10.0
 """A main loop that completed no pass for this long keeps no service at its desired state."""
 
 
+NAMED_SERVICES = 10
+"""So many are named in a summary. It is kept with the heartbeat, and every beat costs by the size of its row."""
+
+
 class _Shown(BaseModel):
     model_config = ConfigDict(frozen=True)
 
@@ -33,7 +37,7 @@ class Recovered(_Shown):
     unfinished_operations: tuple[str, ...]
 
     def summary(self) -> str:
-        """One line for logs and the recovery's record."""
+        """One short line for logs and the recovery's record; `/health` and `/status` have the whole."""
         return (
             f"{self.services} services, {self.replicas} replicas, ports {_pairs(self.ports)}, "
             f"next replica ids {_pairs(self.ids)}, Unfinished requests: {self.unfinished_requests.count}, "
@@ -128,7 +132,8 @@ class Board:
         self._clock = clock
         self._on_first_pass = on_first_pass
         self._passed_at: float | None = None
-        self._services: tuple[ShownService, ...] = ()
+        self._states: tuple[ServiceState, ...] = ()
+        self._waiting: frozenset[str] = frozenset()
         self._quarantined: Mapping[str, str] = {}
         self.recovered: Recovered | None = None
         self.took_over: TookOver | None = None
@@ -138,7 +143,8 @@ class Board:
         self, states: Sequence[ServiceState], quarantined: Mapping[str, str], waiting: Collection[str] = ()
     ) -> None:
         """The main loop completed a pass; `waiting` are operations whose turn at the launcher has not come."""
-        self._services = tuple(_shown(state, waiting) for state in states)
+        self._states = tuple(states)
+        self._waiting = frozenset(waiting)
         self._quarantined = dict(quarantined)
         if not self.has_passed:
             self._on_first_pass()
@@ -160,7 +166,8 @@ class Board:
 
     def status(self) -> Status:
         """Now, services included."""
-        return Status.model_validate({**self._common(), "services": self._services, "quarantined": self._quarantined})
+        services = tuple(_shown(state, self._waiting) for state in self._states)
+        return Status.model_validate({**self._common(), "services": services, "quarantined": self._quarantined})
 
     def _common(self) -> dict[str, object]:
         unhealthy = "restoring" if self._passed_at is None else "stalled"
@@ -179,7 +186,9 @@ def operation_text(service: str, operation: OpenOperation) -> str:
 
 
 def _pairs(numbers: Mapping[str, int]) -> str:
-    return ", ".join(f"{name}={number}" for name, number in sorted(numbers.items())) or "none"
+    named = sorted(numbers.items())
+    more = [f"{len(named) - NAMED_SERVICES} more"] if len(named) > NAMED_SERVICES else []
+    return ", ".join([*(f"{name}={number}" for name, number in named[:NAMED_SERVICES]), *more]) or "none"
 
 
 def _shown(state: ServiceState, waiting: Collection[str]) -> ShownService:

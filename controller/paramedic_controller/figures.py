@@ -2,23 +2,29 @@
 
 from collections.abc import Callable, Sequence
 
-from paramedic.autoscaling.reports import read_traffic
+from paramedic.autoscaling.reports import ServiceTraffic
 from paramedic.autoscaling.tick import window_at
 from paramedic.autoscaling.traffic import merge
 from paramedic.autoscaling.window import Figures
 from paramedic.clock import Clock
 from paramedic.state.tables import InvalidRowError
-from paramedic.state.traffic import TrafficReport, read_reports
+from paramedic.state.traffic import TrafficReport
 from paramedic.state.traffic_report import UNFINISHED_EXAMPLES
 from paramedic_controller.board import UnfinishedRequests
 from paramedic_controller.draining import DrainReport, drained
-from paramedic_controller.model import ServiceState
+from paramedic_controller.gateway_reports import GatewayReports
+from paramedic_controller.model import Desired, ServiceState
+
+SHARED_SECONDS = 1.0
+"""One look at a gateway's reports serves all its services for so long: figures are of whole seconds."""
 
 
 class FigureReader:
     """Traffic of services by way of their gateways' reports. Malformed figures are missing figures."""
 
-    def __init__(self, clock: Clock, warn: Callable[[str], None]) -> None:
+    def __init__(self, reports: GatewayReports, clock: Clock, warn: Callable[[str], None]) -> None:
+        self._reports = reports
+        self._traffic: dict[str, ServiceTraffic] = {}
         self._clock = clock
         self._warn = warn
         self._ahead: dict[str, set[str]] = {}
@@ -30,15 +36,22 @@ class FigureReader:
             StateUnreachableError: DynamoDB did not answer.
         """
         cursors = state.scaler.cursors if state.scaler is not None else {}
-        gateway, uid = state.desired.gateway, state.desired.uid
+        gateway = state.desired.gateway
         try:
-            traffic = read_traffic(gateway, uid, self._clock.now().timestamp())
+            rows = self._reports.read(gateway, SHARED_SECONDS)
+            traffic = self._traffic_of(state.desired).read(rows, self._clock.now().timestamp())
         except InvalidRowError as error:
             self._warn(f"traffic of service {state.desired.name} counts as missing: {error}")
             return Figures(cursors=cursors)
         now = int(self._clock.now().timestamp())
         self._tell_who_is_ahead(gateway, {each.replica for each in traffic.reports if each.is_ahead(now)})
         return merge(cursors, traffic.reports, traffic.counters, seconds=window_at(now_second), now=now)
+
+    def _traffic_of(self, desired: Desired) -> ServiceTraffic:
+        known = self._traffic.get(desired.name)
+        if known is None or known.service_uid != desired.uid:
+            known = self._traffic[desired.name] = ServiceTraffic(desired.gateway, desired.uid)
+        return known
 
     def drained(self, state: ServiceState) -> frozenset[int] | None:
         """The replicas to be stopped that no gateway replica has a request for; None where there is no gateway.
@@ -50,7 +63,7 @@ class FigureReader:
             StateUnreachableError: DynamoDB did not answer.
         """
         try:
-            rows = read_reports(state.desired.gateway)
+            rows = self._reports.read(state.desired.gateway, SHARED_SECONDS)
         except InvalidRowError as error:
             self._warn(f"leaving replicas of service {state.desired.name} get their full time: {error}")
             return frozenset()
@@ -84,4 +97,4 @@ class FigureReader:
 
     def _current_reports(self, gateway: str) -> list[TrafficReport]:
         now = self._clock.now().timestamp()
-        return [row for row in read_reports(gateway) if row.expires_at > now]
+        return [row for row in self._reports.read(gateway, SHARED_SECONDS) if row.expires_at > now]

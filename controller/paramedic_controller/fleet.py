@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from paramedic.errors import ParamedicError
-from paramedic.state.controllers import HINT, ControllerHint
 from paramedic.state.fencing import FencedError, FenceMissingError
 from paramedic.state.tables import InvalidRowError, StateUnreachableError
 from paramedic_controller.model import Desired, OpenOperation, ServiceState
@@ -79,8 +78,7 @@ class Fleet:
             FencedError: the epoch was passed.
             StateUnreachableError: DynamoDB did not answer, if only about some services; the others were followed.
         """
-        hint = ControllerHint.read(self.controller_id, HINT)
-        revision = int(hint.revision) if hint is not None else 0
+        revision = self.tools.read_hint()
         now = self.tools.clock.monotonic()
         unsure = any(supervisor.must_reread for supervisor in self.supervisors.values())
         retry = bool(self.quarantined) and now >= self._retry_at

@@ -2,7 +2,6 @@
 
 import socket
 from collections.abc import Callable, Collection
-from urllib.parse import urlsplit
 
 from paramedic.clock import Clock
 from paramedic_controller.exits import CannotStartError, Exit
@@ -27,8 +26,8 @@ class FreePorts:
 
     def next_url(self) -> str:
         """Where a new replica can listen."""
-        taken = {urlsplit(url).port for url in self._taken()}
-        while (port := self._probe()) in self._given or port in taken:
+        taken = self._taken()
+        while (port := self._probe()) in self._given or any(url.endswith(f":{port}") for url in taken):
             continue
         self._given[port] = None
         if len(self._given) > REMEMBERED_PORTS:

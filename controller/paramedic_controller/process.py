@@ -22,6 +22,8 @@ from paramedic_controller.boot import Claimed, fence_host
 from paramedic_controller.effects import Actor, Effects, Pace
 from paramedic_controller.figures import FigureReader
 from paramedic_controller.fleet import Fleet
+from paramedic_controller.gateway_reports import GatewayReports
+from paramedic_controller.hint import HintReader
 from paramedic_controller.http_api import HttpApi
 from paramedic_controller.loop import MainLoop
 from paramedic_controller.persist import Recorder
@@ -98,7 +100,8 @@ class ControllerProcess:
         )
         self._board = Board(identity, clock, self._tell_of_take_over)
         self._api = HttpApi(claimed.listener, self._board)
-        self._figures = FigureReader(clock, log.warning)
+        self._reports = GatewayReports(clock)
+        self._figures = FigureReader(self._reports, clock, log.warning)
         self._pace = Pace(at_once=settings.launches_at_once, per_second=settings.launches_per_second)
         self._executor = ThreadPoolExecutor(self._pace.threads, thread_name_prefix="launcher")
         self._reaping = ThreadPoolExecutor(1, thread_name_prefix="reaper")
@@ -230,11 +233,12 @@ class ControllerProcess:
             mint=_FreshNames(settings.replica_host, lambda: self._fleet.replica_urls),
             clock=self._clock,
             warn=self._log.warning,
+            read_hint=HintReader(self._name, self._clock).read,
             read_service=self._take_over.read_service if self._take_over else partial(read_service, self._name),
             read_specs=lambda service: stored_specs(self._name, service),
             read_figures=self._figures.read,
             read_drained=self._figures.drained,
-            read_ahead=AheadReader(self._clock, self._log.warning).read,
+            read_ahead=AheadReader(self._reports, self._clock, self._log.warning).read,
             balancer_host=settings.balancer_host,
             tick_seconds=settings.tick_seconds,
             drain_seconds=settings.drain_seconds,

@@ -59,6 +59,7 @@ class Tools:
     mint: Mint
     clock: Clock
     warn: Callable[[str], None]
+    read_hint: Callable[[], int]
     read_service: Callable[[Desired], ServiceState]
     read_specs: Callable[[str], list[str]]
     read_figures: Callable[[ServiceState, int], Figures]

@@ -14,10 +14,11 @@ from typing import Self
 import httpx
 import pytest
 
-from paramedic.autoscaling.reports import read_traffic
+from paramedic.autoscaling.reports import ServiceTraffic
 from paramedic.autoscaling.traffic import merge
 from paramedic.state import tables
 from paramedic.state.ring import RING_SECONDS
+from paramedic.state.traffic import read_counters, read_reports
 from tests.fakes.gateway_replica import GATEWAY, GatewayReplica, publish, runs
 from tests.fakes.upstream import Upstream
 from tests.fakes.waiting import eventually
@@ -34,11 +35,12 @@ class Controller:
     """What a controller's autoscaler receives; one that is out for a while reads all of it later."""
 
     def __init__(self) -> None:
+        self._traffic = ServiceTraffic(GATEWAY, UID)
         self._cursors: dict[str, int] = {}
         self.received = 0
 
     def tick(self) -> int:
-        traffic, now = read_traffic(GATEWAY, UID, time.time()), int(time.time())
+        traffic, now = self._traffic.read(read_reports(GATEWAY), time.time()), int(time.time())
         seconds = range(now - RING_SECONDS, now)
         figures = merge(self._cursors, traffic.reports, traffic.counters, seconds=seconds, now=now)
         self._cursors = dict(figures.cursors)
@@ -203,7 +205,7 @@ class World:
 
 
 def _reported() -> int:
-    return sum(each.total for each in read_traffic(GATEWAY, UID, time.time()).counters)
+    return sum(int(row.total) for row in read_counters(GATEWAY, UID))
 
 
 @pytest.fixture
@@ -252,7 +254,7 @@ def test_a_controller_that_was_out_while_a_gateway_was_replaced_counts_both(worl
         world.kill_envoy()
         clients.await_answers(50)
     world.assert_each_counted_once()
-    assert len(read_traffic(GATEWAY, UID, time.time()).counters) == 2
+    assert len(read_counters(GATEWAY, UID)) == 2
 
 
 @pytest.mark.parametrize("world", [SOON], ids=["rotating"], indirect=True)

@@ -24,6 +24,8 @@ from paramedic_controller.ahead import AheadReader
 from paramedic_controller.effects import Actor, Effects, Pace
 from paramedic_controller.figures import FigureReader
 from paramedic_controller.fleet import Fleet
+from paramedic_controller.gateway_reports import GatewayReports
+from paramedic_controller.hint import HintReader
 from paramedic_controller.model import ServiceState
 from paramedic_controller.persist import Recorder
 from paramedic_controller.probes import ProbeTarget, Tally
@@ -207,6 +209,9 @@ class Life:
         """What this process knows of a service."""
         return self.fleet.supervisors[service].state
 
+    def _read_hint(self) -> int:
+        return HintReader(self.world.controller_id, self.world.clock).read()
+
     def _read_secrets(self, sources: Mapping[str, SecretSource]) -> Mapping[str, str]:
         missing = [name for name in sources if name not in self.world.secrets]
         if missing:
@@ -218,6 +223,8 @@ class Life:
         actor = Actor(world.controller_id, self.epoch, stop_grace_seconds=0.0, log_dir=world.log_dir)
         prober: Any = self.prober
         sampler: Any = self.sampler
+        reports = GatewayReports(world.clock)
+        figures = FigureReader(reports, world.clock, world.messages.append)
         return Tools(
             writer=self.writer,
             recorder=Recorder(world.controller_id),
@@ -243,11 +250,12 @@ class Life:
             mint=world.names,
             clock=world.clock,
             warn=world.messages.append,
+            read_hint=self._read_hint,
             read_service=self.take_over.read_service if self.take_over else partial(read_service, world.controller_id),
             read_specs=lambda service: stored_specs(world.controller_id, service),
-            read_figures=FigureReader(world.clock, world.messages.append).read,
-            read_drained=FigureReader(world.clock, world.messages.append).drained,
-            read_ahead=AheadReader(world.clock, world.messages.append).read,
+            read_figures=figures.read,
+            read_drained=figures.drained,
+            read_ahead=AheadReader(reports, world.clock, world.messages.append).read,
             balancer_host="127.0.0.1",
             tick_seconds=5,
             drain_seconds=0.0,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from paramedic.clock import Clock
 from paramedic.state.ring import RING_SECONDS
-from paramedic.state.traffic_report import Standing, TrafficWriter
+from paramedic.state.traffic_report import CounterWrites, Standing, TrafficWriter
 
 
 class TrafficReporter:
@@ -19,6 +19,7 @@ class TrafficReporter:
         self._clock = clock
         self._started = self._second()
         self._sequence = 0
+        self._writes = CounterWrites(self._sequence)
         self._seconds: dict[str, dict[int, int]] = {}
         self._written: dict[str, int] = {}
 
@@ -37,11 +38,13 @@ class TrafficReporter:
             StateUnreachableError: DynamoDB did not answer; the next flush catches up.
         """
         until = self._second()
+        self._sequence += 1
         for service_uid, total, ring in self._changed(until):
+            self._writes.note(service_uid, self._sequence)
             self._writer.write_counter(service_uid, self._incarnation, total, ring, until)
             self._written[service_uid] = total
-        self._sequence += 1
-        standing = Standing(self._sequence, self._started, until, len(unfinished), unfinished, None)
+        moved = self._writes.moved(self._sequence)
+        standing = Standing(self._sequence, self._started, until, len(unfinished), unfinished, None, moved=moved)
         self._writer.write_report(self._incarnation, standing)
 
     def _changed(self, until: int) -> list[tuple[str, int, tuple[int, ...]]]:

@@ -11,7 +11,7 @@ from typing import Protocol
 from paramedic.clock import to_iso
 from paramedic.state.ring import RING_SECONDS
 from paramedic.state.tables import StateUnreachableError
-from paramedic.state.traffic_report import ROWS_LIVE_SECONDS, UNFINISHED_EXAMPLES, Standing
+from paramedic.state.traffic_report import ROWS_LIVE_SECONDS, UNFINISHED_EXAMPLES, CounterWrites, Standing
 from paramedic_gateway.counting.ledger import Ledger
 from paramedic_gateway.counting.log import AccessLog
 from paramedic_gateway.counting.store import LedgerStore
@@ -68,6 +68,7 @@ class Counting:
         self._services = services
         self._rotate_bytes = rotate_bytes
         self._ledger = store.load(log.end)
+        self._writes = CounterWrites(self._ledger.sequence)
         self._trouble = ""
 
     @property
@@ -158,6 +159,7 @@ class Counting:
         ledger = self._ledger
         for uid, count in ledger.changed(until).items():
             total = count.total(until)
+            self._writes.note(uid, ledger.sequence)
             self._reports.write_counter(uid, ledger.incarnation, total, count.ring(until), until)
             count.reported = total
         standing = Standing(
@@ -168,6 +170,7 @@ class Counting:
             unfinished_count=len(ledger.requests),
             unfinished_examples=self._examples(ledger),
             draining=around.draining,
+            moved=self._writes.moved(ledger.sequence),
             ahead=around.ahead,
         )
         self._reports.write_report(ledger.incarnation, standing)

@@ -13,7 +13,7 @@ import pytest
 from paramedic.clock import SystemClock
 from paramedic.settings import InvalidSettingError
 from paramedic_controller.backoff import LONGEST_SECONDS, STABLE_SECONDS, after_failure, may_launch
-from paramedic_controller.board import STALLED_AFTER_SECONDS, Board, Identity
+from paramedic_controller.board import STALLED_AFTER_SECONDS, Board, Identity, Recovered, UnfinishedRequests
 from paramedic_controller.exits import CannotStartError, Exit
 from paramedic_controller.http_api import HttpApi
 from paramedic_controller.ports import BIND_PATIENCE_SECONDS, FreePorts, bind
@@ -121,6 +121,18 @@ def test_health_follows_the_main_loop() -> None:
     assert (board.is_healthy(), board.health().status) == (True, "ok")
     clock.advance(STALLED_AFTER_SECONDS)
     assert (board.is_healthy(), board.health().status) == (False, "stalled")
+
+
+def test_what_is_kept_with_the_heartbeat_of_a_thousand_services_stays_within_the_smallest_write() -> None:
+    names = [f"service-{number:04d}" for number in range(1000)]
+    ports, ids = dict.fromkeys(names, 30001), dict.fromkeys(names, 26)
+    none = UnfinishedRequests()
+    recovered = Recovered(
+        services=1000, replicas=25_000, ports=ports, ids=ids, unfinished_requests=none, unfinished_operations=()
+    )
+    assert "service-0000=30001" in recovered.summary()
+    assert "990 more" in recovered.summary()
+    assert len(recovered.summary()) < 700
 
 
 @pytest.mark.parametrize(("identity", "pid"), [({"pid": "7"}, 7), ({"pid": "none"}, None), ({}, None)])

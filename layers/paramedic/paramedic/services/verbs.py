@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from random import Random
 
 from paramedic.clock import Clock, to_iso
 from paramedic.downtime.of_specs import planning
@@ -89,8 +90,8 @@ def up(
     _require_new(controller_id, spec.name)
     uid = new_id()
     # Ports can be taken, and windows changed, between the look and the write: each refusal is one more look.
-    for _ in range(len(chosen_ports) + 1):
-        port = spec.service.ports or _free_port(spec.service.gateway, chosen_ports)
+    for attempt in range(len(chosen_ports) + 1):
+        port = spec.service.ports or _free_port(spec.service.gateway, chosen_ports, uid, attempt)
         now = clock.now()
         planned = planning(controller_id, uid, spec, actor, now)
         changes = [*_up_changes(controller_id, spec, actor, uid, port, to_iso(now)), *planned]
@@ -231,13 +232,14 @@ def _port_taken(spec: ServiceSpec) -> str:
     )
 
 
-def _free_port(gateway: str, chosen_ports: Sequence[int]) -> int:
+def _free_port(gateway: str, chosen_ports: Sequence[int], uid: str, attempt: int) -> int:
+    """The lowest port that is free; after a refusal any: of many who ask at once only one gets the lowest."""
     ports = PortReservation.item.startswith("port#")
     reserved = {row.item for row in PortReservation.read_all(gateway_partition(gateway), ports)}
-    for port in chosen_ports:
-        if port_item(port) not in reserved:
-            return port
-    raise NoPortLeftError(_no_port_left(gateway, chosen_ports))
+    free = [port for port in chosen_ports if port_item(port) not in reserved]
+    if not free:
+        raise NoPortLeftError(_no_port_left(gateway, chosen_ports))
+    return free[0] if attempt == 0 else Random(f"{uid} {attempt}").choice(free)
 
 
 def _no_port_left(gateway: str, ports: Sequence[int]) -> str:

@@ -72,10 +72,27 @@ class Ahead(BaseModel):
     revisions: Mapping[str, Annotated[int, Field(ge=0, le=HIGHEST_REVISION)]] = {}
 
 
+class Moved(BaseModel):
+    """Which counters were written since the report with the sequence `since`, each for which report, by service uid.
+
+    Whoever has read a service's counter since that report, and no earlier, need not read it again.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    since: int
+    services: Mapping[str, int] = {}
+
+    def may_differ(self, service_uid: str, read_after: int) -> bool:
+        """Whether the counter may have been written since it was read, after the report with that sequence."""
+        return read_after < max(self.since, self.services.get(service_uid, 0))
+
+
 class TrafficReport(Row):
     """Everything counted in the seconds [`covers_from`, `covers_until`) since 1970 is in the counters.
 
-    `covers_from` is the incarnation's first second. `ahead` is absent but after a restore from a backup.
+    `covers_from` is the incarnation's first second. `ahead` is absent but after a restore from a backup, `moved` in
+    reports of an earlier release.
     """
 
     class Meta(TableMeta):
@@ -92,6 +109,7 @@ class TrafficReport(Row):
     unfinished_examples: ListAttribute[str] = ListAttribute()
     draining = OptionalJsonAttribute(Draining)
     ahead = OptionalJsonAttribute(Ahead)
+    moved = OptionalJsonAttribute(Moved)
     expires_at = NumberAttribute()
 
 

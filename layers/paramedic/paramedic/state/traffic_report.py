@@ -8,7 +8,7 @@ from pynamodb.expressions.update import Action
 
 from paramedic.state.ring import pack_ring
 from paramedic.state.tables import StateUnreachableError
-from paramedic.state.traffic import Ahead, Draining, TrafficCounter, TrafficReport, counter_item, report_item
+from paramedic.state.traffic import Ahead, Draining, Moved, TrafficCounter, TrafficReport, counter_item, report_item
 
 ROWS_LIVE_SECONDS = 3600
 """Figures are only of use for the length of a window; the rest is for people looking into an incident."""
@@ -17,13 +17,35 @@ UNFINISHED_EXAMPLES = 100
 """How many requests under way are named to people; the rest are counted."""
 
 
+REMEMBERED_REPORTS = 6
+"""Several ticks of an autoscaler: one that missed more reads every counter again. Every report costs by its length."""
+
+
+class CounterWrites:
+    """Notes for which report each service's counter was last written; `sequence` is that of the last report so far."""
+
+    def __init__(self, sequence: int) -> None:
+        self._begun = sequence
+        self._written: dict[str, int] = {}
+
+    def note(self, service_uid: str, sequence: int) -> None:
+        """The counter is about to be written for the report `sequence`."""
+        self._written[service_uid] = sequence
+
+    def moved(self, sequence: int) -> Moved:
+        """What the report `sequence` says of it."""
+        since = max(self._begun, sequence - REMEMBERED_REPORTS)
+        self._written = {uid: at for uid, at in self._written.items() if at > since}
+        return Moved(since=since, services=dict(self._written))
+
+
 @dataclass(frozen=True)
 class Standing:
     """Where a gateway replica stands: its counters hold all of the seconds [`covers_from`, `covers_until`).
 
     `draining` has the requests that each leaving replica it knows of still has, by `draining_key`; None when nobody
     is to wait for it: it has ended, or never tells. `ahead` has the route revisions it applied, by service uid, where
-    the tables have a lower one.
+    the tables have a lower one. `moved` names the counters that were written lately, None where nobody noted them.
     """
 
     sequence: int
@@ -33,6 +55,7 @@ class Standing:
     unfinished_examples: Sequence[str]
     draining: Mapping[str, int] | None
     ahead: Mapping[str, int] = field(default_factory=dict)
+    moved: Moved | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +100,7 @@ class TrafficWriter:
             TrafficReport.unfinished_examples.set(list(standing.unfinished_examples[:UNFINISHED_EXAMPLES])),
             TrafficReport.expires_at.set(standing.covers_until + ROWS_LIVE_SECONDS),
             _draining(standing.draining),
+            _moved(standing.moved),
             _ahead(standing.ahead),
         ]
         _update(row, actions)
@@ -87,6 +111,10 @@ def _draining(requests: Mapping[str, int] | None) -> Action:
     if requests is None:
         return TrafficReport.draining.remove()
     return TrafficReport.draining.set(Draining(requests=requests))
+
+
+def _moved(moved: Moved | None) -> Action:
+    return TrafficReport.moved.remove() if moved is None else TrafficReport.moved.set(moved)
 
 
 def _ahead(revisions: Mapping[str, int]) -> Action:
