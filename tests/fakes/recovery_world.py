@@ -146,9 +146,16 @@ def failure(tick: datetime, diagnosis: str) -> ControllerFailed:
     )
 
 
-def by_hand_request(request_id: str = "request-0001") -> ManualRecover:
+def by_hand_request(request_id: str = "request-0001", predecessor_gone: str | None = None) -> ManualRecover:
     """What a person sends."""
-    return ManualRecover(action="recover", target=TARGET, actor="ada", reason="test", request_id=request_id)
+    return ManualRecover(
+        action="recover",
+        target=TARGET,
+        actor="ada",
+        reason="test",
+        request_id=request_id,
+        predecessor_gone=predecessor_gone,
+    )
 
 
 def _request(workload: str, scope: str, epoch: int, key: str) -> Launch:

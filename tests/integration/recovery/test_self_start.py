@@ -222,3 +222,60 @@ def test_a_start_that_died_is_taken_further_by_the_next_once_its_time_is_up(worl
 
 def dies(*_: object, **__: object) -> StopResult:
     raise KeyboardInterrupt
+
+
+WORD = by_hand_request(predecessor_gone="node n-17 was terminated")
+
+
+def test_where_nothing_can_tell_a_persons_word_lets_the_next_start_go_on(world: RecoveryWorld) -> None:
+    world.first.alive = False
+    world.host.unstoppable = True
+    with pytest.raises(PredecessorStaysError):
+        world.self_start()
+    assert recoverer.by_hand(WORD, elsewhere(world)).status is Status.RECOVERING
+    world.self_start()
+    record = world.recovery(2)
+    assert record.step == Step.DONE
+    texts = [entry.text for entry in record.story.entries]
+    assert "its predecessor is gone by the word of ada: node n-17 was terminated" in texts
+    assert any(text.startswith("stopped: gone by the word of ada") for text in texts)
+
+
+def test_a_word_opens_a_recovery_of_a_controller_whose_host_does_not_answer(world: RecoveryWorld) -> None:
+    world.first.alive = False
+
+    def no_answer(request: ProbeRequest) -> ProbeOutcome:
+        return ProbeOutcome(target_id=request.target_id, kind=OutcomeKind.TIMEOUT)
+
+    cut_off = replace(elsewhere(world), probe=no_answer)
+    assert recoverer.by_hand(by_hand_request(), cut_off).status is Status.REFUSED
+    assert recoverer.by_hand(WORD, cut_off).status is Status.RECOVERING
+    assert "gone by the word of ada" in world.recovery(2).story.evidence
+    world.host.unstoppable = True
+    world.self_start()
+    assert world.host.alive() == [2]
+
+
+def test_nobodys_word_makes_a_process_gone_that_its_host_shows(world: RecoveryWorld) -> None:
+    world.first.suspended = True
+    world.host.unstoppable = True
+    recoverer.by_hand(WORD, world.around())
+    assert world.recovery(2).waits_for == "unconfirmed"
+    with pytest.raises(PredecessorStaysError):
+        world.self_start()
+    assert world.host.alive() == [1]
+
+
+def test_a_word_is_about_one_recovery_and_a_beating_controller_is_alive_whatever_anyone_says(
+    world: RecoveryWorld,
+) -> None:
+    assert recoverer.by_hand(WORD, world.around()).status is Status.REFUSED
+    assert world.host.alive() == [1]
+    world.first.alive = False
+    recoverer.by_hand(WORD, world.around())
+    world.newest().alive = False
+    world.host.unstoppable = True
+    world.clock.sleep(60)
+    with pytest.raises(PredecessorStaysError):
+        world.self_start()
+    assert world.recovery(3).story.predecessor_gone == ""

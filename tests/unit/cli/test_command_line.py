@@ -109,7 +109,7 @@ def test_the_recorded_manual_request_is_what_the_command_sends() -> None:
     recorded = json.loads((project_root() / "events/recover.json").read_text())
     sent = recover_request("controller:demo", "alice", "a reason")
     assert ManualRecover.model_validate(recorded).action == sent.action
-    assert recorded.keys() == sent.model_dump().keys()
+    assert recorded.keys() == sent.model_dump(exclude_none=True).keys()
 
 
 def test_every_request_is_a_request_of_its_own() -> None:

@@ -110,16 +110,31 @@ def _stop_all(recovery: Recovery, launcher: Launcher) -> list[StopResult]:
 
 def _stop_known(predecessor: Predecessor, receipt: Receipt, recovery: Recovery, launcher: Launcher) -> StopResult:
     result = launcher.stop(receipt, epoch=int(recovery.epoch), grace_seconds=0)
-    if result.outcome is StopOutcome.STOPPED or not predecessor.ended:
+    if result.outcome is StopOutcome.STOPPED:
         return result
-    detail = f"epoch {predecessor.epoch} said itself that it had ended; {result.detail}"
-    return StopResult(outcome=StopOutcome.STOPPED, detail=detail)
+    if predecessor.ended:
+        detail = f"epoch {predecessor.epoch} said itself that it had ended; {result.detail}"
+        return StopResult(outcome=StopOutcome.STOPPED, detail=detail)
+    # Nobody's word makes a process gone that its host shows.
+    if launcher.describe(receipt).state in (RunState.RUNNING, RunState.SUSPENDED):
+        return result
+    return _by_word(recovery, result)
+
+
+def _by_word(recovery: Recovery, result: StopResult) -> StopResult:
+    word = recovery.story.predecessor_gone
+    if not word:
+        return result
+    return StopResult(outcome=StopOutcome.STOPPED, detail=f"gone by the word of {word}; {result.detail}")
 
 
 def _stop_unrecorded(predecessor: Predecessor, recovery: Recovery, launcher: Launcher) -> StopResult:
     if predecessor.launch_key is None:
         detail = f"epoch {predecessor.epoch} was claimed by a process of which nothing is recorded"
-        return StopResult(outcome=StopOutcome.UNCONFIRMED, detail=f"{detail}; only a look at its host confirms its end")
+        unknown = StopResult(
+            outcome=StopOutcome.UNCONFIRMED, detail=f"{detail}; only a look at its host confirms its end"
+        )
+        return _by_word(recovery, unknown)
     receipt = launcher.find(recovery.target_id, predecessor.launch_key)
     if receipt is None:
         return StopResult(outcome=StopOutcome.STOPPED, detail=f"epoch {predecessor.epoch} started nothing")

@@ -53,6 +53,13 @@ def gather_beside_a_standing_heartbeat(target: Target, controller_id: str, aroun
     return _judge(target, controller_id, outcome, True, around)
 
 
+def taking_the_word(evidence: Evidence, word: str) -> Evidence:
+    """What is not clear beside a standing heartbeat is, once a person says that the process is gone."""
+    if not word or evidence.finding is not Finding.UNCLEAR:
+        return evidence
+    return Evidence(finding=Finding.DEAD, text=f"{evidence.text}; gone by the word of {word}")
+
+
 def probe_request(target: Target) -> ProbeRequest:
     """One short look at the target.
 

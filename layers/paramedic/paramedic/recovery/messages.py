@@ -9,7 +9,10 @@ from paramedic.health.ticks import Tick
 
 
 class ManualRecover(BaseModel):
-    """A person asks for a recovery now. The same `request_id` twice is one request."""
+    """A person asks for a recovery now. The same `request_id` twice is one request.
+
+    `predecessor_gone` is how they know that a predecessor nobody can look at has ended.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -18,6 +21,7 @@ class ManualRecover(BaseModel):
     actor: str = Field(min_length=1)
     reason: str = Field(min_length=1)
     request_id: str = Field(min_length=8)
+    predecessor_gone: str | None = Field(default=None, min_length=1)
 
 
 class Sweep(BaseModel):

@@ -34,6 +34,12 @@ class Opener:
     now: datetime
     manual: bool
     detected_at: str | None = None
+    predecessor_gone: str | None = None
+
+    @property
+    def word(self) -> str:
+        """Their word that the predecessor is gone, with their name to it; empty without one."""
+        return f"{self.actor}: {self.predecessor_gone}" if self.predecessor_gone else ""
 
 
 @dataclass(frozen=True)
@@ -163,6 +169,7 @@ def _record(case: Case, around: Surroundings) -> Recovery:
         evidence=case.evidence.text,
         detected_at=case.opener.detected_at,
         predecessors=predecessors_of(case.current, case.previous),
+        predecessor_gone=case.opener.word,
         entries=(Entry(at=to_iso(now), step="gate", text=opened),),
     )
     return Recovery(

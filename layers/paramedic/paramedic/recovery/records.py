@@ -99,6 +99,16 @@ def advance(
     return _change(recovery, around, actions, _still_open())
 
 
+def vouch(recovery: Recovery, word: str, around: Surroundings) -> Recovery:
+    """Record a person's word that the predecessors of this recovery are gone, keeping ownership.
+
+    Raises:
+        LostStepError: another invocation moved the record.
+    """
+    story = recovery.story.model_copy(update={"predecessor_gone": word})
+    return advance(recovery, step_of(recovery), f"its predecessor is gone by the word of {word}", around, story)
+
+
 def wait_for(recovery: Recovery, reason: str, text: str, around: Surroundings) -> Recovery:
     """Record once per step and `reason` why the step cannot be done now, and owe people a page about it.
 

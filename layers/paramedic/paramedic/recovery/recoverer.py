@@ -9,7 +9,7 @@ from paramedic.health.ticks import require_due
 from paramedic.health.verdict import Verdict
 from paramedic.recovery import records
 from paramedic.recovery.driving import drive
-from paramedic.recovery.evidence import gather
+from paramedic.recovery.evidence import gather, taking_the_word
 from paramedic.recovery.gate import Reason, Refusal
 from paramedic.recovery.incident_rules import current_incident
 from paramedic.recovery.messages import ManualRecover, Reply, Status
@@ -84,7 +84,13 @@ def by_hand(request: ManualRecover, around: Surroundings) -> Reply:
     target = _read_target(request.target)
     if target is None:
         raise UnknownTargetError("target", request.target, "is not registered; `paramedic status` lists what is")
-    opener = Opener(actor=request.actor, reason=request.reason, now=around.clock.now(), manual=True)
+    opener = Opener(
+        actor=request.actor,
+        reason=request.reason,
+        now=around.clock.now(),
+        manual=True,
+        predecessor_gone=request.predecessor_gone,
+    )
     return _recover(target, opener, around)
 
 
@@ -128,7 +134,7 @@ def _recover(target: Target, opener: Opener, around: Surroundings) -> Reply:
         return _refused(str(target.target_id), "it has no epoch: only controllers that have started can be recovered")
     previous = Recovery.read(target.target_id, int(current.epoch))
     if previous is not None and records.is_open(previous):
-        return _resume(previous, around)
+        return _resume(previous, around, opener.word)
     return _open(target, current, previous, opener, around)
 
 
@@ -140,7 +146,7 @@ def _open(
         target=target,
         current=current,
         previous=previous,
-        evidence=gather(target, opener.manual, around),
+        evidence=taking_the_word(gather(target, opener.manual, around), opener.word),
         stored_incident=stored,
         incident=current_incident(stored, opener.now, around.new_id()),
         opener=opener,
@@ -155,8 +161,10 @@ def _open(
     return _resume(records.read_recovery(str(target.target_id), epoch), around)
 
 
-def _resume(recovery: Recovery, around: Surroundings) -> Reply:
+def _resume(recovery: Recovery, around: Surroundings, word: str = "") -> Reply:
     try:
+        if word and records.step_of(recovery) is Step.STOP:
+            recovery = records.vouch(records.take(recovery, around), word, around)
         return _reply(drive(recovery, around))
     except records.LostStepError as error:
         return Reply(status=Status.RECOVERING, message=str(error), target=recovery.target_id, epoch=int(recovery.epoch))

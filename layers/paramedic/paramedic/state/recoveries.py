@@ -55,7 +55,7 @@ class Entry(BaseModel):
 
 
 class Story(BaseModel):
-    """Why the recovery was opened and what happened, in order.
+    """Why the recovery was opened and what happened, in order; `predecessor_gone` is a person's word for just that.
 
     `launched` is who is to claim the epoch; `granted` the standby that was asked to, also after another was launched.
     """
@@ -69,6 +69,7 @@ class Story(BaseModel):
     evidence: str
     detected_at: str | None = None
     predecessors: tuple[Predecessor, ...] = ()
+    predecessor_gone: str = ""
     launched: Receipt | None = None
     granted: Receipt | None = None
     entries: tuple[Entry, ...] = ()
