@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import uvloop
 
 from paramedic.health.addresses import AddressGuard
-from paramedic.health.engine import probe_all
 from paramedic.health.outcomes import ProbeBatch
+from paramedic.health.sentinels import probe_beside_sentinels
 from paramedic.health.settings import ProbeSettings
 from paramedic.validation import validated
 
@@ -27,11 +27,16 @@ def handler(event: object, context: Context) -> dict[str, Any]:
     """Probe an event's targets, answering in time whatever they do.
 
     Raises:
-        InvalidInputError: the event is no `ProbeBatch`, or ALLOWED_CIDRS is malformed; names the field.
+        InvalidInputError: the event is no `ProbeBatch`, or a setting is malformed; names the field.
     """
     batch = validated(ProbeBatch, event)
-    guard = AddressGuard(ProbeSettings.from_env(os.environ).allowed_cidrs)
+    settings = ProbeSettings.from_env(os.environ)
+    guard = AddressGuard(settings.allowed_cidrs)
     budget = max(context.get_remaining_time_in_millis() / 1000 - ANSWER_SECONDS, 0)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        report = runner.run(probe_all(batch, guard=guard, rng=random.Random(), budget_seconds=budget))
+        report = runner.run(
+            probe_beside_sentinels(
+                batch, settings.sentinel_urls, guard=guard, rng=random.Random(), budget_seconds=budget
+            )
+        )
     return report.model_dump(mode="json")
