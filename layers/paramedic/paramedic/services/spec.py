@@ -244,7 +244,7 @@ class ServiceSection(_Part):
     """The gateway's port for this service alone; one is chosen where none is given."""
     gateway: str = Field(default="default", pattern=NAME_PATTERN)
     """Which gateway serves it."""
-    downtime: tuple[DowntimeWindow, ...] = Field(default=(), max_length=20)
+    downtime: tuple[DowntimeWindow, ...] = Field(default=(), max_length=20, exclude_if=_is_empty)
     """When it is stopped on purpose, again and again."""
 
     @model_validator(mode="after")
