@@ -29,8 +29,9 @@ class Snapshot:
     def __init__(self) -> None:
         self._kept: dict[str, Kept] = {}
 
-    def __len__(self) -> int:
-        return len(self._kept)
+    def clear(self) -> None:
+        """Forget everything."""
+        self._kept.clear()
 
     def outdated(self, writes: Mapping[str, LastWrite]) -> list[str]:
         """The services to read again, given the last write of all there are; those that are gone are forgotten."""

@@ -7,7 +7,7 @@ from paramedic.clock import Clock
 from paramedic.state.claims import ClaimRefusedError, claim_granted
 from paramedic.state.controllers import ENDPOINT, EPOCH, ControllerEndpoint, ControllerEpoch
 from paramedic.state.fencing import LastWrite, read_last_writes
-from paramedic.state.standbys import granted_epoch, register_standby, renew_standby
+from paramedic.state.standbys import read_standing, register_standby, renew_standby
 from paramedic.state.tables import InvalidRowError, StateUnreachableError
 from paramedic_controller.boot import Claimed, own_receipt
 from paramedic_controller.exits import CannotStartError, Exit
@@ -37,6 +37,7 @@ class Standby:
     clock: Clock
     warn: Callable[[str], None]
     snapshot: Snapshot = field(default_factory=Snapshot)
+    _epoch: int | None = None
     _stopping: bool = False
     _unread: dict[str, LastWrite] = field(default_factory=dict)
     _refresh_at: float = 0.0
@@ -64,9 +65,11 @@ class Standby:
 
     def _look(self, next_look: float) -> Grant | None:
         try:
-            epoch = granted_epoch(self.controller_id, self.process_id)
-            if epoch is not None:
-                return Grant(epoch, self.clock.now(), self.clock.monotonic())
+            standing = read_standing(self.controller_id, self.process_id)
+            if standing is not None:
+                self._follow(standing.epoch)
+                if standing.granted:
+                    return Grant(standing.epoch, self.clock.now(), self.clock.monotonic())
             self._read_ahead(next_look)
             self._show()
         except (InvalidRowError, StateUnreachableError) as error:
@@ -76,6 +79,14 @@ class Standby:
         else:
             self._silent = False
         return None
+
+    def _follow(self, epoch: int) -> None:
+        """Forget what was read before a restore from a backup: fences may look as they did, and rows be others."""
+        if self._epoch is not None and epoch not in (self._epoch, self._epoch + 1):
+            self.snapshot.clear()
+            self._unread.clear()
+            self._refresh_at = self.clock.monotonic()
+        self._epoch = epoch
 
     def _read_ahead(self, until: float) -> None:
         """As much as can be read before the next look is due; at least one service."""

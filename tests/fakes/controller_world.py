@@ -299,13 +299,21 @@ class ControllerWorld:
         register_standby(self.controller_id, process_id, RECEIPT, self.clock)
         return Standby(self.controller_id, process_id, self.clock, self.messages.append)
 
-    def choose(self, standby: Standby) -> Chosen:
-        """Let the standby wait until it has read all there is, then grant it the next epoch."""
+    def choose(self, standby: Standby, *meanwhile: Callable[[], object]) -> Chosen:
+        """Let the standby wait until it has read all there is, then grant it the next epoch.
+
+        Between its looks for that, what happens `meanwhile` happens one by one.
+        """
 
         def grant_it() -> None:
             grant_to_standby(self.controller_id, standby.process_id, self.clock)
 
-        self.clock.on_sleep = grant_it
+        happenings = iter([*meanwhile, grant_it])
+
+        def go_on() -> None:
+            next(happenings)()
+
+        self.clock.on_sleep = go_on
         grant = standby.wait()
         self.clock.on_sleep = lambda: None
         assert grant is not None

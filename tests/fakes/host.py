@@ -19,7 +19,7 @@ from paramedic.launchers.interface import (
 from paramedic.state.claims import claim, claim_first_epoch, claim_granted
 from paramedic.state.heartbeat import beat, report_restored, seal_heartbeat
 from paramedic.state.receipt import Receipt
-from paramedic.state.standbys import granted_epoch, register_standby
+from paramedic.state.standbys import read_standing, register_standby
 from paramedic.state.targets import controller_target_id
 
 
@@ -165,3 +165,9 @@ class FakeHost:
         if any(p.suspended for p in serving):
             kind = OutcomeKind.TIMEOUT
         return ProbeOutcome(target_id=request.target_id, kind=kind)
+
+
+def granted_epoch(controller_id: str, process_id: str) -> int | None:
+    """The epoch that the standby `process_id` may claim now."""
+    standing = read_standing(controller_id, process_id)
+    return standing.epoch if standing is not None and standing.granted else None

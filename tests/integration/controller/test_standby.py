@@ -8,7 +8,8 @@ from paramedic.services.changes import scale
 from paramedic.state.controllers import ENDPOINT, EPOCH, ControllerEndpoint, ControllerEpoch
 from paramedic.state.heartbeat import seal_heartbeat
 from paramedic.state.recoveries import Recovery
-from paramedic.state.standbys import StandbyReplacedError, read_standby
+from paramedic.state.replicas import Replica
+from paramedic.state.standbys import StandbyReplacedError, Standing, read_standby
 from paramedic.state.tables import StateUnreachableError
 from paramedic_controller import standby as standby_module
 from paramedic_controller.board import Board, Identity
@@ -91,6 +92,17 @@ def test_only_a_service_of_which_users_want_something_else_is_read_again(world: 
     assert len(world.stored("three").replicas) == 3
 
 
+def test_after_a_restore_from_a_backup_every_service_is_read_again(world: ControllerWorld, first: Life) -> None:
+    def restored() -> None:
+        # The rows of one table are older than the fences, which look as they did.
+        Replica(world.stored("one").desired.uid, 1).delete()
+        ControllerEpoch("main", EPOCH).update(actions=[ControllerEpoch.epoch.add(1_000_000)])
+
+    successor, read = take_over(world, world.choose(world.stand_by(), restored))
+    assert read == 0
+    assert [each.replica_id for each in successor.state("one").replicas] == [2]
+
+
 def test_a_waiting_standby_reads_again_what_moved_and_writes_only_that_it_is_there(
     world: ControllerWorld, first: Life
 ) -> None:
@@ -149,13 +161,13 @@ def test_a_standby_outlasts_a_silent_dynamodb_and_says_so_once(
     ]
     answers = iter(planned)
 
-    def look(*_: str) -> int:
+    def look(*_: str) -> Standing:
         answer = next(answers)
         if isinstance(answer, StateUnreachableError):
             raise answer
-        return answer
+        return Standing(answer, granted=True)
 
-    monkeypatch.setattr(standby_module, "granted_epoch", look)
+    monkeypatch.setattr(standby_module, "read_standing", look)
     grant = Standby("main", "p", world.clock, world.messages.append).wait()
     assert grant is not None
     assert grant.epoch == 2

@@ -7,8 +7,7 @@ from paramedic.recovery.messages import Status
 from paramedic.recovery.predecessors import launch_key, predecessors_of
 from paramedic.state.claims import ClaimRefusedError, claim_granted
 from paramedic.state.recoveries import Step, open_recoveries
-from paramedic.state.standbys import granted_epoch
-from tests.fakes.host import FakeProcess
+from tests.fakes.host import FakeProcess, granted_epoch
 from tests.fakes.recovery_world import CONTROLLER, TARGET, RecoveryWorld
 
 pytestmark = pytest.mark.integration

@@ -1,5 +1,7 @@
 """A controller's standby: registered for people and recoveries to find, and acting by a recovery's grant alone."""
 
+from dataclasses import dataclass
+
 from pynamodb.expressions.update import Action
 
 from paramedic.clock import Clock, to_iso
@@ -75,21 +77,30 @@ def no_standby(controller_id: str) -> Update:
     return Update(_row(controller_id), _NOBODY)
 
 
-def granted_epoch(controller_id: str, process_id: str) -> int | None:
-    """The epoch this standby may claim now. One read while the controller's epoch is claimed, two while it is not.
+@dataclass(frozen=True)
+class Standing:
+    """The controller's epoch, and whether a recovery has granted it to the standby that asks."""
+
+    epoch: int
+    granted: bool
+
+
+def read_standing(controller_id: str, process_id: str) -> Standing | None:
+    """How things stand for a standby; None without an epoch. One read, or two while the epoch is not claimed.
 
     Raises:
         InvalidRowError: a row is malformed.
         StateUnreachableError: DynamoDB did not answer.
     """
     current = ControllerEpoch.read(controller_id, EPOCH)
-    if current is None or current.claimed_by:
+    if current is None:
         return None
-    epoch = int(current.epoch)
-    recovery = Recovery.read(controller_target_id(controller_id), epoch)
-    if recovery is None or recovery.granted_to != process_id or recovery.step not in CLAIMABLE_STEPS:
-        return None
-    return epoch
+    return Standing(int(current.epoch), not current.claimed_by and _is_granted(current, process_id))
+
+
+def _is_granted(current: ControllerEpoch, process_id: str) -> bool:
+    recovery = Recovery.read(controller_target_id(current.controller_id), int(current.epoch))
+    return recovery is not None and recovery.granted_to == process_id and recovery.step in CLAIMABLE_STEPS
 
 
 def _row(controller_id: str) -> ControllerStandby:
