@@ -2,8 +2,9 @@
 
 from enum import IntEnum
 
-from paramedic.errors import InvalidInputError, ParamedicError
+from paramedic.errors import ParamedicError
 from paramedic.launchers.interface import EpochRefusedError, LauncherError
+from paramedic.settings import InvalidSettingError
 from paramedic.state.fencing import FencedError
 from paramedic.state.standbys import StandbyReplacedError
 from paramedic.state.tables import StateUnreachableError
@@ -25,6 +26,7 @@ class Exit(IntEnum):
     PREDECESSOR_STAYS = 10
     CANNOT_STAND_BY = 11
     STANDBY_REPLACED = 12
+    HOST_TROUBLE = 13
 
 
 class CannotStartError(ParamedicError):
@@ -46,7 +48,9 @@ def exit_code(error: ParamedicError) -> Exit:
             return Exit.STANDBY_REPLACED
         case StateUnreachableError():
             return Exit.STATE_UNREACHABLE
-        case InvalidInputError() | LauncherError():
+        case InvalidSettingError():
             return Exit.BAD_SETTINGS
+        case LauncherError():
+            return Exit.HOST_TROUBLE
         case _:
             return Exit.UNEXPECTED
