@@ -9,6 +9,7 @@ from paramedic_cli.commands import local, target
 from paramedic_cli.commands.changes import restart, scale, update
 from paramedic_cli.commands.downtime import downtime
 from paramedic_cli.commands.logs import logs
+from paramedic_cli.commands.moving import move
 from paramedic_cli.commands.options import Choice
 from paramedic_cli.commands.pausing import pause, resume
 from paramedic_cli.commands.recover import recover
@@ -48,6 +49,7 @@ app.command()(update)
 app.command()(scale)
 app.command()(restart)
 app.command()(down)
+app.command()(move)
 app.command()(pause)
 app.command()(resume)
 app.command()(downtime)

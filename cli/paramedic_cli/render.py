@@ -80,6 +80,8 @@ def _remarks(fleet: Fleet, now: datetime) -> Iterator[Text]:
         if watched.standby:
             yield Text(f"{name}: {_standby(watched.standby, now)}")
         for service in watched.controller.services:
+            if service.move_to is not None:
+                yield Text(f"{service.name}: is to be handed over by controller {name} to controller {service.move_to}")
             progress = service.progress
             if progress.outcome is not Outcome.DONE:
                 yield Text(f"{service.name}: revision {service.revision} is {progress.outcome}: {progress.detail}")

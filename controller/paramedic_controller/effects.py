@@ -142,6 +142,10 @@ class Effects:
         """Operations of a service whose call is under way or rests before the next try."""
         return frozenset(each.operation_id for each in state.operations if self._is_busy(each.operation_id))
 
+    def has_calls_under_way(self, state: ServiceState) -> bool:
+        """Whether the launcher is being called for an operation of a service."""
+        return any(each.operation_id in self._running for each in state.operations)
+
     def _is_busy(self, operation_id: str) -> bool:
         if operation_id in self._running:
             return True

@@ -214,6 +214,8 @@ class Fleet:
         if known is not None and known.state.desired.uid == desired.uid:
             known.want(desired)
         else:
+            if self._revision is not None:
+                self.tools.writer.forget(name)
             self.supervisors[name] = self._adopt(desired)
 
     def _adopt(self, desired: Desired) -> ServiceSupervisor:

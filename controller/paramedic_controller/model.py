@@ -16,7 +16,10 @@ from paramedic.state.services import DOWN, PAUSED
 
 @dataclass(frozen=True)
 class Desired:
-    """What users want. Replicas of one `generation` run alike, whatever their versions."""
+    """What users want. Replicas of one `generation` run alike, whatever their versions.
+
+    `move_to` is the controller that is to have the service from now on.
+    """
 
     name: str
     uid: str
@@ -26,6 +29,12 @@ class Desired:
     gateway: str
     port: int
     generation: int = 1
+    move_to: str | None = None
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether another controller is to take it over; one that is to end ends where it is."""
+        return self.move_to is not None and not self.going_down
 
     @property
     def going_down(self) -> bool:

@@ -195,6 +195,9 @@ def _leaving_elsewhere(rollout: Rollout, around: Circumstances, mint: Mint) -> I
 def _settling(state: ServiceState, around: Circumstances) -> Iterator[Settle]:
     if state.scaler is None or state.observed is None or state.observed.settled_revision == state.desired.revision:
         return
+    # Whoever it is handed over to settles that.
+    if state.desired.is_leaving:
+        return
     if _rollout(state, set(), around, state.scaler.replicas).is_settled():
         yield Settle()
 

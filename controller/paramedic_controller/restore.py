@@ -101,6 +101,7 @@ def _desired(row: DesiredService) -> Desired:
         gateway=row.gateway,
         port=int(row.port),
         generation=int(row.generation or row.version),
+        move_to=row.move_to,
     )
 
 

@@ -13,9 +13,9 @@ from paramedic.launchers.interface import Description, Launcher, LauncherError, 
 from paramedic.state.fencing import FencedWriter
 from paramedic.state.operations import OperationKind
 from paramedic.state.replicas import ReplicaStatus
-from paramedic.state.tables import StateUnreachableError
+from paramedic.state.tables import InvalidRowError, StateUnreachableError
 from paramedic.state.transactions import Change as RowChange
-from paramedic.state.transactions import ConditionFailedError
+from paramedic.state.transactions import ConditionFailedError, TransactionRefusedError
 from paramedic_controller.actions import (
     Action,
     Change,
@@ -30,6 +30,7 @@ from paramedic_controller.actions import (
 from paramedic_controller.backoff import may_launch
 from paramedic_controller.effects import Effects, Unknown
 from paramedic_controller.evolve import Moment, completed, evolve, scaling_policy
+from paramedic_controller.handover import TooManySpecsError, handing_over, read_moving_rows, spare_specs
 from paramedic_controller.model import Desired, OpenOperation, ReplicaRecord, ServiceState, workload_of
 from paramedic_controller.persist import Recorder
 from paramedic_controller.probes import Prober, ProbeTarget
@@ -40,6 +41,9 @@ from paramedic_controller.utilisation.usages import usages
 
 MAX_ROUNDS = 4
 """Rounds of planning in one pass: what one round wrote or did, the next may follow up at once."""
+
+STAY_SECONDS = 10.0
+"""How long a service that cannot be handed over is looked after before that is tried again."""
 
 MAX_FACTS_PER_WRITE = 20
 MAX_INTENTS_PER_WRITE = 50
@@ -74,7 +78,7 @@ class ServiceSupervisor:
     """One service of the claimed epoch, whose fence is sealed.
 
     `must_reread` once a write has no known outcome: `want` must be called before the next pass. `is_gone` once a
-    `down` is finished.
+    `down` is finished, or the service is another controller's.
     """
 
     def __init__(self, desired: Desired, tools: Tools) -> None:
@@ -82,6 +86,8 @@ class ServiceSupervisor:
         self._stored = self._read(desired)
         self.must_reread = False
         self.is_gone = False
+        self._stays_until = 0.0
+        self._why_it_stays = ""
 
     @property
     def state(self) -> ServiceState:
@@ -124,6 +130,9 @@ class ServiceSupervisor:
             self._apply(actions)
             if self.is_gone or self.must_reread:
                 return []
+        if self._is_ready_to_leave():
+            self._hand_over()
+            return []
         waiting = [each for each in self._stored.operations if each.operation_id in due]
         return sorted(waiting, key=lambda each: each.opened_at)
 
@@ -181,7 +190,7 @@ class ServiceSupervisor:
             now=now,
             looks={each.replica_id: self._look(each.replica_id) for each in self._stored.replicas},
             busy=tools.effects.busy(self._stored) | due,
-            may_launch=may_launch(from_iso(retry_at) if retry_at else None, now),
+            may_launch=may_launch(from_iso(retry_at) if retry_at else None, now) and not self._is_leaving(),
             drain_seconds=tools.drain_seconds,
             drained=self._drained(),
         )
@@ -258,6 +267,36 @@ class ServiceSupervisor:
             self.must_reread = True
             return
         self.is_gone = not old_specs
+
+    def _is_leaving(self) -> bool:
+        return self._stored.desired.is_leaving and self._tools.clock.monotonic() >= self._stays_until
+
+    def _is_ready_to_leave(self) -> bool:
+        """Whether no call of this process can come any more, and only it could tell whether a launch was made."""
+        state = self._stored
+        launching = any(each.kind is OperationKind.LAUNCH for each in state.operations)
+        return self._is_leaving() and not launching and not self._tools.effects.has_calls_under_way(state)
+
+    def _hand_over(self) -> None:
+        tools, state = self._tools, self._stored
+        controller_id, to = tools.writer.controller_id, str(state.desired.move_to)
+        try:
+            rows = read_moving_rows(controller_id, state)
+            spare = spare_specs(state, rows)
+            self._write(spare or handing_over(state, rows, to))
+        except (ConditionFailedError, InvalidRowError, TooManySpecsError, TransactionRefusedError) as error:
+            self._stay(to, str(error))
+            return
+        self.is_gone = not spare
+
+    def _stay(self, to: str, why: str) -> None:
+        """Look after the service for now, and see what users want of it since."""
+        self._stays_until = self._tools.clock.monotonic() + STAY_SECONDS
+        self.must_reread = True
+        if why != self._why_it_stays:
+            name = self._stored.desired.name
+            self._tools.warn(f"service {name} is not handed over to controller {to} yet, and kept meanwhile: {why}")
+        self._why_it_stays = why
 
     def probe_targets(self) -> dict[str, ProbeTarget]:
         """What to probe: every replica that runs and is meant to."""

@@ -171,6 +171,17 @@ def test_a_change_is_asked_for_by_its_command(person: Person, controller: str) -
     assert (service.version, service.progress.outcome) == (4, "pending")
 
 
+def test_a_move_is_asked_for_by_its_command_and_shown_until_it_is_made(person: Person, controller: str) -> None:
+    register("second", "127.0.0.1", 18081, "local", SystemClock())
+    person.types("up", str(person.service_file), "--controller", "main")
+    result = person.types("move", "echo", "--controller", "main", "--to", "second", "--actor", "grace")
+    assert result.exit_code == 0, result.stderr
+    assert "controller main is to hand service echo over to controller second" in result.stdout
+    assert "echo: is to be handed over by controller main to controller second" in person.types("status").stdout
+    assert "stays with" in person.types("move", "echo", "--controller", "main", "--to", "main").stdout
+    assert "handed over" not in person.types("status").stdout
+
+
 def test_numbers_that_the_service_does_not_have_are_refused_with_those_it_has(person: Person, controller: str) -> None:
     person.types("up", str(person.service_file))
     result = person.types("scale", "echo", "--max", "3")

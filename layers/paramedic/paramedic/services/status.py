@@ -52,7 +52,10 @@ class ReplicaView(_View):
 
 
 class ServiceView(_View):
-    """One service; `port` is its load balancer's, `target` how many replicas its autoscaler wants."""
+    """One service; `port` is its load balancer's, `target` how many replicas its autoscaler wants.
+
+    `move_to` is the controller that it is to be handed over to.
+    """
 
     name: str
     uid: str
@@ -67,6 +70,7 @@ class ServiceView(_View):
     ready: int
     routes: tuple[str, ...]
     replicas: tuple[ReplicaView, ...]
+    move_to: str | None = None
 
 
 class ControllerView(_View):
@@ -185,6 +189,7 @@ def _service_view(rows: ServiceRows, controller_failed: bool) -> ServiceView:
         ready=sum(1 for replica in rows.replicas if replica.status == ReplicaStatus.READY),
         routes=tuple(route.url for route in routes),
         replicas=tuple(_replica_view(replica) for replica in rows.replicas),
+        move_to=desired.move_to,
     )
 
 

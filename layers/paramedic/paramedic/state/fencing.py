@@ -132,6 +132,10 @@ class FencedWriter:
         if service not in self._seq:
             self._seq[service] = int(self._own_fence(service).seq)
 
+    def forget(self, service: str) -> None:
+        """Take nothing of a service for known: another controller may have had it since it was last written here."""
+        self._seq.pop(service, None)
+
     def commit(self, service: str, changes: Sequence[Change]) -> None:
         """Apply `changes` together with the service's fence, directly upon the last write that is known.
 

@@ -80,7 +80,8 @@ class DesiredService(Row):
 
     `generation` is the first of the versions whose replicas run what `version` says; absent, it is `version` itself.
     While the state is paused, `paused_by` is one of `PausedBy`, and `pause_reason` is for people. `resumed_at` is when
-    a person last resumed it: a downtime that had begun by then does not pause it again.
+    a person last resumed it: a downtime that had begun by then does not pause it again. `move_to` is the controller
+    that it is to be handed over to.
     """
 
     class Meta(TableMeta):
@@ -100,6 +101,7 @@ class DesiredService(Row):
     paused_by = UnicodeAttribute(null=True)
     pause_reason = UnicodeAttribute(null=True)
     resumed_at = UnicodeAttribute(null=True)
+    move_to = UnicodeAttribute(null=True)
 
     @property
     def service(self) -> str:
