@@ -132,7 +132,7 @@ def _after(state: ServiceState, change: Change, moment: Moment) -> ServiceState:
             unready = _with_status(state, replica_id, ReplicaStatus.NOT_READY)
             return _with_message(unready, f"replica {replica_id}: {reason}")
         case Launched() | LaunchFailed() | Stopped() | LetGo():
-            return _with_fact(state, change)
+            return _with_fact(state, change, moment)
         case ChangeOver():
             return _with_observed(state, generation=state.desired.generation)
         case Settle():
@@ -171,14 +171,16 @@ def _with_launch(state: ServiceState, launch: OpenLaunch, moment: Moment) -> Ser
     )
 
 
-def _with_fact(state: ServiceState, fact: Fact) -> ServiceState:
+def _with_fact(state: ServiceState, fact: Fact, moment: Moment) -> ServiceState:
     operation = state.operation(fact.operation_id)
     if operation is None:
         return state
     rest = tuple(each for each in state.operations if each != operation)
     closed = replace(state, operations=rest)
     if isinstance(fact, Launched):
-        return _with_replica(closed, operation.replica_id, ReplicaStatus.STARTING, fact)
+        # Only now: what waits for its launch has not begun to start.
+        launched = {"receipt": fact.receipt, "launched_at": moment.at}
+        return _with_status(closed, operation.replica_id, ReplicaStatus.STARTING, **launched)
     others = tuple(each for each in closed.replicas if each.replica_id != operation.replica_id)
     gone = replace(closed, replicas=others)
     if isinstance(fact, LaunchFailed):
@@ -186,14 +188,6 @@ def _with_fact(state: ServiceState, fact: Fact) -> ServiceState:
     if isinstance(fact, LetGo):
         return _with_message(gone, f"replica {operation.replica_id} may still run: {fact.detail}")
     return gone
-
-
-def _with_replica(state: ServiceState, replica_id: int, status: ReplicaStatus, fact: Launched) -> ServiceState:
-    changed = tuple(
-        replace(each, status=status, receipt=fact.receipt) if each.replica_id == replica_id else each
-        for each in state.replicas
-    )
-    return replace(state, replicas=changed)
 
 
 def _with_status(state: ServiceState, replica_id: int, status: ReplicaStatus, **values: Any) -> ServiceState:

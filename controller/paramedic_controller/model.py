@@ -72,7 +72,8 @@ class Observed:
 class ReplicaRecord:
     """One replica; `operation` is what launched it, `ready_at` when it last became ready.
 
-    `instance_type` is what it runs on, where its spec said that.
+    `launched_at` is when that was intended, and once it is known to have been done, when it was. `instance_type` is
+    what it runs on, where its spec said that.
     """
 
     replica_id: int
@@ -87,7 +88,7 @@ class ReplicaRecord:
     instance_type: str | None = None
 
     def age_seconds(self, now: datetime) -> float:
-        """Wall time since its launch was decided."""
+        """Wall time since its launch."""
         return (now - from_iso(self.launched_at)).total_seconds()
 
     def ready_seconds(self, now: datetime) -> float | None:

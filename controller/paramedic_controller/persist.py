@@ -224,6 +224,7 @@ def _replica_row(uid: str, replica: ReplicaRecord) -> Replica:
 
 def _replica_actions(replica: ReplicaRecord) -> Iterator[Action]:
     yield Replica.status.set(replica.status)
+    yield Replica.launched_at.set(replica.launched_at)
     if replica.ready_at is not None:
         yield Replica.ready_at.set(replica.ready_at)
     if replica.receipt is not None:

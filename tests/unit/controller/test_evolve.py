@@ -35,6 +35,7 @@ from tests.unit.controller.states import (
     NOW,
     CountingMint,
     around,
+    failing,
     operation,
     replica,
     state,
@@ -113,6 +114,16 @@ def test_a_launch_that_was_made_gives_its_replica_a_receipt() -> None:
     assert (later.replicas[0].status, later.replicas[0].receipt) == (ReplicaStatus.STARTING, RECEIPT)
     assert later.operations == ()
     assert written(before, later) == [Replica, Operation, Operation]
+
+
+def test_a_replica_that_waited_for_its_launch_has_all_its_initial_delay_from_then_on() -> None:
+    launch = operation("o", OperationKind.LAUNCH, 3, age_seconds=3600)
+    before = state(replica(3, ReplicaStatus.LAUNCHING, age_seconds=3600), operations=(launch,))
+    later = after(before, Launched("o", RECEIPT))
+    assert later.replicas[0].age_seconds(NOW) == 0
+    assert written(before, later) == [Replica, Operation, Operation]
+    planned = plan(later, around({3: failing(5)}), CountingMint())
+    assert not any(isinstance(action, OpenStop) for action in planned)
 
 
 def test_a_launch_that_failed_leaves_a_message_and_no_replica() -> None:
