@@ -82,6 +82,7 @@ class Pace:
 
 @dataclass(frozen=True)
 class _Call:
+    service: str
     kind: OperationKind
     future: Future[Outcome]
 
@@ -115,14 +116,17 @@ class Effects:
 
     def turns(self, waiting: Mapping[str, Sequence[OpenOperation]]) -> dict[str, list[OpenOperation]]:
         """Those of `waiting`, by service, whose call is to begin now; the others are to ask again."""
-        under_way = Counter(call.kind for call in self._running.values() if not call.future.done())
         now = self._clock.monotonic()
         chosen: dict[str, list[OpenOperation]] = {}
         for kind, lane in self._lanes.items():
             of_kind = {name: [each for each in some if each.kind is kind] for name, some in waiting.items()}
-            for name, operation in lane.next(of_kind, under_way[kind], now):
+            for name, operation in lane.next(of_kind, self._under_way(kind), now):
                 chosen.setdefault(name, []).append(operation)
         return chosen
+
+    def _under_way(self, kind: OperationKind) -> Counter[str]:
+        calls = self._running.values()
+        return Counter(call.service for call in calls if call.kind is kind and not call.future.done())
 
     def start(self, state: ServiceState, operation: OpenOperation, lease_is_fresh: Callable[[], bool]) -> None:
         """Call the launcher for `operation`, provided the lease still holds when its turn comes."""
@@ -135,7 +139,7 @@ class Effects:
             return self._outcome(state, operation, secrets)
 
         future = self._executor.submit(call)
-        self._running[operation.operation_id] = _Call(operation.kind, future)
+        self._running[operation.operation_id] = _Call(state.desired.name, operation.kind, future)
         future.add_done_callback(lambda _: self._on_done())
 
     def busy(self, state: ServiceState) -> frozenset[str]:

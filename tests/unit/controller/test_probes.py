@@ -121,6 +121,11 @@ def test_own_trouble_is_not_counted_and_forgets_nothing(monkeypatch: pytest.Monk
     assert held == [None, Tally(True, 0, ""), Tally(True, 0, "")]
 
 
+def test_one_success_begins_the_count_of_failures_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = answers_of(monkeypatch, *(lambda said=said: said for said in ("slow", "slow", None, "slow")))
+    assert [tally and tally.failures for tally in held] == [1, 2, 0, 1]
+
+
 def test_what_fails_while_the_prober_itself_stood_still_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     def late() -> str:
         time.sleep(2 * probes.LAG_SECONDS)

@@ -30,35 +30,43 @@ def test_who_waits_long_enough_gets_what_the_rate_promises() -> None:
 
 
 def test_a_service_that_wants_one_launch_is_not_behind_one_that_wants_a_thousand() -> None:
-    lane = Lane[int](at_once=3)
+    lane = Lane[int](at_once=4)
     greedy = list(range(1000))
-    assert lane.next({"greedy": greedy, "modest": [7]}, 0, 0.0) == [("greedy", 0), ("modest", 7), ("greedy", 1)]
+    assert lane.next({"greedy": greedy, "modest": [7]}, {}, 0.0) == [("greedy", 0), ("modest", 7), ("greedy", 1)]
 
 
 def test_services_take_turns_over_passes_that_have_one_place_each() -> None:
     lane = Lane[int](at_once=1)
     waiting = {"a": [1, 2, 3], "b": [1, 2, 3], "c": [1]}
-    assert [lane.next(waiting, 0, 0.0)[0][0] for _ in range(6)] == ["a", "b", "c", "a", "b", "c"]
+    assert [lane.next(waiting, {}, 0.0)[0][0] for _ in range(6)] == ["a", "b", "c", "a", "b", "c"]
+
+
+def test_calls_that_hang_leave_the_last_place_to_a_service_that_has_none() -> None:
+    lane = Lane[int](at_once=3)
+    assert len(lane.next({"hangs": list(range(100))}, {}, 0.0)) == 2
+    assert lane.next({"hangs": list(range(100))}, {"hangs": 2}, 0.0) == []
+    assert lane.next({"hangs": list(range(100)), "other": [7, 8]}, {"hangs": 2}, 0.0) == [("other", 7)]
 
 
 def test_what_is_under_way_takes_places() -> None:
     lane = Lane[int](at_once=3)
-    assert len(lane.next({"a": [1, 2, 3, 4]}, 2, 0.0)) == 1
-    assert lane.next({"a": [1, 2]}, 3, 0.0) == []
+    assert lane.next({"a": [1, 2, 3, 4]}, {"b": 1}, 0.0) == [("a", 1)]
+    assert lane.next({"a": [1, 2]}, {"b": 1, "c": 2}, 0.0) == []
 
 
 def test_places_that_are_taken_use_up_no_rate() -> None:
     lane = Lane[int](at_once=1, rate=TokenBucket(per_second=1, burst=1))
-    assert lane.next({"a": [1]}, 1, 0.0) == []
-    assert lane.next({"a": [1]}, 0, 0.0) == [("a", 1)]
+    assert lane.next({"a": [1]}, {"a": 1}, 0.0) == []
+    assert lane.next({"a": [1]}, {}, 0.0) == [("a", 1)]
 
 
-@given(waiting=WAITING, at_once=st.integers(1, 9), under_way=st.integers(0, 9))
-def test_every_place_is_used_and_nobody_gets_two_ahead_of_another_who_waits(
-    waiting: dict[str, list[int]], at_once: int, under_way: int
+@given(waiting=WAITING, at_once=st.integers(1, 9), elsewhere=st.integers(0, 9))
+def test_every_place_but_the_last_is_used_and_nobody_gets_two_ahead_of_another_who_waits(
+    waiting: dict[str, list[int]], at_once: int, elsewhere: int
 ) -> None:
-    chosen = Lane[int](at_once).next(waiting, under_way, 0.0)
-    assert len(chosen) == min(max(0, at_once - under_way), sum(map(len, waiting.values())))
+    chosen = Lane[int](at_once).next(waiting, {"elsewhere": elsewhere}, 0.0)
+    free, wanted = max(0, at_once - elsewhere), sum(map(len, waiting.values()))
+    assert min(free - 1, wanted) <= len(chosen) <= min(free, wanted)
     for name, items in waiting.items():
         got = [item for who, item in chosen if who == name]
         assert got == items[: len(got)]
