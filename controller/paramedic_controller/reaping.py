@@ -82,12 +82,13 @@ class Reaper:
         """Whether any controller's tables know the replica; what cannot be read may."""
         uid = uid_of(receipt)
         try:
-            launches = {row.operation for row in Replica.read_all(uid)}
+            replicas = Replica.read_all(uid)
+            launched = {row.operation for row in replicas} | {row.receipt.key for row in replicas if row.receipt}
             open_ones = {row.operation_id for row in Operation.read_all(uid, Operation.item.startswith("open#"))}
         except InvalidRowError as error:
             self._warn(f"{receipt.called} is left alone, for whether it has a row cannot be told: {error}")
             return True
-        return receipt.key in launches | open_ones
+        return receipt.key in launched | open_ones
 
     def _reap(self, receipt: Receipt) -> None:
         intended_at = self._clock.monotonic()
@@ -147,8 +148,9 @@ def strangers(listed: Iterable[Receipt], known: Collection[str], epoch: int) -> 
 
 def keys_of(state: ServiceState) -> frozenset[str]:
     """The keys of all that was launched for a service, or may yet be."""
-    launched = (each.operation for each in state.replicas)
-    return frozenset((*launched, *(each.operation_id for each in state.operations)))
+    launched = {each.operation for each in state.replicas}
+    received = {each.receipt.key for each in state.replicas if each.receipt is not None}
+    return frozenset(launched | received | {each.operation_id for each in state.operations})
 
 
 def uid_of(receipt: Receipt) -> str:

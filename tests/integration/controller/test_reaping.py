@@ -1,13 +1,17 @@
 """Replicas that run without a row are ended, and nothing else ever is."""
 
+from pathlib import Path
+
 import pytest
 
-from paramedic.launchers.interface import Launch
+from paramedic.launchers.interface import Launch, RunState
+from paramedic.launchers.process.host import initialise_host_dir
+from paramedic.launchers.process.launcher import ProcessLauncher
 from paramedic.state.fencing import FencedError
 from paramedic.state.operations import Operation
 from paramedic.state.replicas import Replica
-from paramedic_controller.reaping import LOOK_SECONDS
-from tests.fakes.controller_world import ControllerWorld, Life, make_spec
+from paramedic_controller.reaping import LOOK_SECONDS, Claim, Reaper
+from tests.fakes.controller_world import ControllerWorld, InlineExecutor, Life, make_spec
 
 pytestmark = pytest.mark.integration
 
@@ -109,6 +113,34 @@ def test_a_successor_finishes_what_its_predecessor_died_over(world: ControllerWo
     assert workloads(world) == ["1", "3"]
     assert journal("open#") == []
     assert len(journal("done#")) == 1
+
+
+def test_a_real_process_with_our_marks_and_no_row_ends_and_the_marks_of_others_protect_theirs(
+    world: ControllerWorld, tmp_path: Path
+) -> None:
+    host_dir = tmp_path / "host"
+    initialise_host_dir(host_dir)
+    launcher = ProcessLauncher(host_dir)
+    life = world.start()
+    claim = Claim("main", life.epoch, life.process_id, stop_grace_seconds=0.0)
+    reaper = Reaper(launcher, claim, executor=InlineExecutor(), clock=world.clock, warn=world.messages.append)
+    started = {
+        name: launcher.launch(Launch(workload=workload, scope=scope, epoch=epoch, key=name, command=("sleep", "600")))
+        for name, workload, scope, epoch in (
+            ("lost", "replica:gone/1", "controller:main", 1),
+            ("controller", "controller:main", "controller:main", 1),
+            ("neighbour", "replica:gone/2", "controller:other", 1),
+        )
+    }
+    try:
+        for _ in range(3):
+            reaper.look_when_due([])
+            world.clock.advance(LOOK_SECONDS)
+        states = {name: launcher.describe(receipt).state for name, receipt in started.items()}
+    finally:
+        for receipt in started.values():
+            launcher.stop(receipt, epoch=9, grace_seconds=0)
+    assert states == {"lost": RunState.ABSENT, "controller": RunState.RUNNING, "neighbour": RunState.RUNNING}
 
 
 def test_who_was_passed_ends_nothing(world: ControllerWorld) -> None:
