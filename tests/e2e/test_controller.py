@@ -10,14 +10,16 @@ from typing import Any
 import pytest
 
 from paramedic.clock import to_iso
+from paramedic.launchers.process import procfs
 from paramedic.services.changes import update
+from paramedic.services.moving import move
 from paramedic.services.spec import ReplicaPolicy, read_spec
 from paramedic.services.verbs import down
 from paramedic.state.controllers import ENDPOINT, EPOCH, ControllerEndpoint, ControllerEpoch
 from paramedic.state.operations import Operation, OperationKind, open_item
 from paramedic.state.recoveries import Recovery, Step
 from paramedic.state.replicas import Replica, ReplicaStatus
-from paramedic.state.services import ObservedService, observed_item
+from paramedic.state.services import DesiredService, ObservedService, desired_item, observed_item
 from paramedic.state.standbys import read_standby
 from paramedic_controller.exits import Exit
 from tests.fakes.controller_stage import CLOCK, EXAMPLE, HTTP, Stage, kill_group
@@ -296,14 +298,29 @@ def test_a_service_is_taken_down_with_every_process_it_had(stage: Stage, first: 
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
 
 
-def test_what_users_ask_for_while_the_controller_is_dead_is_done_when_it_is_back(stage: Stage) -> None:
+def test_what_users_ask_for_while_the_controller_is_dead_is_done_when_it_is_back_and_elsewhere_when_it_is_moved(
+    stage: Stage,
+) -> None:
     first = stage.start()
     stage.healthy(1)
     kill_group(first)
     asked = stage.up()
     stage.recover()
     stage.healthy(2)
-    assert stage.serving(2)["port"] == asked.port
+    before = stage.serving(2)
+    assert before["port"] == asked.port
+    # Its epoch is lower than that under which the replicas were launched.
+    stage.start(PARAMEDIC_CONTROLLER_ID="second")
+    eventually(lambda: ControllerEpoch.read("second", EPOCH), "the second controller to start")
+    move("main", "echo-model", "second", "ada", clock=CLOCK)
+    eventually(lambda: DesiredService.read("second", desired_item("echo-model")), "the service to be handed over")
+    assert all(predict(url).startswith("de") for url in before["routes"])
+    down("second", "echo-model", "ada", clock=CLOCK)
+    eventually(lambda: DesiredService.read("second", desired_item("echo-model")) is None, "the service to end")
+    # Whoever launched them is still their parent, and may not have asked how they ended.
+    stats = [procfs.read_stat(each["pid"]) for each in before["replicas"]]
+    assert all(stat is None or stat.gone for stat in stats)
+    stage.healthy(2)
 
 
 def test_a_controller_that_measures_its_replicas_adds_some_and_leaves_them_running_when_it_is_asked_to_end(
