@@ -9,7 +9,7 @@ from paramedic_controller.model import Desired, ServiceState
 
 @dataclass(frozen=True)
 class Kept:
-    """A service as it was read after its fence had shown `write`; no `state` where nothing could be read."""
+    """A service as it was read while its fence showed `write`; no `state` where nothing whole could be read."""
 
     write: LastWrite
     state: ServiceState | None
@@ -38,9 +38,9 @@ class Snapshot:
         self._kept = {name: kept for name, kept in self._kept.items() if name in writes}
         return [name for name, write in writes.items() if name not in self._kept or self._kept[name].write != write]
 
-    def keep(self, name: str, write: LastWrite, state: ServiceState | None) -> None:
-        """Remember `state`, which was read after `write` had been seen."""
-        self._kept[name] = Kept(write, state)
+    def keep(self, name: str, state: ServiceState | None, *, before: LastWrite, after: LastWrite | None) -> None:
+        """Remember `state`, read between two looks at the fence; one that was written meanwhile is torn."""
+        self._kept[name] = Kept(before, state if before == after else None)
 
     def take(self, desired: Desired, write: LastWrite | None) -> ServiceState | None:
         """The service's state if it holds; once, as its owner writes from then on."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from paramedic.clock import Clock
 from paramedic.state.claims import ClaimRefusedError, claim_granted
 from paramedic.state.controllers import ENDPOINT, EPOCH, ControllerEndpoint, ControllerEpoch
-from paramedic.state.fencing import LastWrite, read_last_writes
+from paramedic.state.fencing import LastWrite, read_last_write, read_last_writes
 from paramedic.state.standbys import read_standing, register_standby, renew_standby
 from paramedic.state.tables import InvalidRowError, StateUnreachableError
 from paramedic_controller.boot import Claimed, own_receipt
@@ -96,20 +96,20 @@ class Standby:
             self._unread = {name: writes[name] for name in self.snapshot.outdated(writes)}
             self._refresh_at = now + REFRESH_SECONDS
         while self._unread and not self._stopping:
-            name = next(iter(self._unread))
-            self._read(name, self._unread[name])
-            del self._unread[name]
+            # One that gets no answer is not in the others' way: the next refresh finds it again.
+            self._read(*self._unread.popitem())
             if self.clock.monotonic() >= until:
                 break
 
-    def _read(self, name: str, write: LastWrite) -> None:
+    def _read(self, name: str, before: LastWrite) -> None:
         try:
             desired = read_desired(self.controller_id, name)
             state = None if desired is None else read_service(self.controller_id, desired)
+            after = read_last_write(self.controller_id, name)
         except InvalidRowError:
             # Whoever takes over reads it again, and quarantines the service if it is still so.
-            state = None
-        self.snapshot.keep(name, write, state)
+            state, after = None, None
+        self.snapshot.keep(name, state, before=before, after=after)
 
     def _show(self) -> None:
         if self.clock.monotonic() >= self._show_at:

@@ -73,6 +73,17 @@ def read_last_writes(controller_id: str) -> Mapping[str, tuple[int, LastWrite]]:
     return {row.service: (int(row.owner_epoch), LastWrite(int(row.seq), row.last_write)) for row in understood}
 
 
+def read_last_write(controller_id: str, service: str) -> LastWrite | None:
+    """The last write of one service; None without a fence.
+
+    Raises:
+        InvalidRowError: the fence is malformed.
+        StateUnreachableError: DynamoDB did not answer.
+    """
+    row = ServiceFence.read(controller_id, fence_item(service))
+    return None if row is None else LastWrite(int(row.seq), row.last_write)
+
+
 class FencedWriter:
     """Writes on behalf of one claimed epoch. One thread at a time per service."""
 
