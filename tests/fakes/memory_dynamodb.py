@@ -41,7 +41,7 @@ class MemoryDynamoDB:
         """Every model reads and writes here while inside."""
 
         @cache
-        def connection() -> Connection:
+        def connection(_: object) -> Connection:
             made = Connection()
             # PynamoDB takes no client of one's own.
             made._client = self  # type: ignore[assignment]

@@ -4,12 +4,13 @@ Reads are strongly consistent, but for glances at hints, and fully paginated. A 
 error naming the table, the key and the field; it never turns into a default.
 """
 
+import os
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
-from functools import cache
+from functools import lru_cache
 from typing import Any, Self, cast
 
 from pydantic import BaseModel, ValidationError
@@ -58,14 +59,20 @@ class StateUnreachableError(ParamedicError):
 _CONNECTING = threading.Lock()
 
 
+class _Surroundings:
+    """The variables that say where AWS is and as whom to ask, as they were at the last `bind`."""
+
+    variables: frozenset[tuple[str, str]] = frozenset()
+
+
 def shared_connection() -> Connection:
-    """The process's one connection to DynamoDB: a client costs as much as a dozen calls and much memory."""
+    """The process's one connection to DynamoDB: a client costs as much as forty calls and much memory."""
     with _CONNECTING:
-        return _connection()
+        return _connection(_Surroundings.variables)
 
 
-@cache
-def _connection() -> Connection:
+@lru_cache(maxsize=1)
+def _connection(_variables: frozenset[tuple[str, str]]) -> Connection:
     connection = Connection(
         connect_timeout_seconds=CONNECT_TIMEOUT_SECONDS,
         read_timeout_seconds=READ_TIMEOUT_SECONDS,
@@ -353,7 +360,7 @@ def bind(table_prefix: str) -> None:
 
     Call it before any read.
     """
-    _connection.cache_clear()
+    _Surroundings.variables = frozenset(pair for pair in os.environ.items() if pair[0].startswith("AWS_"))
     for table, models in all_models().items():
         for model in models:
             model.Meta.table_name = f"{table_prefix}{table}"
