@@ -12,6 +12,7 @@ from paramedic.services.verbs import down
 from paramedic.state.replicas import ReplicaStatus
 from paramedic.state.traffic import draining_key
 from paramedic.state.traffic_report import Standing, TrafficWriter
+from paramedic_controller.model import ServiceState
 from paramedic_controller.restore import read_desired
 from tests.fakes.controller_world import ControllerWorld, Life, make_spec
 
@@ -59,7 +60,7 @@ class Story:
         world.up(make_spec(gateway=world.controller_id, min_replicas=2))
         self.settle()
         self.check_serving(2)
-        world.launcher.kill(min(self.ready_ids()))
+        world.launcher.kill(min(ready_ids(world.stored())))
         self.settle()
         self.check_serving(2)
         down(world.controller_id, "echo", "ada", clock=world.clock)
@@ -81,20 +82,20 @@ class Story:
             else:
                 return
 
-    def ready_ids(self) -> list[int]:
-        replicas = self.world.stored().replicas
-        return [each.replica_id for each in replicas if each.status is ReplicaStatus.READY]
-
     def check_serving(self, number: int) -> None:
         state, launcher = self.world.stored(), self.world.launcher
         assert state.operations == ()
         assert state.balancer is not None
-        assert len(self.ready_ids()) == len(state.replicas) == number
+        assert len(ready_ids(state)) == len(state.replicas) == number
         assert [route.url for route in state.balancer.routes] == [each.url for each in state.replicas]
         running = {each.receipt.key for each in launcher.living()}
         assert running == {each.operation for each in state.replicas}
         started = Counter(each.request.workload for each in launcher.started.values())
         assert max(started.values()) == 1, f"one replica id was started more than once: {started}"
+
+
+def ready_ids(state: ServiceState) -> list[int]:
+    return [each.replica_id for each in state.replicas if each.status is ReplicaStatus.READY]
 
 
 def test_a_crash_after_any_write_or_launcher_call_duplicates_and_loses_nothing(

@@ -1,6 +1,7 @@
 """The template's tables alone, created straight on an endpoint: all that tests of the state layer need."""
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -48,10 +49,16 @@ def table_definitions(template: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return definitions
 
 
+@cache
+def _definitions(template: Path) -> dict[str, dict[str, Any]]:
+    """Read once: that takes longer than to create them."""
+    return table_definitions(read_template(template))
+
+
 def create_tables(template: Path, environment: Mapping[str, str], prefix: str) -> list[str]:
     """Create every table of the template as `<prefix><name>` where `environment` points; returns their names."""
     dynamodb = client("dynamodb", environment)
-    definitions = table_definitions(read_template(template))
+    definitions = _definitions(template)
     for name, definition in definitions.items():
         dynamodb.create_table(TableName=f"{prefix}{name}", **definition)
     return [f"{prefix}{name}" for name in definitions]

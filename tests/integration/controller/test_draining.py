@@ -9,6 +9,9 @@ from tests.fakes.controller_world import ControllerWorld, Life, make_spec
 
 pytestmark = pytest.mark.integration
 
+DRAIN_SECONDS = 100
+"""Longer than anything a gateway says is fresh for."""
+
 
 class Gateway:
     """One replica of it, which says what a test has it say."""
@@ -30,7 +33,7 @@ def pass_time(life: Life, seconds: int) -> None:
         life.world.clock.advance(1.0)
 
 
-def serving(world: ControllerWorld, *, drain_seconds: float = 300) -> tuple[Life, str]:
+def serving(world: ControllerWorld, *, drain_seconds: float = DRAIN_SECONDS) -> tuple[Life, str]:
     """One ready replica, and its name in reports."""
     life = world.start()
     uid = world.up(make_spec(drain_seconds=drain_seconds)).uid
@@ -48,7 +51,7 @@ def test_a_gateway_that_fell_silent_gets_all_the_time_the_service_grants(world: 
     gateway.report({key: 1})
     world.clock.advance(61.0)
     go_down(world)
-    pass_time(life, 299)
+    pass_time(life, DRAIN_SECONDS - 1)
     assert len(world.launcher.living()) == 1
     pass_time(life, 3)
     assert world.launcher.living() == []
@@ -59,7 +62,7 @@ def test_a_gateway_silent_for_longer_than_its_figures_are_of_use_is_still_there(
     Gateway(world).report({key: 1})
     world.clock.advance(ROWS_LIVE_SECONDS + 1.0)
     go_down(world)
-    pass_time(life, 299)
+    pass_time(life, DRAIN_SECONDS - 1)
     assert len(world.launcher.living()) == 1
 
 
@@ -67,9 +70,9 @@ def test_a_successor_waits_for_what_its_predecessor_waited_for_and_no_longer(wor
     life, key = serving(world)
     Gateway(world).report({key: 1})
     go_down(world)
-    pass_time(life, 200)
+    pass_time(life, 60)
     successor = world.start()
-    pass_time(successor, 99)
+    pass_time(successor, DRAIN_SECONDS - 61)
     assert len(world.launcher.living()) == 1
     pass_time(successor, 3)
     assert world.launcher.living() == []
@@ -106,7 +109,7 @@ def test_a_report_that_cannot_be_understood_shortens_nothing(world: ControllerWo
     Gateway(world).report({})
     TrafficReport("default", report_item("r1")).update(actions=[TrafficReport.sequence.remove()])
     go_down(world)
-    pass_time(life, 299)
+    pass_time(life, DRAIN_SECONDS - 1)
     assert len(world.launcher.living()) == 1
 
 
@@ -121,9 +124,9 @@ def test_a_busy_replica_that_is_not_ready_any_more_is_waited_for_too(world: Cont
     assert [route.replica_id for route in balancer.draining] == [1]
     gateway.report({key: 4})
     go_down(world)
-    pass_time(life, 60)
+    pass_time(life, 30)
     gateway.report({key: 4})
-    pass_time(world.start(), 60)
+    pass_time(world.start(), 30)
     assert len(world.launcher.living()) == 1
     gateway.report({key: 0})
     pass_time(world.start(), 3)
