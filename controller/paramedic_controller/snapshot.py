@@ -38,9 +38,13 @@ class Snapshot:
         self._kept = {name: kept for name, kept in self._kept.items() if name in writes}
         return [name for name, write in writes.items() if name not in self._kept or self._kept[name].write != write]
 
-    def keep(self, name: str, state: ServiceState | None, *, before: LastWrite, after: LastWrite | None) -> None:
-        """Remember `state`, read between two looks at the fence; one that was written meanwhile is torn."""
-        self._kept[name] = Kept(before, state if before == after else None)
+    def keep(self, name: str, write: LastWrite, state: ServiceState | None) -> None:
+        """Remember `state`, read while `write` was the last one."""
+        self._kept[name] = Kept(write, state)
+
+    def keep_whole(self, name: str, state: ServiceState | None, *, before: LastWrite, after: LastWrite | None) -> None:
+        """Remember `state`, read between two looks at the fence, unless that was written meanwhile."""
+        self.keep(name, before, state if before == after else None)
 
     def take(self, desired: Desired, write: LastWrite | None) -> ServiceState | None:
         """The service's state if it holds; once, as its owner writes from then on."""

@@ -109,7 +109,7 @@ class Standby:
         except InvalidRowError:
             # Whoever takes over reads it again, and quarantines the service if it is still so.
             state, after = None, None
-        self.snapshot.keep(name, state, before=before, after=after)
+        self.snapshot.keep_whole(name, state, before=before, after=after)
 
     def _show(self) -> None:
         if self.clock.monotonic() >= self._show_at:

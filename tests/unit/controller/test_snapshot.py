@@ -19,7 +19,7 @@ DESIRED = STATE.desired
 
 def snapshot(stored: ServiceState | None = STATE) -> Snapshot:
     made = Snapshot()
-    made.keep(DESIRED.name, stored, before=WRITE, after=WRITE)
+    made.keep(DESIRED.name, WRITE, stored)
     return made
 
 
@@ -50,7 +50,7 @@ def test_a_service_that_could_not_be_read_or_was_never_written_is_read_again() -
 
 def test_a_service_that_was_written_while_it_was_read_is_read_again() -> None:
     made = Snapshot()
-    made.keep(DESIRED.name, STATE, before=WRITE, after=LastWrite(8, "token-8"))
+    made.keep_whole(DESIRED.name, STATE, before=WRITE, after=LastWrite(8, "token-8"))
     assert made.take(DESIRED, WRITE) is None
 
 
@@ -90,7 +90,7 @@ class Stored:
         """The fence is read, something happens, the rows are read and the fence once more."""
         before = self.write
         self.happen(event)
-        self.snapshot.keep(DESIRED.name, self.state, before=before, after=self.write)
+        self.snapshot.keep_whole(DESIRED.name, self.state, before=before, after=self.write)
 
 
 EVENTS = st.sampled_from(["write", "want", "back up", "restore", "keep"])
