@@ -4,7 +4,7 @@ No relaunch on one signal. A moving heartbeat proves life, whatever the probe sa
 host is never enough.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from paramedic.health.outcomes import OutcomeKind
@@ -21,6 +21,31 @@ class Heartbeat(StrEnum):
     NOT_APPLICABLE = "not_applicable"
 
 
+class Process(StrEnum):
+    """What its host or launcher says of the target's process. `STOPPED` is there but suspended or without progress."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+
+
+class HostCheck(StrEnum):
+    """What the same check says when it is made on the target's own host."""
+
+    PASSES = "passes"
+    FAILS = "fails"
+    UNKNOWN = "unknown"
+
+
+class Routes(StrEnum):
+    """Whether the gateway in front of the target has the routes it should have."""
+
+    PRESENT = "present"
+    LOST = "lost"
+    UNKNOWN = "unknown"
+
+
 class DiagnosisName(StrEnum):
     """What is wrong, in one word."""
 
@@ -31,7 +56,9 @@ class DiagnosisName(StrEnum):
     SUSPECT = "suspect"
     HUNG = "hung"
     DEAD = "dead"
+    ROUTES_LOST = "routes_lost"
     STALE_CONTROLLER = "stale_controller"
+    MASS_FAILURE = "mass_failure"
     UNKNOWN = "unknown"
 
 
@@ -45,11 +72,21 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Symptoms:
-    """What was observed. `timeouts_seconds`: how long timeouts with a still heartbeat have lasted, in tick time."""
+    """What was observed; what nobody looked at is unknown.
+
+    `timeouts_seconds`: how long timeouts with a still heartbeat have lasted, in tick time. `mass_failure`: a large part
+    of the whole table is bad. `downtime`: it is off on purpose. `recovering`: a recovery of it is under way.
+    """
 
     outcome: OutcomeKind
     heartbeat: Heartbeat
     timeouts_seconds: float = 0.0
+    process: Process = Process.UNKNOWN
+    host_check: HostCheck = HostCheck.UNKNOWN
+    routes: Routes = Routes.UNKNOWN
+    mass_failure: bool = False
+    downtime: bool = False
+    recovering: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,7 +134,7 @@ SUSPECT = Diagnosis(
     DiagnosisName.SUSPECT,
     Verdict.SUSPECT,
     Severity.WARNING,
-    "Times out and its heartbeat stands still: hung if this lasts.",
+    "Times out and shows no other sign of life: hung if this lasts.",
 )
 HUNG = Diagnosis(
     DiagnosisName.HUNG,
@@ -106,6 +143,44 @@ HUNG = Diagnosis(
     "Has timed out for too long while its heartbeat stands still: hung. A relaunch cures it if its host confirms that.",
     cures=True,
     needs_host_signal=True,
+)
+HUNG_BY_ITS_HOST = Diagnosis(
+    DiagnosisName.HUNG,
+    Verdict.DOWN,
+    Severity.PAGE,
+    "Has timed out for too long, and its host says that it makes no progress: hung. A relaunch cures it.",
+    cures=True,
+)
+GONE = Diagnosis(
+    DiagnosisName.DEAD,
+    Verdict.DOWN,
+    Severity.PAGE,
+    "Cannot be reached and its host says that its process is gone. A relaunch cures it.",
+    cures=True,
+)
+WORKING = Diagnosis(
+    DiagnosisName.BUSY,
+    Verdict.SUSPECT,
+    Severity.WARNING,
+    "Answers too late or not well, but its host sees its process at work: busy. A relaunch would only lose its work.",
+)
+WELL_ON_ITS_HOST = Diagnosis(
+    DiagnosisName.UNREACHABLE,
+    Verdict.SUSPECT,
+    Severity.PAGE,
+    "Answers on its own host and nowhere else: look at the network between, its address and its port.",
+)
+ROUTES_LOST = Diagnosis(
+    DiagnosisName.ROUTES_LOST,
+    Verdict.SUSPECT,
+    Severity.PAGE,
+    "Answers, but its gateway has lost its routes: users do not reach it. A relaunch of it would not bring them back.",
+)
+MASS_FAILURE = Diagnosis(
+    DiagnosisName.MASS_FAILURE,
+    Verdict.SUSPECT,
+    Severity.PAGE,
+    "Fails together with a large part of all targets: look for what they share. Only what is dead is relaunched.",
 )
 STALE_CONTROLLER = Diagnosis(
     DiagnosisName.STALE_CONTROLLER,
@@ -120,33 +195,67 @@ URL_FAILING = Diagnosis(
     DiagnosisName.FAILING, Verdict.DOWN, Severity.PAGE, "Answers, but not as expected; there is no profile for it."
 )
 
-_ANSWERED = (OutcomeKind.STATUS, OutcomeKind.PROTOCOL, OutcomeKind.TLS)
-_STRAINED = (OutcomeKind.TIMEOUT, OutcomeKind.RESET, OutcomeKind.STATUS)
+_ANSWERED = (OutcomeKind.STATUS, OutcomeKind.CONDITION, OutcomeKind.PROTOCOL, OutcomeKind.TLS)
+_STRAINED = (OutcomeKind.TIMEOUT, OutcomeKind.RESET, OutcomeKind.STATUS, OutcomeKind.CONDITION)
 
 
 def diagnose(symptoms: Symptoms, hung_after_seconds: float) -> Diagnosis:
     """What `symptoms` mean. Timeouts become *hung* only after `hung_after_seconds` of them."""
+    found = _diagnosed(symptoms, hung_after_seconds)
+    if symptoms.mass_failure and found.verdict is Verdict.DOWN and found.name is not DiagnosisName.DEAD:
+        found = MASS_FAILURE
+    if symptoms.downtime or symptoms.recovering:
+        return replace(found, severity=Severity.NONE, cures=False, needs_host_signal=False)
+    return found
+
+
+def _diagnosed(symptoms: Symptoms, hung_after_seconds: float) -> Diagnosis:
     match verdict_of(symptoms.outcome):
         case Verdict.HEALTHY:
-            return HEALTHY
+            return ROUTES_LOST if symptoms.routes is Routes.LOST else HEALTHY
         case Verdict.UNKNOWN:
             return NOT_PROBED
     match symptoms.heartbeat:
         case Heartbeat.UNKNOWN:
             return HEARTBEAT_UNREADABLE
-        case Heartbeat.NOT_APPLICABLE:
-            return URL_FAILING if symptoms.outcome in _ANSWERED else URL_UNREACHABLE
         case Heartbeat.MOVING:
             return BUSY if symptoms.outcome in _STRAINED else CUT_OFF
+        case Heartbeat.NOT_APPLICABLE:
+            return _never_beating(symptoms, hung_after_seconds)
         case Heartbeat.STALE | Heartbeat.NONE:
-            return _without_heartbeat(symptoms, hung_after_seconds)
+            return _not_beating(symptoms, hung_after_seconds)
 
 
-def _without_heartbeat(symptoms: Symptoms, hung_after_seconds: float) -> Diagnosis:
-    match symptoms.outcome:
-        case OutcomeKind.REFUSED:
-            return DEAD
-        case OutcomeKind.TIMEOUT:
-            return HUNG if symptoms.timeouts_seconds >= hung_after_seconds else SUSPECT
-        case _:
-            return STALE_CONTROLLER
+def _never_beating(symptoms: Symptoms, hung_after_seconds: float) -> Diagnosis:
+    if symptoms.process is Process.RUNNING and symptoms.outcome in _STRAINED:
+        return WORKING
+    plain = URL_FAILING if symptoms.outcome in _ANSWERED else URL_UNREACHABLE
+    return _by_its_host(symptoms, hung_after_seconds) or plain
+
+
+def _not_beating(symptoms: Symptoms, hung_after_seconds: float) -> Diagnosis:
+    if symptoms.outcome is OutcomeKind.REFUSED and symptoms.host_check is not HostCheck.PASSES:
+        return DEAD
+    by_its_host = _by_its_host(symptoms, hung_after_seconds)
+    if by_its_host is not None:
+        return by_its_host
+    if symptoms.outcome is not OutcomeKind.TIMEOUT:
+        return STALE_CONTROLLER
+    # A process that is seen to work is not hung, however long it is silent.
+    lasted = symptoms.timeouts_seconds >= hung_after_seconds and symptoms.process is not Process.RUNNING
+    return HUNG if lasted else SUSPECT
+
+
+def _by_its_host(symptoms: Symptoms, hung_after_seconds: float) -> Diagnosis | None:
+    """What the word of the host makes of a target without a moving heartbeat; None where it says nothing new."""
+    if symptoms.outcome in _ANSWERED:
+        return None
+    if symptoms.process is Process.ABSENT:
+        return GONE
+    if symptoms.host_check is HostCheck.PASSES:
+        return WELL_ON_ITS_HOST
+    stopped = symptoms.process is Process.STOPPED
+    failing = symptoms.host_check is HostCheck.FAILS and symptoms.process is not Process.RUNNING
+    if symptoms.outcome is not OutcomeKind.TIMEOUT or not (stopped or failing):
+        return None
+    return HUNG_BY_ITS_HOST if symptoms.timeouts_seconds >= hung_after_seconds else SUSPECT
