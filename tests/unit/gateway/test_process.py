@@ -1,6 +1,7 @@
 """Which process is this replica's Envoy: one exact one, whatever the files of an earlier life or boot say."""
 
 import os
+import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +10,10 @@ import pytest
 
 from paramedic.launchers.process import procfs
 from paramedic.launchers.process.files import HostFileError
+from paramedic.launchers.process.scopes import spawn_in_scope
 from paramedic_gateway.layout import Layout
 from paramedic_gateway.proxy.process import EnvoyCommand, EnvoyIdentity, EnvoyProcess
+from tests.fakes.waiting import eventually
 
 
 @pytest.fixture
@@ -73,3 +76,22 @@ def test_what_is_not_there_cannot_be_started_and_is_named(command: EnvoyCommand,
     (command.layout.root / gone).unlink()
     with pytest.raises(HostFileError, match=rf"{gone}.*cannot be started"):
         EnvoyProcess(command).start()
+
+
+def test_an_envoy_in_a_scope_is_the_one_that_is_recorded_and_needs_no_other_when_scopes_go(
+    command: EnvoyCommand, tmp_path: Path
+) -> None:
+    (tmp_path / "envoy").write_text("#!/bin/sh\nexec sleep 600\n")
+    (tmp_path / "envoy").chmod(0o755)
+    noted = tmp_path / "noted"
+    in_place = ("sh", "-c", f'echo $$ > {shlex.quote(str(noted))}; shift; exec "$@"', "systemd-run", "--")
+    envoy = EnvoyProcess(command, spawn=spawn_in_scope(in_place, {}))
+    envoy.start()
+    try:
+        (found,) = eventually(EnvoyProcess(command).running, "the Envoy that was started")
+        assert found == envoy.identity
+        assert eventually(lambda: noted.exists() and noted.read_text().strip(), "its number") == str(found.pid)
+        assert EnvoyProcess(command).has_these_settings(found)
+    finally:
+        envoy.end(0)
+    assert EnvoyProcess(command).running() == []
