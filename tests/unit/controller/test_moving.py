@@ -18,6 +18,7 @@ from paramedic.state.services import ServiceFence, fence_item
 from paramedic.state.traffic import draining_key
 from paramedic.state.traffic_report import Standing, TrafficWriter
 from paramedic.state.transactions import transact
+from paramedic_controller.effects import Pace
 from paramedic_controller.restore import read_desired, stored_specs
 from tests.fakes.controller_world import ControllerWorld, Life, make_spec
 from tests.fakes.epochs import grant_next_epoch
@@ -88,6 +89,9 @@ def test_a_service_is_looked_after_by_the_old_one_until_the_new_one_lives(
         here.run_pass()
         world.clock.advance(1.0)
     assert ready_ids(world) == [2, 3]
+    kept = world.stored()
+    assert kept.observed is not None
+    assert kept.observed.settled_revision < kept.desired.revision
     assert len([text for text in world.messages if "not handed over to controller second yet" in text]) == 1
     there = second.start()
     for _ in range(30):
@@ -112,15 +116,18 @@ def test_a_dead_controller_hands_over_once_it_was_recovered(world: ControllerWor
 def test_a_launch_is_known_to_be_made_or_not_before_its_service_is_handed_over(
     world: ControllerWorld, second: ControllerWorld
 ) -> None:
+    # One waits for its turn while the other is made.
+    world.pace = Pace(at_once=1, per_second=1)
     here, there = world.start(), second.start()
-    world.up(make_spec(min_replicas=2))
+    world.up(make_spec(min_replicas=3))
     here.run_pass()
     assert {each.kind for each in here.state().operations} == {OperationKind.LAUNCH}
     ask_to_move(world)
     here.settle()
+    assert second.stored().operations == ()
     there.settle()
-    assert ready_ids(second) == [1, 2]
-    assert len(world.launcher.started) == 2
+    assert ready_ids(second) == [1, 2, 3]
+    assert {each.request.scope for each in world.launcher.started.values()} == {"controller:main"}
 
 
 def test_a_replica_that_is_leaving_finishes_under_the_new_controller(
