@@ -258,6 +258,7 @@ def test_the_crashes_above_cover_everything_that_leaves_a_trace_of_a_start_witho
 def test_a_recovery_that_grants_its_epoch_and_crashes_anywhere_ends_with_one_controller(
     world: RecoveryWorld, monkeypatch: pytest.MonkeyPatch, hangs: bool, first: int
 ) -> None:
+    world.poll_seconds = 3.0
     steps: list[list[str]] = []
     for at in count(first):
         for process in world.host.processes.values():

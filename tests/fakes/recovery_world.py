@@ -34,6 +34,7 @@ class RecoveryWorld:
         self.clock.on_sleep = self.host.go_on
         self.pages: list[str] = []
         self.pages_fail = False
+        self.poll_seconds = 0.5
         self._ids = count(1)
         register(CONTROLLER, "127.0.0.1", 18080, "local", self.clock)
         environment = {"PARAMEDIC_CONTROLLER_ID": CONTROLLER}
@@ -52,7 +53,7 @@ class RecoveryWorld:
             profile=lambda name: LaunchPlan(self.host, _request, verify_seconds=60.0),
             page=self.page,
             stale_seconds=10.0,
-            poll_seconds=0.5,
+            poll_seconds=self.poll_seconds,
         )
 
     def begin_self_start(self, around: Surroundings) -> FakeProcess:
