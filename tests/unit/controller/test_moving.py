@@ -19,6 +19,7 @@ from paramedic.state.traffic import draining_key
 from paramedic.state.traffic_report import Standing, TrafficWriter
 from paramedic.state.transactions import transact
 from paramedic_controller.effects import Pace
+from paramedic_controller.reaping import LOOK_SECONDS
 from paramedic_controller.restore import read_desired, stored_specs
 from tests.fakes.controller_world import ControllerWorld, Life, make_spec
 from tests.fakes.epochs import grant_next_epoch
@@ -111,6 +112,20 @@ def test_a_dead_controller_hands_over_once_it_was_recovered(world: ControllerWor
     world.start().settle()
     there.settle()
     assert (has(world), ready_ids(second)) == (False, [1, 2])
+
+
+def test_whoever_launched_a_replica_ends_it_no_more_once_it_was_handed_over(
+    world: ControllerWorld, second: ControllerWorld
+) -> None:
+    here, there = serving(world), second.start()
+    ask_to_move(world)
+    here.settle()
+    there.settle()
+    for _ in range(3):
+        world.clock.advance(LOOK_SECONDS)
+        here.run_pass()
+        there.run_pass()
+    assert (ready_ids(second), len(world.launcher.living())) == ([1, 2], 2)
 
 
 def test_a_launch_is_known_to_be_made_or_not_before_its_service_is_handed_over(
