@@ -28,7 +28,7 @@ demo: $(READY)
 	@.venv/bin/python -m demo $(ARGS)
 
 test: $(READY)
-	@.venv/bin/python -m pytest --numprocesses 3 --dist loadgroup $(ARGS)
+	@.venv/bin/python -m pytest --numprocesses 4 --dist loadgroup $(ARGS)
 
 lint: $(READY)
 	@ruff check $(CHECKED)

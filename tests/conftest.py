@@ -13,17 +13,21 @@ from paramedic_cli.local.stack import LocalStack, start
 from paramedic_cli.local.template_tables import create_tables
 from tests.fakes.waiting import PATIENCE_SECONDS
 
+STACK = "stack"
+"""The group of tests that share the deployed stack."""
+
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
 
+# Before xdist reads the marks.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep whatever needs sam on one worker: building and deploying twice at once gains nothing."""
+    """Keep whatever needs the deployed stack on one worker: to deploy it takes half a minute of a processor."""
     for item in items:
-        needs_sam = "deployed_stack" in getattr(item, "fixturenames", ()) or item.path.parent.name == "template"
-        if needs_sam:
-            item.add_marker(pytest.mark.xdist_group("sam"))
+        if "deployed_stack" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group(STACK))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -53,7 +57,17 @@ def table_prefix(dynamodb: Emulator, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture(scope="session")
-def deployed_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+def _one_worker_has_the_stack(request: pytest.FixtureRequest) -> None:
+    """An xdist that loses the marks of groups says nothing, and every worker would deploy a stack of its own."""
+    if getattr(request.config.option, "loadgroup", False):
+        marked = [item for item in request.session.items if item.get_closest_marker("xdist_group") is not None]
+        assert all(item.nodeid.endswith(f"@{STACK}") for item in marked), (
+            "xdist lost the groups: see requirements/dev.in"
+        )
+
+
+@pytest.fixture(scope="session")
+def deployed_stack(_one_worker_has_the_stack: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     """The whole stack, really built and deployed by sam, shared by the run.
 
     Its schedules are off, so that tests send the ticks; its times are short; loopback may be probed, and secrets
