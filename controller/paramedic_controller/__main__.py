@@ -32,6 +32,9 @@ from paramedic_controller.settings import Settings
 from paramedic_controller.standby import Standby, claim_grant, register
 from paramedic_controller.take_over import TakeOver
 
+SWITCH_SECONDS = 0.001
+"""A thread that has something to do waits so long for the one that runs: `/health` is answered while others work."""
+
 type MakeLauncher = Callable[[Settings, Clock], Launcher]
 type Run = Callable[[Settings, MakeLauncher, Logger], None]
 
@@ -45,6 +48,7 @@ def main(make_launcher: MakeLauncher = on_this_host) -> Exit:
     """Run one controller; the result is the process's exit code."""
     arguments = argparse.ArgumentParser(prog="paramedic_controller", description="Run one controller.")
     arguments.add_argument("--standby", action="store_true", help="wait to take over from the one that runs")
+    sys.setswitchinterval(SWITCH_SECONDS)
     run = _stand_by if arguments.parse_args().standby else _run
     log = make_logger("paramedic-controller")
     failure = _failure(run, make_launcher, log)

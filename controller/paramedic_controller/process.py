@@ -5,7 +5,6 @@ import signal
 import uuid
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Protocol
 
 from paramedic.clock import Clock
@@ -25,12 +24,13 @@ from paramedic_controller.fleet import Fleet
 from paramedic_controller.gateway_reports import GatewayReports
 from paramedic_controller.hint import HintReader
 from paramedic_controller.http_api import HttpApi
+from paramedic_controller.in_advance import InAdvance
 from paramedic_controller.loop import MainLoop
 from paramedic_controller.persist import Recorder
 from paramedic_controller.ports import FreePorts
 from paramedic_controller.probes import Prober
 from paramedic_controller.reaping import Claim, Reaper
-from paramedic_controller.restore import fenced_services, read_service, stored_specs
+from paramedic_controller.restore import fenced_services, stored_specs
 from paramedic_controller.secrets import SecretReader, fetch_from_secrets_manager
 from paramedic_controller.settings import Settings
 from paramedic_controller.supervise import Tools
@@ -107,6 +107,7 @@ class ControllerProcess:
         self._reaping = ThreadPoolExecutor(1, thread_name_prefix="reaper")
         self._prober = Prober(settings.probe_seconds, self._wake)
         self._sampler = Sampler(_sources(clock), settings.tick_seconds, clock, log.warning)
+        self._reader = self._take_over or InAdvance(self._name)
         self._fleet = Fleet(self._name, self._tools(settings), log.warning)
         self._loop = MainLoop(
             self._fleet,
@@ -149,9 +150,8 @@ class ControllerProcess:
         # Nothing is read before this: until all fences are ours, a predecessor may still write.
         self._fleet.seal(fenced_services(self._name))
         last_writes = self._writer.catch_up_all()
-        if self._take_over is not None:
-            self._take_over.sealed(last_writes)
         seal_heartbeat(self._name, self._claimed.epoch, self._claimed.process_id, self._clock)
+        self._reader.sealed(last_writes)
 
     def _restore(self) -> None:
         self._fleet.follow_desired()
@@ -234,7 +234,7 @@ class ControllerProcess:
             clock=self._clock,
             warn=self._log.warning,
             read_hint=HintReader(self._name, self._clock).read,
-            read_service=self._take_over.read_service if self._take_over else partial(read_service, self._name),
+            read_service=self._reader.read_service,
             read_specs=lambda service: stored_specs(self._name, service),
             read_figures=self._figures.read,
             read_drained=self._figures.drained,

@@ -15,13 +15,11 @@ from paramedic.state.request_handling import RequestHandling
 from paramedic.state.services import (
     DesiredService,
     NameReservation,
-    ObservedService,
     ServiceFence,
     ServiceSpecRow,
     desired_item,
     gateway_partition,
     name_item,
-    observed_item,
     spec_item,
 )
 from paramedic.state.tables import InvalidRowError, StateUnreachableError
@@ -33,6 +31,9 @@ from paramedic_controller.model import (
     ReplicaRecord,
     ServiceState,
 )
+from paramedic_controller.rows import RowByRow, Rows
+
+ROW_BY_ROW = RowByRow()
 
 ENDS_AT_ONCE = "exit 1"
 """Run in place of a command that nobody knows any more."""
@@ -105,19 +106,19 @@ def _desired(row: DesiredService) -> Desired:
     )
 
 
-def read_service(controller_id: str, desired: Desired) -> ServiceState:
-    """Everything stored of the service `desired`.
+def read_service(controller_id: str, desired: Desired, rows: Rows = ROW_BY_ROW) -> ServiceState:
+    """Everything stored of the service `desired`; what `rows` has is taken from there.
 
     Raises:
         InvalidRowError: a row is malformed or missing.
         StateUnreachableError: DynamoDB did not answer.
     """
-    balancer = _read_balancer(desired)
+    balancer = _read_balancer(desired, rows)
     ending = desired.going_down
     spec = _read_spec_to_end(controller_id, desired, balancer) if ending else _read_desired_spec(controller_id, desired)
     replicas = tuple(_replica(row) for row in Replica.read_all(desired.uid))
     open_rows = Operation.read_all(desired.uid, Operation.item.startswith("open#"))
-    observed = _read_observed(controller_id, desired)
+    observed = _read_observed(controller_id, desired, rows)
     older = {each.version for each in replicas if each.generation != desired.generation}
     if observed is not None and observed.generation != desired.generation:
         older.add(observed.version)
@@ -184,8 +185,8 @@ def _read_route_floor(desired: Desired) -> int:
     return max(listed.get(desired.name, 0), ended)
 
 
-def _read_observed(controller_id: str, desired: Desired) -> Observed | None:
-    row = ObservedService.read(controller_id, observed_item(desired.name))
+def _read_observed(controller_id: str, desired: Desired, rows: Rows) -> Observed | None:
+    row = rows.observed(controller_id, desired.name)
     if row is None or row.uid != desired.uid:
         return None
     if row.retry_at is not None:
@@ -204,8 +205,8 @@ def _read_observed(controller_id: str, desired: Desired) -> Observed | None:
     )
 
 
-def _read_balancer(desired: Desired) -> Balancer | None:
-    row = LoadBalancer.read(desired.gateway, desired.name)
+def _read_balancer(desired: Desired, rows: Rows) -> Balancer | None:
+    row = rows.balancer(desired.gateway, desired.name)
     if row is None or row.uid != desired.uid:
         return None
     return Balancer(

@@ -5,7 +5,6 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from paramedic_controller.figures import FigureReader
 from paramedic_controller.fleet import Fleet
 from paramedic_controller.gateway_reports import GatewayReports
 from paramedic_controller.hint import HintReader
+from paramedic_controller.in_advance import InAdvance
 from paramedic_controller.model import ServiceState
 from paramedic_controller.persist import Recorder
 from paramedic_controller.probes import ProbeTarget, Tally
@@ -169,7 +169,7 @@ class Life:
     def __init__(self, world: "ControllerWorld", hook: Hook = no_hook, chosen: "Chosen | None" = None) -> None:
         self.world = world
         clock, name = world.clock, world.controller_id
-        self.take_over = None if chosen is None else chosen.take_over
+        self.reader = InAdvance(name) if chosen is None else chosen.take_over
         if chosen is None:
             self.process_id = uuid.uuid4().hex
             self.epoch = claim_next_epoch(name, self.process_id, clock)
@@ -185,8 +185,7 @@ class Life:
         self.fleet = Fleet(name, self._tools(launcher), world.messages.append)
         self.fleet.seal(fenced_services(name))
         last_writes = self.writer.catch_up_all()
-        if self.take_over is not None:
-            self.take_over.sealed(last_writes)
+        self.reader.sealed(last_writes)
         world.launcher.fence(f"controller:{name}", self.epoch)
 
     def run_pass(self) -> None:
@@ -251,7 +250,7 @@ class Life:
             clock=world.clock,
             warn=world.messages.append,
             read_hint=self._read_hint,
-            read_service=self.take_over.read_service if self.take_over else partial(read_service, world.controller_id),
+            read_service=self.reader.read_service,
             read_specs=lambda service: stored_specs(world.controller_id, service),
             read_figures=figures.read,
             read_drained=figures.drained,

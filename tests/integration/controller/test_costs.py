@@ -55,3 +55,15 @@ def test_whether_users_changed_anything_is_asked_every_other_second(world: Contr
     assert hint.read() == 0
     world.clock.advance(HINT_SECONDS / 2)
     assert hint.read() == 1
+
+
+def test_a_successor_has_read_every_service_before_it_looks_after_the_first(world: ControllerWorld) -> None:
+    first = world.start()
+    for name in ("one", "two"):
+        world.up(make_spec(name, min_replicas=2))
+    first.settle()
+    second = world.start()
+    with faults("") as calls:
+        second.fleet.follow_desired()
+    assert calls == [HINT, "Query"]
+    assert [second.state(name) for name in ("one", "two")] == [world.stored(name) for name in ("one", "two")]
