@@ -15,12 +15,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType, ModuleType
 
-from benchmarks.controller_parts import burst, idle, recover
+from benchmarks.controller_parts import burst, idle, recover, standby
 from benchmarks.controller_parts.lab import Lab
 from benchmarks.gateway_parts.goals import Figures, Goal
 from benchmarks.gateway_parts.processes import NeverAnsweredError
 
-PARTS: Mapping[str, ModuleType] = {"burst": burst, "recover": recover, "idle": idle}
+PARTS: Mapping[str, ModuleType] = {"burst": burst, "recover": recover, "standby": standby, "idle": idle}
 
 
 def main() -> int:

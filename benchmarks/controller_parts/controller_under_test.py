@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from paramedic.state.claims import open_epoch
 from paramedic.state.controllers import EPOCH, ControllerEpoch
 from paramedic.state.load_balancers import LoadBalancer
 from paramedic.state.recoveries import OPEN, OPEN_STEPS, Recovery, Step, Story
+from paramedic.state.standbys import read_standby
 from paramedic.state.targets import controller_target_id
 from paramedic_cli.local.emulator import start_emulator
 from paramedic_cli.local.project import project_root
@@ -55,8 +56,10 @@ class Controller:
         self.address = Address(own_address().host, PORT)
         self.launches = folder / "launches"
         self.units = folder / "units"
+        self.standby_units = folder / "standby-units"
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
+        self._standby: subprocess.Popen[bytes] | None = None
 
     @property
     def cloud(self) -> Path:
@@ -69,9 +72,32 @@ class Controller:
         assert self._process is not None, "the controller was not started"
         return self._process.pid
 
-    def start(self, latency: Latency = AT_ONCE, *arguments: str, **variables: str) -> None:
+    def start(self, latency: Latency = AT_ONCE, **variables: str) -> None:
         """Start a process; `latency` is its launcher's."""
-        wiring = Wiring(cloud=self.cloud, launches=self.launches, units=self.units, latency=latency)
+        self._process = self._spawn((), self.units, latency, variables)
+
+    def start_standby(self) -> None:
+        """Start one, registered when this returns.
+
+        Raises:
+            NeverAnsweredError: it did not register in time.
+        """
+        self._standby = self._spawn(("--standby",), self.standby_units, AT_ONCE, {})
+        deadline = time.monotonic() + HEALTHY_SECONDS
+        while read_standby(CONTROLLER) is None:
+            if time.monotonic() > deadline:
+                raise NeverAnsweredError(f"no standby within {HEALTHY_SECONDS:g} s")
+            time.sleep(PAUSE_SECONDS)
+
+    def give_way(self) -> None:
+        """End the process without a word and be the standby from now on."""
+        self.kill()
+        self._process, self._standby = self._standby, None
+
+    def _spawn(
+        self, arguments: Sequence[str], units: Path, latency: Latency, variables: Mapping[str, str]
+    ) -> subprocess.Popen[bytes]:
+        wiring = Wiring(cloud=self.cloud, launches=self.launches, units=units, latency=latency)
         environment = {
             "PARAMEDIC_CONTROLLER_ID": CONTROLLER,
             "PARAMEDIC_HOST": self.address.host,
@@ -79,11 +105,13 @@ class Controller:
             "PARAMEDIC_REPLICA_HOST": own_address().host,
             "PARAMEDIC_HOST_DIR": str(self.folder),
             WIRING: wiring.model_dump_json(),
+            # Only a controller's very first start on a host compiles what it imports.
+            "PYTHONDONTWRITEBYTECODE": "",
             **self._settings,
             **variables,
         }
         command = [sys.executable, "-m", "benchmarks.controller_parts.run_controller", *arguments]
-        self._process = start(command, self.folder / "controller.log", environment)
+        return start(command, self.folder / "controller.log", environment)
 
     def kill(self) -> None:
         """End the process without a word."""
@@ -91,9 +119,10 @@ class Controller:
         kill(self._process)
 
     def end(self) -> None:
-        """End the process, if there is one."""
-        if self._process is not None:
-            end(self._process)
+        """End all that was started."""
+        for process in (self._process, self._standby):
+            if process is not None:
+                end(process)
 
     def launched_at(self) -> list[float]:
         """When each launch was made, on the machine's monotonic clock, in order."""
@@ -133,8 +162,8 @@ def up(name: str, replicas: int) -> None:
     verbs.up(CONTROLLER, make_spec(name, replicas), "benchmark", clock=CLOCK, new_id=lambda: uuid.uuid4().hex)
 
 
-def grant_next_epoch() -> int:
-    """What a recovery does before it starts a successor."""
+def grant_next_epoch(standby: str | None = None) -> int:
+    """What a recovery does before it starts a successor, or instead of it where there is the process `standby`."""
     current = ControllerEpoch.read(CONTROLLER, EPOCH)
     assert current is not None
     target, epoch, now = controller_target_id(CONTROLLER), int(current.epoch) + 1, to_iso(CLOCK.now())
@@ -145,7 +174,8 @@ def grant_next_epoch() -> int:
         epoch,
         incident="benchmark",
         profile="benchmark",
-        step=Step.LAUNCH,
+        step=Step.LAUNCH if standby is None else Step.VERIFY,
+        granted_to=standby,
         opened_at=now,
         step_at=now,
         version=0,

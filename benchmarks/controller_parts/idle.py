@@ -13,7 +13,7 @@ from benchmarks.controller_parts.controller_under_test import (
 )
 from benchmarks.controller_parts.lab import Lab
 from benchmarks.controller_parts.reporting_gateway import reporting
-from benchmarks.controller_parts.units import read_journal
+from benchmarks.controller_parts.units import DAY_SECONDS, read_journal
 from benchmarks.gateway_parts.goals import Figures, at_most
 
 MORE = 20
@@ -21,7 +21,6 @@ REPLICAS = 2
 PERIOD_SECONDS = 60.0
 SETTLE_SECONDS = 20.0
 PATIENCE_SECONDS = 60.0
-DAY_SECONDS = 86_400
 
 GOALS = {
     "idle_controller_reads_a_day": at_most(50_000),

@@ -23,7 +23,7 @@ from benchmarks.controller_parts.controller_under_test import (
 )
 from benchmarks.controller_parts.health_watch import Answers
 from benchmarks.controller_parts.sleeping_launcher import Latency
-from benchmarks.gateway_parts.processes import cpu_seconds, memory_mb
+from benchmarks.gateway_parts.processes import NeverAnsweredError, cpu_seconds, memory_mb
 from paramedic.services.verbs import ServiceExistsError
 from paramedic.state.tables import StateUnreachableError
 from paramedic_cli.local.project import project_root
@@ -75,24 +75,45 @@ class Lab:
         with controller(folder, **settings) as made:
             yield made
 
-    @cached_property
+    @property
     def burst(self) -> tuple[Controller, Burst]:
-        """The controller that a hundred users asked for a service each; made once, for every part that needs one."""
+        """The controller that a hundred users asked for a service each; made once, for every part that needs one.
+
+        Raises:
+            NeverAnsweredError: not all they asked for was there in time.
+        """
+        busy = self._busy
+        if busy.burst is None:
+            raise NeverAnsweredError("the hundred services were not all there in time")
+        return busy.controller, busy.burst
+
+    @cached_property
+    def _busy(self) -> "_Busy":
         limits = {
             "PARAMEDIC_LAUNCHES_PER_SECOND": str(LAUNCHES_PER_SECOND),
             "PARAMEDIC_LAUNCHES_AT_ONCE": str(LAUNCHES_AT_ONCE),
         }
-        busy = self._cleanup.enter_context(self.controller(**limits))
-        busy.start(LATENCY)
-        await_healthy(busy, 1)
-        return busy, _burst(busy)
+        controller = self._cleanup.enter_context(self.controller(**limits))
+        try:
+            controller.start(LATENCY)
+            await_healthy(controller, 1)
+            return _Busy(controller, _burst(controller))
+        except NeverAnsweredError as error:
+            print(f"  {error}")
+            return _Busy(controller, None)
+
+
+@dataclass(frozen=True)
+class _Busy:
+    controller: Controller
+    burst: Burst | None
 
 
 def _burst(busy: Controller) -> Burst:
     words = [busy.address.host, busy.address.port, PAUSE_SECONDS]
     command = [sys.executable, "-m", "benchmarks.controller_parts.health_watch", *map(str, words)]
     cpu = cpu_seconds(busy.pid)
-    with subprocess.Popen(command, cwd=project_root(), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as watch:
+    with _watching(command) as watch:
         started = time.monotonic()
         with ThreadPoolExecutor(SERVICES) as users:
             accepted = list(users.map(_timed_up, range(SERVICES)))
@@ -111,6 +132,16 @@ def _burst(busy: Controller) -> Burst:
         cpu=cpu_seconds(busy.pid) - cpu,
         memory_mb=memory_mb(busy.pid, peak=True),
     )
+
+
+@contextmanager
+def _watching(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    watch = subprocess.Popen(command, cwd=project_root(), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        yield watch
+    finally:
+        watch.kill()
+        watch.wait()
 
 
 def _timed_up(number: int) -> float:

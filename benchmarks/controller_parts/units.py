@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from paramedic.state.tables import shared_connection
 
+DAY_SECONDS = 86_400
 READS = frozenset({"BatchGetItem", "GetItem", "Query", "Scan", "TransactGetItems"})
 
 
