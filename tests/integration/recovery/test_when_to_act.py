@@ -18,8 +18,9 @@ from paramedic.state.controllers import EPOCH, ControllerEpoch
 from paramedic.state.downtimes import PlannedPeriod
 from paramedic.state.incidents import CURRENT_ITEM, GLOBAL_TARGET, SWITCH_ITEM, GlobalSwitch, Incident, SwitchState
 from paramedic.state.recoveries import Recovery, Step, open_recoveries
-from paramedic.state.targets import Target, TargetMode, bucket_of
+from paramedic.state.targets import COUNTS_BUCKET, Target, TargetCount, TargetMode, bucket_of
 from tests.fakes.recovery_world import CONTROLLER, TARGET, RecoveryWorld, by_hand_request
+from tests.fakes.targets import bad_target
 
 pytestmark = pytest.mark.integration
 
@@ -277,3 +278,37 @@ def test_a_record_nobody_understands_is_reported_and_keeps_no_other_from_being_s
     assert replies["controller:aaa"].status is Status.FAILED
     assert "step" in replies["controller:aaa"].message
     assert replies[TARGET].status is Status.RECOVERED
+
+
+def a_fleet_of_twenty_with_bad(number: int, world: RecoveryWorld) -> None:
+    TargetCount(COUNTS_BUCKET, f"{bucket_of(TARGET):02d}").update(actions=[TargetCount.targets.set(1)])
+    TargetCount(COUNTS_BUCKET, "63", targets=19).save()
+    for each in range(number):
+        bad_target(f"url:{each}", world.clock.now(), bucket=63).save()
+
+
+def test_in_a_mass_failure_a_hung_controller_is_left_to_people_and_recovered_once_the_others_are_back(
+    world: RecoveryWorld,
+) -> None:
+    a_fleet_of_twenty_with_bad(4, world)
+    world.first.suspended = True
+    failure = world.found_bad("hung")
+    reply = recoverer.on_failure(failure, world.around())
+    assert reply.status is Status.REFUSED
+    assert "5 of 20 targets went bad within three minutes" in reply.message
+    assert world.pages == []
+    bad_target("url:0", world.clock.now(), bucket=63).update(actions=[Target.bad.remove()])
+    assert recoverer.on_failure(failure, world.around()).status is Status.RECOVERED
+
+
+def test_in_a_mass_failure_a_dead_controller_is_recovered(world: RecoveryWorld) -> None:
+    a_fleet_of_twenty_with_bad(9, world)
+    world.first.alive = False
+    assert recoverer.on_failure(world.found_bad(), world.around()).status is Status.RECOVERED
+
+
+def test_in_a_mass_failure_a_person_recovers_what_is_hung(world: RecoveryWorld) -> None:
+    a_fleet_of_twenty_with_bad(9, world)
+    world.first.suspended = True
+    world.found_bad("hung")
+    assert recoverer.by_hand(by_hand_request(), world.around()).status is Status.RECOVERED

@@ -13,6 +13,7 @@ from paramedic.state.targets import TargetMode
 
 NOW = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
 DEAD = Evidence(finding=Finding.DEAD, text="connections are refused and its heartbeat stands still")
+HUNG = Evidence(finding=Finding.HUNG, text="its process is suspended")
 CLEAR = GateInput(
     now=NOW,
     manual=False,
@@ -46,6 +47,8 @@ def test_a_dead_controller_in_auto_mode_is_let_through() -> None:
         ({"downtime": PlannedPeriod(since=NOW, until=NOW + timedelta(seconds=1), reason="")}, Reason.DOWNTIME),
         ({"mode": TargetMode.OBSERVE}, Reason.OBSERVE),
         ({"mode": TargetMode.ASK}, Reason.ASK),
+        ({"mass_failure": "9 of 20", "evidence": HUNG}, Reason.MASS_FAILURE),
+        ({"mass_failure": "9 of 20", "others_open": 3}, Reason.MASS_FAILURE),
         ({"incident": attempts(1, timedelta(seconds=59))}, Reason.BACK_OFF),
         ({"incident": attempts(2, timedelta(seconds=299))}, Reason.BACK_OFF),
         ({"incident": attempts(3, timedelta(minutes=59))}, Reason.BLOCKED),
@@ -56,6 +59,10 @@ def test_each_rule_refuses_with_its_reason_and_a_way_out(change: dict[str, objec
     assert refused is not None
     assert refused.reason is reason
     assert refused.lift
+
+
+def test_in_a_mass_failure_what_is_surely_dead_is_recovered_three_at_a_time() -> None:
+    assert refusal(CLEAR.model_copy(update={"mass_failure": "9 of 20", "others_open": 2})) is None
 
 
 @pytest.mark.parametrize(("number", "wait"), [(1, 60), (2, 300)])
@@ -71,6 +78,8 @@ def test_a_person_is_not_held_up_by_block_mode_pause_or_downtime() -> None:
             "downtime": PlannedPeriod(since=NOW, until=NOW + timedelta(hours=9), reason=""),
             "mode": TargetMode.OBSERVE,
             "incident": attempts(3, timedelta(0)),
+            "mass_failure": "9 of 20",
+            "others_open": 9,
         }
     )
     assert refusal(given_by_hand) is None

@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from paramedic.clock import Clock, to_iso
+from paramedic.clock import Clock, from_iso, to_iso
 from paramedic.health.bad_periods import JudgedElsewhereError, store_bad_period
 from paramedic.health.check_messages import CheckMessage
 from paramedic.health.checked_target import CheckedTarget, checked_target, is_due
 from paramedic.health.events import BusEntry, EventPublisher, HealthEvent
 from paramedic.health.heartbeat_watch import NOT_WATCHED, HeartbeatReading, watch_heartbeats
+from paramedic.health.mass_failure import TOGETHER
+from paramedic.health.mass_failure_notes import mass_failure_entry, mass_failure_told
 from paramedic.health.outcomes import ProbeOutcome
 from paramedic.health.probing import Prober
 from paramedic.health.readable_rows import read_readable
@@ -85,6 +87,8 @@ class HealthCheck:
         heartbeats = self._watch(targets, probed.outcomes)
         judged = [self._judge(target, message.tick, probed.outcomes, heartbeats) for target in targets]
         self._announce([each for each in judged if _recorded(each)])
+        if any(_has_just_begun(each, message.tick) for each in judged):
+            self._look_at_the_fleet(message.tick)
         verdicts = [each.step.diagnosis.verdict for each in judged]
         return CheckSummary(
             checked=len(targets),
@@ -121,6 +125,23 @@ class HealthCheck:
             if bad is not None and each.step.announce and bad.unpublished and bad.event_id in accepted:
                 settled = None if bad.verdict == Verdict.HEALTHY else bad.model_copy(update={"unpublished": None})
                 _store(each.target, settled)
+
+    def _look_at_the_fleet(self, tick: datetime) -> None:
+        now = self.clock.now()
+        try:
+            entry = mass_failure_entry(tick, now, self.new_id)
+            if entry is not None and self.publisher.publish([entry]):
+                mass_failure_told(entry)
+        except JudgedElsewhereError as error:
+            LOG.info("%s", error)
+        except (InvalidRowError, StateUnreachableError) as error:
+            # What has just begun is looked at by the next two ticks as well.
+            LOG.warning("whether this is a mass failure is not known: %s", error)
+
+
+def _has_just_begun(judged: Judged, tick: datetime) -> bool:
+    bad = judged.step.bad
+    return bad is not None and bad.verdict != Verdict.HEALTHY and tick - from_iso(bad.since) < TOGETHER
 
 
 def _read_targets(buckets: Sequence[int], tick: datetime, now: datetime) -> tuple[Sequence[CheckedTarget], int]:

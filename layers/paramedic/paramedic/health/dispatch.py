@@ -10,11 +10,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from paramedic.clock import Clock
 from paramedic.errors import ParamedicError
+from paramedic.health.bucket_counts import read_counts
 from paramedic.health.check_messages import CheckMessage
-from paramedic.health.groups import TARGETS_PER_GROUP, group_buckets
-from paramedic.health.readable_rows import read_readable
+from paramedic.health.groups import group_buckets
 from paramedic.health.ticks import is_late
-from paramedic.state.targets import BUCKETS, COUNTS_BUCKET, TargetCount
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -58,7 +57,7 @@ class Dispatcher:
         if is_late(tick, self.clock.now()):
             LOG.warning("tick %s is late and is dropped", tick)
             return DispatchSummary(late=1)
-        counts, invalid = _read_counts()
+        counts, invalid = read_counts()
         messages = [CheckMessage(tick=tick, buckets=buckets) for buckets in group_buckets(counts)]
         self._send(messages)
         return DispatchSummary(dispatched=len(messages), invalid_rows=invalid)
@@ -75,16 +74,3 @@ class Dispatcher:
                 problem = str(error)
         if unsent:
             raise DispatchError(f"buckets {unsent} are not checked at this tick, {self.queue_url}: {problem}")
-
-
-def _read_counts() -> tuple[Mapping[int, int], int]:
-    readable = read_readable(TargetCount, COUNTS_BUCKET, "target_id")
-    counts = {int(row.target_id): int(row.targets) for row in readable.rows if _names_bucket(row.target_id)}
-    # A bucket whose count cannot be read still has targets: it is checked alone, as if it were full.
-    broken = [int(name) for name in readable.invalid if _names_bucket(name)]
-    unnamed = len(readable.rows) - len(counts)
-    return counts | dict.fromkeys(broken, TARGETS_PER_GROUP), unnamed + len(readable.invalid)
-
-
-def _names_bucket(name: str) -> bool:
-    return name.isdecimal() and int(name) < BUCKETS

@@ -58,12 +58,32 @@ class HealthEvent(BaseModel):
     profile: str | None = None
 
 
+class MassFailureSuspected(BaseModel):
+    """The detail of "Mass Failure Suspected": `bad` of `targets` targets went bad together, the first at `since`.
+
+    `examples` are some of them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, serialize_by_alias=True)
+
+    schema_number: int = Field(default=SCHEMA, ge=1, alias="schema")
+    event_id: str = Field(min_length=1)
+    tick: IsoTime
+    since: IsoTime
+    decided_at: IsoTime
+    severity: Severity = Severity.PAGE
+    sentence: str
+    bad: int
+    targets: int
+    examples: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class BusEntry:
     """One event to publish."""
 
     detail_type: DetailType
-    event: HealthEvent
+    event: HealthEvent | MassFailureSuspected
 
 
 class ControllerFailed(HealthEvent):

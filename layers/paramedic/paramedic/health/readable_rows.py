@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 from pynamodb.exceptions import AttributeDeserializationError, PynamoDBException
+from pynamodb.expressions.condition import Condition
 
 from paramedic.state.tables import InvalidRowError, Row, StateUnreachableError
 
@@ -20,8 +21,10 @@ class Readable[R: Row]:
     invalid: Sequence[str]
 
 
-def read_readable[R: Row](model: type[R], hash_key: object, range_name: str) -> Readable[R]:
-    """Every row of a partition, strongly consistent; malformed ones are logged and named, not raised.
+def read_readable[R: Row](
+    model: type[R], hash_key: object, range_name: str, wanted: Condition | None = None
+) -> Readable[R]:
+    """Every row of a partition that is `wanted`, strongly consistent; malformed ones are logged and named, not raised.
 
     Raises:
         StateUnreachableError: DynamoDB did not answer.
@@ -30,7 +33,7 @@ def read_readable[R: Row](model: type[R], hash_key: object, range_name: str) -> 
     invalid: list[str] = []
     try:
         # Page by page: the raw item still has its key when the row cannot be built from it.
-        for page in model.query(hash_key, consistent_read=True).page_iter:
+        for page in model.query(hash_key, filter_condition=wanted, consistent_read=True).page_iter:
             for item in page["Items"]:
                 try:
                     rows.append(model.checked(model.from_raw_data(item)))

@@ -25,6 +25,7 @@ class DetailType(StrEnum):
     CONTROLLER_FAILED = "Controller Failed"
     TARGET_DOWN = "Target Down"
     TARGET_RECOVERED = "Target Recovered"
+    MASS_FAILURE_SUSPECTED = "Mass Failure Suspected"
 
 
 @dataclass(frozen=True)

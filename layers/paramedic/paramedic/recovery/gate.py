@@ -9,6 +9,9 @@ from paramedic.recovery.incident_rules import Blocked, IncidentState, NotYet, ma
 from paramedic.state.downtimes import PlannedPeriod
 from paramedic.state.targets import TargetMode
 
+SURELY_DEAD_AT_A_TIME = 3
+"""Recoveries under way at once in a mass failure."""
+
 
 class Switch(StrEnum):
     """The global switch as read; `UNREADABLE` holds like `HOLD`."""
@@ -39,7 +42,8 @@ class Evidence(BaseModel):
 class GateInput(BaseModel):
     """All that the gate looks at. `now` is a scheduled tick time, or the request's time when a person asks.
 
-    `downtime` is the planned one in effect.
+    `downtime` is the planned one in effect. `mass_failure` says how many targets went bad together, or is empty;
+    `others_open` is how many recoveries of other targets are under way then.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -53,6 +57,8 @@ class GateInput(BaseModel):
     profile: str | None
     evidence: Evidence
     incident: IncidentState
+    mass_failure: str = ""
+    others_open: int = 0
 
 
 class Reason(StrEnum):
@@ -66,6 +72,7 @@ class Reason(StrEnum):
     DOWNTIME = "downtime"
     OBSERVE = "observe"
     ASK = "ask"
+    MASS_FAILURE = "mass_failure"
     BACK_OFF = "back_off"
     BLOCKED = "blocked"
 
@@ -133,7 +140,21 @@ def _by_itself(given: GateInput) -> Refusal | None:
     if given.mode is TargetMode.ASK:
         text = f"mode is ask; would relaunch because {given.evidence.text}"
         return Refusal(reason=Reason.ASK, text=text, lift="recover by hand to approve")
-    return _flapping(given)
+    return _mass_failure(given) or _flapping(given)
+
+
+def _mass_failure(given: GateInput) -> Refusal | None:
+    if not given.mass_failure:
+        return None
+    if given.evidence.finding is not Finding.DEAD:
+        text = f"mass failure suspected: {given.mass_failure}"
+        lift = "find what they share; it is looked at again once fewer are bad, or recover by hand"
+        return Refusal(reason=Reason.MASS_FAILURE, text=text, lift=lift)
+    if given.others_open >= SURELY_DEAD_AT_A_TIME:
+        text = f"mass failure suspected, and {given.others_open} recoveries are under way"
+        lift = "it has its turn once one of them is done, or recover by hand"
+        return Refusal(reason=Reason.MASS_FAILURE, text=text, lift=lift)
+    return None
 
 
 def _flapping(given: GateInput) -> Refusal | None:

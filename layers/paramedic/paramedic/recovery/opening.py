@@ -7,6 +7,7 @@ from datetime import datetime
 from pynamodb.expressions.condition import Condition
 
 from paramedic.clock import to_iso
+from paramedic.health.mass_failure import MassFailure
 from paramedic.recovery.gate import Evidence, GateInput, Refusal, Switch, refusal
 from paramedic.recovery.incident_rules import (
     IncidentState,
@@ -19,7 +20,7 @@ from paramedic.recovery.surroundings import Surroundings
 from paramedic.state.claims import open_epoch
 from paramedic.state.controllers import EPOCH, ControllerEpoch
 from paramedic.state.incidents import CURRENT_ITEM, GLOBAL_TARGET, SWITCH_ITEM, GlobalSwitch, Incident, SwitchState
-from paramedic.state.recoveries import OPEN, Entry, Page, Recovery, Step, Story
+from paramedic.state.recoveries import OPEN, Entry, Page, Recovery, Step, Story, open_recoveries
 from paramedic.state.tables import InvalidRowError, StateUnreachableError
 from paramedic.state.targets import Target, TargetMode, controller_id_of
 from paramedic.state.transactions import Change, ConditionFailedError, Update, transact
@@ -66,8 +67,14 @@ def read_switch() -> Switch:
     return Switch.RUN if row.state == SwitchState.RUN else Switch.HOLD
 
 
-def refuse(case: Case, wall_time: datetime) -> Refusal | None:
-    """The gate's answer for this case: a late event is about a time before a downtime that has begun since."""
+def refuse(case: Case, wall_time: datetime, mass: MassFailure | None) -> Refusal | None:
+    """The gate's answer for this case, in the midst of a `mass` failure if there is one.
+
+    A late event is about a time before a downtime that has begun since.
+
+    Raises:
+        StateUnreachableError: DynamoDB did not answer.
+    """
     off_on_purpose = any(map(case.target.is_off_on_purpose, (case.opener.now, wall_time)))
     given = GateInput(
         now=case.opener.now,
@@ -79,8 +86,15 @@ def refuse(case: Case, wall_time: datetime) -> Refusal | None:
         profile=case.target.profile,
         evidence=case.evidence,
         incident=case.incident,
+        mass_failure="" if mass is None else mass.sentence,
+        others_open=0 if mass is None else _others_open(str(case.target.target_id)),
     )
     return refusal(given)
+
+
+def _others_open(target_id: str) -> int:
+    # From an index, so it may lag: for a moment one more may be under way, which costs no safety.
+    return len({name for name, _ in open_recoveries()} - {target_id})
 
 
 def open_recovery(case: Case, around: Surroundings) -> int:

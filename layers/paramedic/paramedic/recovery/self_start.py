@@ -126,7 +126,8 @@ def _evidence(current: ControllerEpoch, target: Target, around: Surroundings) ->
 
 
 def _open(case: Case, around: Surroundings) -> Recovery:
-    refused = refuse(case, around.clock.now())
+    # It runs already, whatever else fails: a mass failure holds nothing up.
+    refused = refuse(case, around.clock.now(), None)
     if refused is not None:
         raise SelfStartRefusedError(f"{case.target.target_id}: {refused.sentence()}")
     epoch = open_recovery(case, around)

@@ -18,6 +18,10 @@ BUCKETS = 64
 COUNTS_BUCKET = -1
 """The partition that holds, under each bucket's number, how many targets it has."""
 
+NOTES_BUCKET = -2
+MASS_FAILURE_NOTE = "mass_failure"
+"""Where it stands that people were told of a mass failure."""
+
 
 class TargetKind(StrEnum):
     """What a target is, hence what can be known about it."""
@@ -114,4 +118,20 @@ class TargetCount(Row):
     targets = NumberAttribute()
 
 
-MODELS = (Target, TargetCount)
+class MassFailureNote(Row):
+    """The last mass failure that was noticed: `last_tick` is when more targets were last seen to go bad with it.
+
+    `event_id` names what was announced of it, which is not known to be on the bus while `unpublished`.
+    """
+
+    class Meta(TableMeta):
+        pass
+
+    bucket = NumberAttribute(hash_key=True, default=NOTES_BUCKET)
+    target_id = UnicodeAttribute(range_key=True, default=MASS_FAILURE_NOTE)
+    last_tick = UnicodeAttribute()
+    event_id = UnicodeAttribute()
+    unpublished = BooleanAttribute()
+
+
+MODELS = (Target, TargetCount, MassFailureNote)

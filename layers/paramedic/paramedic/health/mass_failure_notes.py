@@ -1,0 +1,91 @@
+"""Says once that a mass failure is suspected, however many checks of however many groups see it."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from pynamodb.exceptions import PynamoDBException, UpdateError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+
+from paramedic.clock import to_iso
+from paramedic.health.bad_periods import JudgedElsewhereError
+from paramedic.health.events import BusEntry, MassFailureSuspected
+from paramedic.health.fleet import read_mass_failure
+from paramedic.health.mass_failure import MassFailure
+from paramedic.health.transitions import DetailType
+from paramedic.state.tables import StateUnreachableError
+from paramedic.state.targets import MASS_FAILURE_NOTE, NOTES_BUCKET, MassFailureNote
+
+SAME = timedelta(minutes=30)
+"""Targets that go bad this soon after others belong to the mass failure that people know of."""
+
+EXAMPLES = 10
+
+
+def mass_failure_entry(tick: datetime, now: datetime, new_id: Callable[[], str]) -> BusEntry | None:
+    """What is to be said at `tick`; None if there is no mass failure, or people know of it.
+
+    Raises:
+        InvalidRowError: what was said last cannot be understood.
+        JudgedElsewhereError: another check noticed it at the same time, and says so.
+        StateUnreachableError: DynamoDB did not answer.
+    """
+    mass = read_mass_failure(now)
+    if mass is None:
+        return None
+    note = MassFailureNote.read(NOTES_BUCKET, MASS_FAILURE_NOTE)
+    if note is None or tick - note.moment("last_tick") > SAME:
+        event_id = new_id()
+        _noticed(note, tick, [MassFailureNote.event_id.set(event_id), MassFailureNote.unpublished.set(True)])
+        return _entry(mass, event_id, tick, now)
+    # Of all checks of a tick one writes, and speaks if none of an earlier tick was heard.
+    if tick <= note.moment("last_tick"):
+        return None
+    _noticed(note, tick, [])
+    return _entry(mass, note.event_id, tick, now) if note.unpublished else None
+
+
+def mass_failure_told(entry: BusEntry) -> None:
+    """Note that the bus has taken `entry`.
+
+    Raises:
+        JudgedElsewhereError: another mass failure was noticed meanwhile.
+        StateUnreachableError: DynamoDB did not answer; it is said once more.
+    """
+    note = MassFailureNote(NOTES_BUCKET, MASS_FAILURE_NOTE)
+    same = MassFailureNote.event_id == entry.event.event_id
+    _update(note, [MassFailureNote.unpublished.set(False)], same)
+
+
+def _noticed(note: MassFailureNote | None, tick: datetime, actions: Sequence[Action]) -> None:
+    if note is None:
+        as_read = MassFailureNote.event_id.does_not_exist()
+    else:
+        as_read = (MassFailureNote.event_id == note.event_id) & (MassFailureNote.last_tick == note.last_tick)
+    row = MassFailureNote(NOTES_BUCKET, MASS_FAILURE_NOTE)
+    _update(row, [MassFailureNote.last_tick.set(to_iso(tick)), *actions], as_read)
+
+
+def _update(row: MassFailureNote, actions: Sequence[Action], condition: Condition) -> None:
+    try:
+        row.update(actions=list(actions), condition=condition)
+    except UpdateError as error:
+        if error.cause_response_code == "ConditionalCheckFailedException":
+            raise JudgedElsewhereError("the mass failure was noticed by another check at the same time") from error
+        raise StateUnreachableError(f"note of a mass failure: {error}") from error
+    except PynamoDBException as error:
+        raise StateUnreachableError(f"note of a mass failure: {error}") from error
+
+
+def _entry(mass: MassFailure, event_id: str, tick: datetime, now: datetime) -> BusEntry:
+    event = MassFailureSuspected(
+        event_id=event_id,
+        tick=to_iso(tick),
+        since=to_iso(mass.bad[0].since),
+        decided_at=to_iso(now),
+        sentence=mass.sentence,
+        bad=len(mass.bad),
+        targets=mass.targets,
+        examples=tuple(each.target_id for each in mass.bad[:EXAMPLES]),
+    )
+    return BusEntry(DetailType.MASS_FAILURE_SUSPECTED, event)
