@@ -8,6 +8,7 @@ import pytest
 from paramedic.services.desired import ServiceMissingError
 from paramedic.services.spec import ServiceSpec, parse_spec
 from paramedic.services.verbs import (
+    CHOSEN_PORTS,
     NoPortLeftError,
     PortTakenError,
     ServiceExistsError,
@@ -29,6 +30,7 @@ from paramedic.state.services import (
     port_item,
 )
 from tests.fakes.controller_world import ControllerWorld, make_spec
+from tests.fakes.dynamodb_faults import faults
 from tests.fakes.epochs import claim_next_epoch
 
 pytestmark = pytest.mark.integration
@@ -78,8 +80,20 @@ def test_a_port_that_is_taken_names_its_owner(world: ControllerWorld) -> None:
 
 
 def test_services_without_a_port_are_given_free_ones(world: ControllerWorld) -> None:
-    world.up(on_port("first", 30001))
-    assert [world.up(on_port(name, None)).port for name in ("second", "third")] == [30002, 30003]
+    taken = world.up(on_port("first", None)).port
+    with faults("") as calls:
+        ports = [world.up(on_port(name, None)).port for name in ("second", "third")]
+    assert len({taken, *ports}) == 3
+    assert all(port in CHOSEN_PORTS for port in ports)
+    assert calls.count("TransactWriteItems") == 2
+
+
+def test_a_service_gets_the_port_again_that_its_name_had_before(world: ControllerWorld) -> None:
+    life, port = world.start(), world.up(make_spec()).port
+    life.settle()
+    down("main", "echo", "ada", clock=world.clock)
+    life.settle()
+    assert world.up(make_spec()).port == port
 
 
 def test_when_every_port_is_taken_up_says_so(world: ControllerWorld) -> None:

@@ -90,8 +90,8 @@ def up(
     _require_new(controller_id, spec.name)
     uid = new_id()
     # Ports can be taken, and windows changed, between the look and the write: each refusal is one more look.
-    for attempt in range(len(chosen_ports) + 1):
-        port = spec.service.ports or _free_port(spec.service.gateway, chosen_ports, uid, attempt)
+    for _ in range(len(chosen_ports) + 1):
+        port = spec.service.ports or _free_port(spec, chosen_ports)
         now = clock.now()
         planned = planning(controller_id, uid, spec, actor, now)
         changes = [*_up_changes(controller_id, spec, actor, uid, port, to_iso(now)), *planned]
@@ -232,14 +232,14 @@ def _port_taken(spec: ServiceSpec) -> str:
     )
 
 
-def _free_port(gateway: str, chosen_ports: Sequence[int], uid: str, attempt: int) -> int:
-    """The lowest port that is free; after a refusal any: of many who ask at once only one gets the lowest."""
-    ports = PortReservation.item.startswith("port#")
+def _free_port(spec: ServiceSpec, chosen_ports: Sequence[int]) -> int:
+    """The first free one in an order of the service's own: of many who ask at once hardly two want the same."""
+    gateway, ports = spec.service.gateway, PortReservation.item.startswith("port#")
     reserved = {row.item for row in PortReservation.read_all(gateway_partition(gateway), ports)}
-    free = [port for port in chosen_ports if port_item(port) not in reserved]
-    if not free:
-        raise NoPortLeftError(_no_port_left(gateway, chosen_ports))
-    return free[0] if attempt == 0 else Random(f"{uid} {attempt}").choice(free)
+    for port in Random(spec.name).sample(chosen_ports, len(chosen_ports)):
+        if port_item(port) not in reserved:
+            return port
+    raise NoPortLeftError(_no_port_left(gateway, chosen_ports))
 
 
 def _no_port_left(gateway: str, ports: Sequence[int]) -> str:
