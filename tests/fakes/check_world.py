@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+from jsonschema import Draft202012Validator
+
 from paramedic.clock import to_iso
 from paramedic.health.check import CheckSummary, HealthCheck
 from paramedic.health.check_messages import CheckMessage
-from paramedic.health.events import EventPublisher
+from paramedic.health.events import EventPublisher, event_schemas
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest
 from paramedic.health.probing import Probed
+from paramedic.health.transitions import DetailType
 from paramedic.state.controllers import HEARTBEAT, ControllerHeartbeat
 from paramedic.state.targets import Target, TargetKind, TargetMode, bucket_of
 from tests.fakes.clock import FakeClock
@@ -20,6 +23,7 @@ from tests.fakes.targets import stored_target
 CONTROLLER = "demo"
 TARGET = f"controller:{CONTROLLER}"
 URL_TARGET = "url:shop"
+SCHEMAS = event_schemas()
 
 
 class FakeProber:
@@ -36,13 +40,15 @@ class FakeProber:
 
 
 class FakeBus:
-    """Keeps what it accepts; refuses everything while `refuses`."""
+    """Keeps what it accepts; refuses everything while `refuses`. What is put on it is as its schema says."""
 
     def __init__(self) -> None:
         self.refuses = False
         self.entries: list[Mapping[str, Any]] = []
 
     def put_events(self, Entries: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:  # noqa: N803 -- boto3's name
+        for entry in Entries:
+            Draft202012Validator(SCHEMAS[DetailType(entry["DetailType"])]).validate(json.loads(entry["Detail"]))
         if self.refuses:
             return {"FailedEntryCount": len(Entries), "Entries": [{"ErrorCode": "InternalFailure"} for _ in Entries]}
         self.entries += Entries

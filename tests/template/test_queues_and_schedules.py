@@ -2,14 +2,17 @@
 
 import json
 import time
+import uuid
 from typing import Any
 
 import pytest
 
+from paramedic.health.events import SOURCE
 from paramedic_cli.local.stack import LocalStack
 from tests.template.conftest import Template, as_list
 
 FOURTEEN_DAYS = 14 * 24 * 3600
+RULES = [{"Fn::GetAtt": [name, "Arn"]} for name in ("ControllerFailedRule", "NoticeRule")]
 UNDELIVERED = {"Fn::GetAtt": ["UndeliveredQueue", "Arn"]}
 
 
@@ -95,7 +98,7 @@ def test_ticks_and_events_that_cannot_be_delivered_are_kept(template: Template) 
     targets = [s["Properties"]["Target"] for s in template.of_type("AWS::Scheduler::Schedule").values()]
     for rule in template.of_type("AWS::Events::Rule").values():
         targets += rule["Properties"]["Targets"]
-    assert len(targets) == 4
+    assert len(targets) == 5
     for target in targets:
         assert target["DeadLetterConfig"] == {"Arn": UNDELIVERED}
 
@@ -142,4 +145,27 @@ def test_a_tick_that_its_function_refuses_leaves_a_trace(deployed_stack: LocalSt
 def test_the_bus_may_send_to_the_recovery_queue_only_for_its_own_rule(template: Template) -> None:
     (statement,) = template.statements("EventQueuesPolicy")
     assert statement["Principal"] == {"Service": "events.amazonaws.com"}
-    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["ControllerFailedRule", "Arn"]}}}
+    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": RULES}}
+
+
+@pytest.mark.e2e
+def test_who_subscribed_to_the_topic_is_sent_an_event_with_a_notice_and_no_other(deployed_stack: LocalStack) -> None:
+    sns, sqs, events = (deployed_stack.client(name) for name in ("sns", "sqs", "events"))
+    queue = sqs.create_queue(QueueName=f"people-{uuid.uuid4().hex}")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    topic_may_send = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [topic_may_send]})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+    raw = {"RawMessageDelivery": "true"}
+    sns.subscribe(TopicArn=deployed_stack.outputs.alert_topic_arn, Protocol="sqs", Endpoint=arn, Attributes=raw)
+    for number, notice in enumerate((None, "open")):
+        detail = {"notice": notice, "sentence": f"url:{number}: said no", "since": "2026-01-05T03:00:00.000Z"}
+        entry = {"Source": SOURCE, "DetailType": "Target Down", "Detail": json.dumps(detail)}
+        events.put_events(Entries=[{**entry, "EventBusName": deployed_stack.outputs.event_bus_name}])
+    received: list[Any] = []
+    until = time.monotonic() + 60
+    while not received and time.monotonic() < until:
+        received = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5).get("Messages", [])
+    assert [json.loads(message["Body"]) for message in received] == [
+        {"subject": "Target Down", "text": "url:1: said no", "since": "2026-01-05T03:00:00.000Z"}
+    ]

@@ -1,7 +1,13 @@
 """State outlives mistakes, a new account can take the stack, and somebody is told when it fails."""
 
+import json
 from typing import Any
 
+from paramedic.health.check import CheckSummary
+from paramedic.health.dispatch import DispatchSummary
+from paramedic.health.events import SOURCE, event_schemas
+from paramedic.health.transitions import Notice
+from paramedic.observability import NAMESPACE
 from paramedic.state.lease import SELF_FENCE_LEASE_SECONDS
 from paramedic_cli.local.template_tables import table_definitions
 from tests.template.conftest import Template
@@ -88,15 +94,51 @@ def test_there_are_at_most_ten_alarms_and_each_tells_somebody(template: Template
         assert alarm["Properties"]["AlarmActions"] == [{"Ref": "AlertTopic"}]
 
 
-def test_silence_of_the_schedule_is_an_alarm_not_missing_data(template: Template) -> None:
-    assert template.properties("MissingTicksAlarm")["TreatMissingData"] == "breaching"
-    assert template.properties("MissingTicksAlarm")["MetricName"] == "Invocations"
+def test_silence_is_an_alarm_not_missing_data(template: Template) -> None:
+    alarm = template.properties("MissingChecksAlarm")
+    assert (alarm["MetricName"], alarm["TreatMissingData"]) == ("ChecksCompleted", "breaching")
+    assert alarm["Period"] * alarm["EvaluationPeriods"] == 180
 
 
-def test_alarms_can_publish_to_the_topic(template: Template) -> None:
+def test_there_are_at_most_ten_metrics_and_alarms_watch_what_is_measured_of_this_stack(template: Template) -> None:
+    measured = CheckSummary().counts().keys() | DispatchSummary().counts().keys()
+    assert len(measured) <= 10
+    own = [each["Properties"] for each in template.of_type("AWS::CloudWatch::Alarm").values()]
+    own = [each for each in own if each["Namespace"] == NAMESPACE]
+    assert own
+    assert {each["MetricName"] for each in own} <= measured
+    name = template.data["Globals"]["Function"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+    for each in own:
+        assert each["Dimensions"] == [{"Name": "service", "Value": name}]
+    assert name == {"Ref": "AWS::StackName"}
+
+
+def test_the_dashboard_shows_every_alarm_and_every_metric(template: Template) -> None:
+    body = template.properties("Dashboard")["DashboardBody"]["Fn::Sub"]
+    alarms, *graphs = json.loads(body)["widgets"]
+    wanted = {f"${{{name}.Arn}}" for name in template.of_type("AWS::CloudWatch::Alarm")}
+    assert set(alarms["properties"]["alarms"]) == wanted
+    shown = {name for graph in graphs for _, name, *_ in graph["properties"]["metrics"]}
+    assert CheckSummary().counts().keys() | DispatchSummary().counts().keys() <= shown
+    lines = [line for graph in graphs for line in graph["properties"]["metrics"]]
+    named = {word for line in lines for word in line if word.startswith("$")}
+    assert len(named) == 1 + 2 + 4
+
+
+def test_alarms_and_notices_can_publish_to_the_topic(template: Template) -> None:
     assert "KmsMasterKeyId" not in template.properties("AlertTopic")
     services = [statement["Principal"]["Service"] for statement in template.statements("AlertTopicPolicy")]
-    assert services == ["cloudwatch.amazonaws.com"]
+    assert services == ["cloudwatch.amazonaws.com", "events.amazonaws.com"]
+
+
+def test_people_are_sent_what_opens_and_what_closes_and_nothing_else(template: Template) -> None:
+    rule = template.properties("NoticeRule")
+    assert rule["EventPattern"] == {"source": [SOURCE], "detail": {"notice": list(Notice)}}
+    (target,) = rule["Targets"]
+    assert target["Arn"] == {"Ref": "AlertTopic"}
+    fields = {path.removeprefix("$.detail.") for path in target["InputTransformer"]["InputPathsMap"].values()}
+    for schema in event_schemas().values():
+        assert fields - {"$.detail-type"} <= set(schema["required"])
 
 
 def test_every_function_logs_to_a_group_with_a_retention(template: Template) -> None:

@@ -22,8 +22,8 @@ def make_logger(service: str = SERVICE) -> Logger:
 
 
 def make_metrics() -> Metrics:
-    """Metrics written as log lines, with no dimension besides the service."""
-    return Metrics(namespace=NAMESPACE, service=SERVICE)
+    """Metrics written as log lines; their one dimension is POWERTOOLS_SERVICE_NAME, the stack's name."""
+    return Metrics(namespace=NAMESPACE)
 
 
 def add_counts(metrics: Metrics, counts: Mapping[str, int]) -> None:

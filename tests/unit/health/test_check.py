@@ -41,7 +41,7 @@ def writes(world: CheckWorld, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_healthy_targets_cost_no_write_and_no_event(world: CheckWorld, writes: list[str]) -> None:
     summary = world.check(0)
-    assert (summary.checked, summary.down, summary.unknown) == (2, 0, 0)
+    assert (summary.completed, summary.checked, summary.down, summary.unknown) == (1, 2, 0, 0)
     assert writes == []
     assert world.bus.entries == []
 

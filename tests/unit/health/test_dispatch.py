@@ -44,7 +44,7 @@ def test_every_bucket_with_targets_is_sent_once(queue: FakeQueue) -> None:
     sender = dispatcher(queue)
     TargetCount(COUNTS_BUCKET, "03", targets=0).save()
     summary = sender.run(sender.clock.now())
-    assert summary.dispatched == 29
+    assert (summary.dispatched, summary.completed) == (29, 0)
     assert sorted(bucket for body in queue.bodies for bucket in body["buckets"]) == [0, 1, 2, *range(4, 30)]
     assert {body["tick"] for body in queue.bodies} == {"2026-01-05T03:00:00.000Z"}
 
@@ -57,9 +57,16 @@ def test_a_refused_message_is_an_error_that_names_its_buckets_and_stops_no_other
     assert sorted(bucket for body in queue.bodies for bucket in body["buckets"]) == [*range(4), *range(5, 30)]
 
 
+def test_where_there_is_nothing_to_check_the_tick_is_completed(memory_tables: None) -> None:
+    sender = dispatcher(FakeQueue())
+    summary = sender.run(sender.clock.now())
+    assert (summary.dispatched, summary.completed) == (0, 1)
+
+
 def test_a_late_tick_sends_nothing(queue: FakeQueue) -> None:
     sender = dispatcher(queue)
-    assert sender.run(sender.clock.now() - timedelta(seconds=91)).late == 1
+    summary = sender.run(sender.clock.now() - timedelta(seconds=91))
+    assert (summary.late, summary.completed) == (1, 0)
     assert queue.bodies == []
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from paramedic.health.diagnosis import DiagnosisName, Heartbeat
 from paramedic.health.heartbeat_watch import HeartbeatReading
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome
-from paramedic.health.transitions import DetailType, Observation, Transition, transition
+from paramedic.health.transitions import DetailType, Notice, Observation, Transition, transition
 from paramedic.health.verdict import Verdict
 from paramedic.state.targets import BadPeriod
 
@@ -175,3 +175,48 @@ def test_one_bad_period_keeps_its_beginning_through_every_diagnosis() -> None:
     recorded = after((0, TIMEOUT, MOVING), (1, REFUSED, STALE), (2, TIMEOUT, STALE))
     assert recorded is not None
     assert recorded.since == "2026-01-05T03:00:00.000Z"
+
+
+def notices(sights: list[Sight] | list[tuple[float, OutcomeKind, Heartbeat]]) -> list[Notice]:
+    """What people are told over `sights`, each event published at once."""
+    recorded, told = None, []
+    for sight in sights:
+        step = see(recorded, *sight)
+        told += [step.notice] if step.notice is not None else []
+        recorded = settled(step)
+    return told
+
+
+@given(st.lists(SIGHTS, max_size=12))
+def test_people_are_told_in_turn_that_something_needs_them_and_that_it_does_no_more(sights: list[Sight]) -> None:
+    in_order = [(float(minute), *sight[1:]) for minute, sight in enumerate(sights)]
+    told = notices(in_order)
+    assert told == [Notice.OPEN, Notice.CLOSE] * (len(told) // 2) + [Notice.OPEN] * (len(told) % 2)
+
+
+def test_another_fault_of_a_url_that_people_know_is_down_is_not_told_again() -> None:
+    url = Heartbeat.NOT_APPLICABLE
+    sights = [(0.0, TIMEOUT, url), (1.0, OutcomeKind.STATUS, url), (2.0, REFUSED, url), (3.0, OK, url)]
+    assert notices(sights) == [Notice.OPEN, Notice.CLOSE]
+
+
+def test_what_is_recovered_by_itself_or_only_busy_is_told_by_nobody_here() -> None:
+    assert notices([(0.0, REFUSED, STALE), (1.0, OK, STALE), (2.0, TIMEOUT, MOVING), (3.0, OK, MOVING)]) == []
+
+
+def test_a_notice_that_nobody_heard_is_given_with_the_next_event() -> None:
+    url = Heartbeat.NOT_APPLICABLE
+    unheard = see(None, 0, TIMEOUT, url)
+    assert see(unheard.bad, 1, TIMEOUT, url).notice is Notice.OPEN
+    assert see(unheard.bad, 1, OutcomeKind.STATUS, url).notice is Notice.OPEN
+    assert see(unheard.bad, 1, OK, url).notice is Notice.CLOSE
+
+
+def test_one_that_fails_again_before_its_recovery_was_heard_is_not_opened_twice() -> None:
+    url = Heartbeat.NOT_APPLICABLE
+    down = after((0, TIMEOUT, url))
+    recovered = see(down, 1, OK, url)
+    assert recovered.notice is Notice.CLOSE
+    again = see(recovered.bad, 2, TIMEOUT, url)
+    assert again.notice is None
+    assert see(settled(again), 3, OK, url).notice is Notice.CLOSE

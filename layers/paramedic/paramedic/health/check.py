@@ -30,8 +30,9 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class CheckSummary:
-    """What one message came to."""
+    """What one message came to; `completed` is 0 for one that was too late."""
 
+    completed: int = 0
     checked: int = 0
     down: int = 0
     unknown: int = 0
@@ -42,6 +43,7 @@ class CheckSummary:
     def counts(self) -> Mapping[str, int]:
         """The same by metric name."""
         return {
+            "ChecksCompleted": self.completed,
             "TargetsChecked": self.checked,
             "TargetsDown": self.down,
             "TargetsUnknown": self.unknown,
@@ -91,6 +93,7 @@ class HealthCheck:
             self._look_at_the_fleet(message.tick)
         verdicts = [each.step.diagnosis.verdict for each in judged]
         return CheckSummary(
+            completed=1,
             checked=len(targets),
             down=verdicts.count(Verdict.DOWN),
             unknown=verdicts.count(Verdict.UNKNOWN),
@@ -202,6 +205,7 @@ def _entry(judged: Judged, decided_at: datetime) -> BusEntry | None:
             "heartbeat_sequence": seen.heartbeat.sequence,
             "mode": target.mode,
             "profile": target.row.profile,
+            "notice": step.notice,
         }
     )
     return BusEntry(step.announce, event)

@@ -27,15 +27,21 @@ class DispatchError(ParamedicError):
 
 @dataclass(frozen=True)
 class DispatchSummary:
-    """What one tick came to."""
+    """What one tick came to; `completed` is 1 where there was nothing to check."""
 
     dispatched: int = 0
+    completed: int = 0
     late: int = 0
     invalid_rows: int = 0
 
     def counts(self) -> Mapping[str, int]:
         """The same by metric name."""
-        return {"ChecksDispatched": self.dispatched, "LateTicksDropped": self.late, "InvalidRows": self.invalid_rows}
+        return {
+            "ChecksDispatched": self.dispatched,
+            "ChecksCompleted": self.completed,
+            "LateTicksDropped": self.late,
+            "InvalidRows": self.invalid_rows,
+        }
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,8 @@ class Dispatcher:
         counts, invalid = read_counts()
         messages = [CheckMessage(tick=tick, buckets=buckets) for buckets in group_buckets(counts)]
         self._send(messages)
-        return DispatchSummary(dispatched=len(messages), invalid_rows=invalid)
+        completed = 0 if messages else 1
+        return DispatchSummary(dispatched=len(messages), completed=completed, invalid_rows=invalid)
 
     def _send(self, messages: Sequence[CheckMessage]) -> None:
         # One by one: there are few, the client retries, and one that is refused leaves the others alone.

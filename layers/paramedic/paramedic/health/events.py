@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from paramedic.health.diagnosis import DiagnosisName, Heartbeat, Severity
 from paramedic.health.outcomes import OutcomeKind
 from paramedic.health.ticks import IsoTime
-from paramedic.health.transitions import DetailType
+from paramedic.health.transitions import DetailType, Notice
 from paramedic.health.verdict import Verdict
 from paramedic.state.targets import TargetKind, TargetMode
 from paramedic.validation import validated
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 SOURCE = "paramedic"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 SCHEMA = 1
 ENTRIES_PER_CALL = 10
 
@@ -33,6 +34,7 @@ class HealthEvent(BaseModel):
 
     `event_id` names one finding: an event repeated for it, at a later `tick`, carries the same id. `since` is the
     first tick of the bad period, `decided_at` the wall time of this decision. `mode` is only a hint for the gate.
+    Events with a `notice` are what people are sent.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, serialize_by_alias=True)
@@ -56,6 +58,7 @@ class HealthEvent(BaseModel):
     heartbeat_sequence: int | None = None
     mode: TargetMode
     profile: str | None = None
+    notice: Notice | None = None
 
 
 class MassFailureSuspected(BaseModel):
@@ -76,6 +79,7 @@ class MassFailureSuspected(BaseModel):
     bad: int
     targets: int
     examples: tuple[str, ...]
+    notice: Notice = Notice.OPEN
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,21 @@ class ControllerFailed(HealthEvent):
 
     kind: Literal[TargetKind.CONTROLLER]
     diagnosis: Literal[DiagnosisName.DEAD, DiagnosisName.HUNG]
+
+
+EVENTS: Mapping[DetailType, type[HealthEvent | MassFailureSuspected]] = {
+    DetailType.CONTROLLER_FAILED: ControllerFailed,
+    DetailType.TARGET_DOWN: HealthEvent,
+    DetailType.TARGET_RECOVERED: HealthEvent,
+    DetailType.MASS_FAILURE_SUSPECTED: MassFailureSuspected,
+}
+"""What the detail of each event holds."""
+
+
+def event_schemas() -> Mapping[DetailType, Mapping[str, Any]]:
+    """The JSON Schema of every event's detail, derived from the models, so that the two never differ."""
+    schemas = {name: model.model_json_schema(by_alias=True, mode="serialization") for name, model in EVENTS.items()}
+    return {name: {"$schema": DIALECT, **schema, "title": name.value} for name, schema in schemas.items()}
 
 
 def parse_controller_failed(detail: Mapping[str, Any]) -> ControllerFailed:

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from paramedic.clock import from_iso, to_iso
-from paramedic.health.diagnosis import Diagnosis, DiagnosisName, Heartbeat, Symptoms, diagnose
+from paramedic.health.diagnosis import Diagnosis, DiagnosisName, Heartbeat, Severity, Symptoms, diagnose
 from paramedic.health.heartbeat_watch import HeartbeatReading
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome
 from paramedic.health.ticks import UNBROKEN_WITHIN
@@ -26,6 +26,16 @@ class DetailType(StrEnum):
     TARGET_DOWN = "Target Down"
     TARGET_RECOVERED = "Target Recovered"
     MASS_FAILURE_SUSPECTED = "Mass Failure Suspected"
+
+
+class Notice(StrEnum):
+    """What people are told by an event: that something needs them, and that it does no more. Once each in a bad period.
+
+    What is recovered by itself says so by its recovery.
+    """
+
+    OPEN = "open"
+    CLOSE = "close"
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,15 @@ class Transition:
     bad: BadPeriod | None
     changed: bool = False
     announce: DetailType | None = None
+
+    @property
+    def notice(self) -> Notice | None:
+        """What people are told by what is announced, if anything."""
+        told_by = None if self.bad is None else self.bad.told_by
+        if self.announce is DetailType.TARGET_RECOVERED and told_by is not None:
+            return Notice.CLOSE
+        opens = self.announce is not None and self.bad is not None and self.bad.event_id == told_by
+        return Notice.OPEN if opens else None
 
 
 def transition(
@@ -106,6 +125,7 @@ def _healthy(recorded: BadPeriod | None, seen: Observation, diagnosis: Diagnosis
         return Transition(diagnosis, None, changed=True)
     announce = DetailType.TARGET_RECOVERED
     bad = _period(seen, diagnosis, event_id, announce, since=recorded.since)
+    bad = bad.model_copy(update={"told_by": recorded.told_by})
     return Transition(diagnosis, bad, changed=True, announce=announce)
 
 
@@ -128,8 +148,23 @@ def _bad(
         announce,
         since=recorded.since if recorded and in_period else to_iso(seen.tick),
     )
-    bad = bad.model_copy(update={"timeouts_since": to_iso(timeouts_since) if timeouts_since else None})
-    return Transition(diagnosis, bad, changed=True, announce=announce)
+    told = _told_by(recorded)
+    anew = {
+        "timeouts_since": to_iso(timeouts_since) if timeouts_since else None,
+        "told_by": event_id if told is None and _needs_people(diagnosis, announce) else told,
+    }
+    return Transition(diagnosis, bad.model_copy(update=anew), changed=True, announce=announce)
+
+
+def _told_by(recorded: BadPeriod | None) -> str | None:
+    """The event by which people know; not one that may never have reached them."""
+    if recorded is None or (recorded.unpublished is not None and recorded.event_id == recorded.told_by):
+        return None
+    return recorded.told_by
+
+
+def _needs_people(diagnosis: Diagnosis, announce: DetailType | None) -> bool:
+    return announce is DetailType.TARGET_DOWN and diagnosis.severity is Severity.PAGE
 
 
 def _still_bad(

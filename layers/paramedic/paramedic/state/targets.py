@@ -59,7 +59,7 @@ class BadPeriod(BaseModel):
 
     `timeouts_since` is the first tick of the unbroken run of timeouts; `heartbeat_sequence` is where the heartbeat was
     last seen to stand still, None where it was not; `unpublished` is the detail-type of an event that is decided but
-    not yet known to be on the bus.
+    not yet known to be on the bus; `told_by` is the id of the event that tells people of the period.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -74,6 +74,7 @@ class BadPeriod(BaseModel):
     detail: str = ""
     event_id: str
     unpublished: str | None = None
+    told_by: str | None = None
 
 
 class Target(Row):
