@@ -14,6 +14,7 @@ from paramedic.health.checked_target import checked_target
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome
 from paramedic.health.probing import LambdaProber
 from paramedic.health.url_targets import PREFIX, UrlTarget, read_url_targets
+from paramedic.health.verdict import Verdict
 from paramedic.state.target_registry import TargetMissingError, add_target, change_target, remove_target
 from paramedic.state.targets import COUNTS_BUCKET, Target, TargetCount, bucket_of
 from paramedic.validation import validated
@@ -126,7 +127,9 @@ def _all_rows() -> Iterator[Target]:
 def _found(row: Target) -> str:
     if row.paused:
         return "paused"
-    return "healthy" if row.bad is None else f"{row.bad.diagnosis} since {row.bad.since}: {row.bad.detail}"
+    if row.bad is None or row.bad.verdict == Verdict.HEALTHY:
+        return "healthy"
+    return f"{row.bad.diagnosis} since {row.bad.since}: {row.bad.detail}"
 
 
 def _told(outcome: ProbeOutcome) -> str:

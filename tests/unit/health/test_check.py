@@ -335,3 +335,27 @@ def _detail() -> dict[str, Any]:
         "heartbeat": "stale",
         "mode": "auto",
     }
+
+
+def test_a_url_that_comes_and_goes_is_told_of_once_and_then_that_it_is_steady(
+    world: CheckWorld, writes: list[str]
+) -> None:
+    for minute, kind in enumerate((OutcomeKind.TIMEOUT, OutcomeKind.OK) * 3):
+        world.prober.kinds[URL_TARGET] = kind
+        world.check(minute)
+    told = [detail for detail in world.bus.details() if detail["notice"]]
+    assert [detail["notice"] for detail in told] == ["open", "close", "open"]
+    assert told[2]["sentence"].endswith("It comes and goes; the next message is sent once it is steady.")
+    writes.clear()
+    for minute in range(6, 10):
+        world.check(minute)
+    assert writes == []
+    world.check(10)
+    world.check(11)
+    assert [detail["notice"] for detail in world.bus.details() if detail["notice"]] == [
+        "open",
+        "close",
+        "open",
+        "close",
+    ]
+    assert world.row(URL_TARGET).bad is None

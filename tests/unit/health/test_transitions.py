@@ -1,5 +1,6 @@
 """From one observation to the next: properties over every sequence, and the counting of timeouts."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,10 +12,11 @@ from paramedic.health.heartbeat_watch import HeartbeatReading
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome
 from paramedic.health.transitions import DetailType, Notice, Observation, Transition, transition
 from paramedic.health.verdict import Verdict
-from paramedic.state.targets import BadPeriod
+from paramedic.state.targets import BadPeriod, Beginnings
 
 START = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
 TIMEOUT, REFUSED, OK = OutcomeKind.TIMEOUT, OutcomeKind.REFUSED, OutcomeKind.OK
+OPEN, CLOSE = Notice.OPEN, Notice.CLOSE
 STALE, MOVING, UNREADABLE = Heartbeat.STALE, Heartbeat.MOVING, Heartbeat.UNKNOWN
 
 type Sight = tuple[float, OutcomeKind, Heartbeat, int]
@@ -22,13 +24,19 @@ SIGHTS = st.tuples(st.integers(0, 8), st.sampled_from(OutcomeKind), st.sampled_f
 
 
 def see(
-    recorded: BadPeriod | None, minute: float, kind: OutcomeKind, heartbeat: Heartbeat, beat: int = 1
+    recorded: BadPeriod | None,
+    minute: float,
+    kind: OutcomeKind,
+    heartbeat: Heartbeat,
+    beat: int = 1,
+    beginnings: Beginnings | None = None,
 ) -> Transition:
     """What follows from one observation."""
     tick = START + timedelta(minutes=minute)
     outcome = ProbeOutcome(target_id="controller:a", kind=kind)
     seen = Observation(tick, outcome, HeartbeatReading(heartbeat, beat))
-    return transition(recorded, seen, hung_after_seconds=120.0, event_id=f"event-{minute}-{kind}")
+    event_id = f"event-{minute}-{kind}"
+    return transition(recorded, seen, hung_after_seconds=120.0, event_id=event_id, beginnings=beginnings)
 
 
 def settled(step: Transition) -> BadPeriod | None:
@@ -177,20 +185,30 @@ def test_one_bad_period_keeps_its_beginning_through_every_diagnosis() -> None:
     assert recorded.since == "2026-01-05T03:00:00.000Z"
 
 
-def notices(sights: list[Sight] | list[tuple[float, OutcomeKind, Heartbeat]]) -> list[Notice]:
-    """What people are told over `sights`, each event published at once."""
-    recorded, told = None, []
-    for sight in sights:
-        step = see(recorded, *sight)
-        told += [step.notice] if step.notice is not None else []
-        recorded = settled(step)
+def told_over(sights: Sequence[Sight]) -> list[tuple[float, Notice]]:
+    """What people are told over `sights`, and when, each event published at once."""
+    recorded, beginnings = None, None
+    told: list[tuple[float, Notice]] = []
+    for minute, kind, heartbeat, beat in sights:
+        step = see(recorded, minute, kind, heartbeat, beat, beginnings)
+        told += [(minute, step.notice)] if step.notice is not None else []
+        recorded, beginnings = settled(step), step.beginnings or beginnings
     return told
+
+
+def notices(sights: Sequence[tuple[float, OutcomeKind, Heartbeat]]) -> list[Notice]:
+    """What people are told over `sights`."""
+    return [notice for _, notice in told_over([(*sight, 1) for sight in sights])]
+
+
+def told_of_url(seen: str) -> list[tuple[float, Notice]]:
+    """What people are told of a URL, of which each minute is . for healthy and x for silent."""
+    return told_over([(m, TIMEOUT if c == "x" else OK, Heartbeat.NOT_APPLICABLE, 1) for m, c in enumerate(seen)])
 
 
 @given(st.lists(SIGHTS, max_size=12))
 def test_people_are_told_in_turn_that_something_needs_them_and_that_it_does_no_more(sights: list[Sight]) -> None:
-    in_order = [(float(minute), *sight[1:]) for minute, sight in enumerate(sights)]
-    told = notices(in_order)
+    told = [notice for _, notice in told_over([(minute, *sight[1:]) for minute, sight in enumerate(sights)])]
     assert told == [Notice.OPEN, Notice.CLOSE] * (len(told) // 2) + [Notice.OPEN] * (len(told) % 2)
 
 
@@ -220,3 +238,36 @@ def test_one_that_fails_again_before_its_recovery_was_heard_is_not_opened_twice(
     again = see(recovered.bad, 2, TIMEOUT, url)
     assert again.notice is None
     assert see(settled(again), 3, OK, url).notice is Notice.CLOSE
+
+
+@pytest.mark.parametrize(
+    ("seen", "told"),
+    [
+        ("x.........x.", [(0, OPEN), (1, CLOSE), (10, OPEN), (11, CLOSE)]),
+        ("x.x.x.x......", [(0, OPEN), (1, CLOSE), (2, OPEN), (12, CLOSE)]),
+        ("x.x.xxxxxxxx.", [(0, OPEN), (1, CLOSE), (2, OPEN), (12, CLOSE)]),
+        (
+            "x.x......x....",
+            [(0, OPEN), (1, CLOSE), (2, OPEN), (8, CLOSE), (9, OPEN)],
+        ),
+    ],
+    ids=["twice in ten minutes", "steady and well", "steady and down", "down again once steady"],
+)
+def test_a_url_that_comes_and_goes_is_told_of_once_until_it_is_steady(
+    seen: str, told: list[tuple[float, Notice]]
+) -> None:
+    assert told_of_url(seen) == told
+
+
+@given(st.text(".x", min_size=1, max_size=30))
+def test_a_first_failure_is_told_at_once_however_it_goes_on(seen: str) -> None:
+    told = told_of_url(seen)
+    first = seen.find("x")
+    assert told[:1] == ([] if first < 0 else [(first, Notice.OPEN)])
+    assert [notice for _, notice in told] == ([Notice.OPEN, Notice.CLOSE] * len(told))[: len(told)]
+
+
+@given(st.text(".x", max_size=20))
+def test_people_always_hear_of_the_end_and_nothing_is_kept_for_ever(seen: str) -> None:
+    told = told_of_url(seen + "." * 6)
+    assert not told or told[-1][1] is Notice.CLOSE

@@ -5,15 +5,17 @@ from pynamodb.expressions.update import Action
 
 from paramedic.errors import ParamedicError
 from paramedic.state.tables import StateUnreachableError
-from paramedic.state.targets import BadPeriod, Target
+from paramedic.state.targets import BadPeriod, Beginnings, Target
 
 
 class JudgedElsewhereError(ParamedicError):
     """Another check changed the target's record since it was read, or the target was removed."""
 
 
-def store_bad_period(row: Target, bad: BadPeriod | None) -> None:
+def store_bad_period(row: Target, bad: BadPeriod | None, beginnings: Beginnings | None = None) -> None:
     """Replace what is recorded of `row`'s target, None for nothing; `row` then holds what is stored.
+
+    `beginnings` replaces those stored, unless it is None.
 
     Raises:
         JudgedElsewhereError: the record is not as it was read; nothing was written.
@@ -26,6 +28,8 @@ def store_bad_period(row: Target, bad: BadPeriod | None) -> None:
         # The version outlives the record: removed and made again, it is still another one.
         Target.bad_version.set(int(seen or 0) + 1),
     ]
+    if beginnings is not None:
+        actions.append(Target.beginnings.set(beginnings))
     try:
         row.update(actions=actions, condition=Target.target_id.exists() & unchanged)
     except UpdateError as error:

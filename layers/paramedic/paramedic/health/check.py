@@ -20,10 +20,10 @@ from paramedic.health.outcomes import ProbeOutcome
 from paramedic.health.probing import Prober
 from paramedic.health.readable_rows import read_readable
 from paramedic.health.ticks import is_late
-from paramedic.health.transitions import Observation, Transition, transition
+from paramedic.health.transitions import Notice, Observation, Transition, transition
 from paramedic.health.verdict import Verdict, has_failed
 from paramedic.state.tables import InvalidRowError, StateUnreachableError
-from paramedic.state.targets import BadPeriod, Target
+from paramedic.state.targets import BadPeriod, Beginnings, Target
 
 LOG = logging.getLogger(__name__)
 
@@ -116,7 +116,13 @@ class HealthCheck:
     ) -> Judged:
         heartbeat = heartbeats.get(target.controller_id or "", NOT_WATCHED)
         seen = Observation(tick, outcomes[target.row.target_id], heartbeat)
-        step = transition(target.row.bad, seen, hung_after_seconds=self.hung_after_seconds, event_id=self.new_id())
+        step = transition(
+            target.row.bad,
+            seen,
+            hung_after_seconds=self.hung_after_seconds,
+            event_id=self.new_id(),
+            beginnings=target.row.beginnings,
+        )
         return Judged(target, seen, step)
 
     def _announce(self, judged: Sequence[Judged]) -> None:
@@ -168,12 +174,12 @@ def _recorded(judged: Judged) -> bool:
     if not judged.step.changed:
         return True
     LOG.info("%s: %s", judged.target.row.target_id, judged.step.diagnosis.sentence)
-    return _store(judged.target, judged.step.bad)
+    return _store(judged.target, judged.step.bad, judged.step.beginnings)
 
 
-def _store(target: CheckedTarget, bad: BadPeriod | None) -> bool:
+def _store(target: CheckedTarget, bad: BadPeriod | None, beginnings: Beginnings | None = None) -> bool:
     try:
-        store_bad_period(target.row, bad)
+        store_bad_period(target.row, bad, beginnings)
     except (JudgedElsewhereError, StateUnreachableError) as error:
         # The next tick sees the target again and finds whatever is stored by then.
         LOG.warning("verdict of %s is not stored: %s", target.row.target_id, error)
@@ -196,7 +202,7 @@ def _entry(judged: Judged, decided_at: datetime) -> BusEntry | None:
             "cures": step.diagnosis.cures,
             "needs_host_signal": step.diagnosis.needs_host_signal,
             "severity": step.diagnosis.severity,
-            "sentence": f"{target.row.target_id}: {step.diagnosis.sentence}",
+            "sentence": _sentence(target, step),
             "since": step.bad.since,
             "decided_at": to_iso(decided_at),
             "outcome": seen.outcome.kind,
@@ -209,3 +215,9 @@ def _entry(judged: Judged, decided_at: datetime) -> BusEntry | None:
         }
     )
     return BusEntry(step.announce, event)
+
+
+def _sentence(target: CheckedTarget, step: Transition) -> str:
+    said = f"{target.row.target_id}: {step.diagnosis.sentence}"
+    comes_and_goes = step.notice is Notice.OPEN and step.bad is not None and step.bad.flapping
+    return f"{said} It comes and goes; the next message is sent once it is steady." if comes_and_goes else said

@@ -38,6 +38,8 @@ def checked_target(row: Target) -> CheckedTarget:
     mode = row.word("mode", TargetMode)
     if row.bad is not None:
         _check_recorded(row, row.bad)
+    for tick in row.beginnings.ticks if row.beginnings is not None else ():
+        _check_time(row, "beginnings.ticks", tick)
     asked = asked_of(row)
     try:
         request = ProbeRequest(

@@ -4,17 +4,18 @@ Pure and level-triggered: the same observation twice changes nothing the second 
 a newer one. Unknown announces nothing and starts every count anew.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from paramedic.clock import from_iso, to_iso
 from paramedic.health.diagnosis import Diagnosis, DiagnosisName, Heartbeat, Severity, Symptoms, diagnose
+from paramedic.health.flapping import is_flapping, recovery_waits, with_another
 from paramedic.health.heartbeat_watch import HeartbeatReading
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome
 from paramedic.health.ticks import UNBROKEN_WITHIN
 from paramedic.health.verdict import Verdict
-from paramedic.state.targets import BadPeriod
+from paramedic.state.targets import BadPeriod, Beginnings
 
 LONGEST_DETAIL = 500
 
@@ -49,12 +50,16 @@ class Observation:
 
 @dataclass(frozen=True)
 class Transition:
-    """`bad` is what is to be stored (None: nothing), written only when `changed`; `announce` is published after it."""
+    """`bad` is what is to be stored (None: nothing), written only when `changed`; `announce` is published after it.
+
+    `beginnings` is stored with it where another bad period begins.
+    """
 
     diagnosis: Diagnosis
     bad: BadPeriod | None
     changed: bool = False
     announce: DetailType | None = None
+    beginnings: Beginnings | None = None
 
     @property
     def notice(self) -> Notice | None:
@@ -67,9 +72,17 @@ class Transition:
 
 
 def transition(
-    recorded: BadPeriod | None, seen: Observation, *, hung_after_seconds: float, event_id: str
+    recorded: BadPeriod | None,
+    seen: Observation,
+    *,
+    hung_after_seconds: float,
+    event_id: str,
+    beginnings: Beginnings | None = None,
 ) -> Transition:
-    """What follows from `seen`; `event_id` is used if there is something new to announce."""
+    """What follows from `seen`; `event_id` is used if there is something new to announce.
+
+    `beginnings` is when earlier bad periods began, as far as that is stored.
+    """
     timeouts_since = _timeouts_since(recorded, seen)
     lasted = (seen.tick - timeouts_since).total_seconds() if timeouts_since else 0.0
     diagnosis = diagnose(Symptoms(seen.outcome.kind, seen.heartbeat.state, lasted), hung_after_seconds)
@@ -81,7 +94,21 @@ def transition(
         case Verdict.HEALTHY:
             return _healthy(recorded, seen, diagnosis, event_id)
         case _:
-            return _bad(recorded, seen, diagnosis, event_id, timeouts_since)
+            step = _bad(recorded, seen, diagnosis, event_id, timeouts_since)
+            return step if _is_bad(recorded) else _begun(recorded, seen, step, beginnings)
+
+
+def _is_bad(recorded: BadPeriod | None) -> bool:
+    return recorded is not None and recorded.verdict != Verdict.HEALTHY
+
+
+def _begun(
+    recorded: BadPeriod | None, seen: Observation, step: Transition, beginnings: Beginnings | None
+) -> Transition:
+    begun = with_another(beginnings, seen.tick)
+    flapping = is_flapping(begun) or (recorded is not None and recorded.flapping)
+    bad = None if step.bad is None else step.bad.model_copy(update={"flapping": flapping})
+    return replace(step, bad=bad, beginnings=begun)
 
 
 def _timeouts_since(recorded: BadPeriod | None, seen: Observation) -> datetime | None:
@@ -119,14 +146,15 @@ def _unknown(recorded: BadPeriod | None, seen: Observation, diagnosis: Diagnosis
 def _healthy(recorded: BadPeriod | None, seen: Observation, diagnosis: Diagnosis, event_id: str) -> Transition:
     if recorded is None:
         return Transition(diagnosis, None)
+    waits = recovery_waits(recorded, seen.tick)
     if recorded.verdict == Verdict.HEALTHY and recorded.unpublished:
-        return Transition(diagnosis, recorded, announce=DetailType.TARGET_RECOVERED)
+        return Transition(diagnosis, recorded, announce=None if waits else DetailType.TARGET_RECOVERED)
     if recorded.verdict == Verdict.HEALTHY or not recorded.event_id:
         return Transition(diagnosis, None, changed=True)
     announce = DetailType.TARGET_RECOVERED
     bad = _period(seen, diagnosis, event_id, announce, since=recorded.since)
-    bad = bad.model_copy(update={"told_by": recorded.told_by})
-    return Transition(diagnosis, bad, changed=True, announce=announce)
+    bad = bad.model_copy(update={"told_by": recorded.told_by, "flapping": recorded.flapping})
+    return Transition(diagnosis, bad, changed=True, announce=None if waits else announce)
 
 
 def _bad(
@@ -139,19 +167,19 @@ def _bad(
     announce = _announcement(diagnosis)
     if recorded is not None and recorded.diagnosis == diagnosis.name:
         return _still_bad(recorded, seen, diagnosis, announce, timeouts_since)
-    in_period = recorded is not None and recorded.verdict != Verdict.HEALTHY
     bad = _period(
         seen,
         diagnosis,
         # Keeping the id of the last announcement, the row knows that recovery must be announced too.
         event_id if announce else (recorded.event_id if recorded else ""),
         announce,
-        since=recorded.since if recorded and in_period else to_iso(seen.tick),
+        since=recorded.since if recorded and _is_bad(recorded) else to_iso(seen.tick),
     )
     told = _told_by(recorded)
     anew = {
         "timeouts_since": to_iso(timeouts_since) if timeouts_since else None,
         "told_by": event_id if told is None and _needs_people(diagnosis, announce) else told,
+        "flapping": recorded is not None and recorded.flapping,
     }
     return Transition(diagnosis, bad.model_copy(update=anew), changed=True, announce=announce)
 

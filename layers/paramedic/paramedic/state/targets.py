@@ -59,7 +59,8 @@ class BadPeriod(BaseModel):
 
     `timeouts_since` is the first tick of the unbroken run of timeouts; `heartbeat_sequence` is where the heartbeat was
     last seen to stand still, None where it was not; `unpublished` is the detail-type of an event that is decided but
-    not yet known to be on the bus; `told_by` is the id of the event that tells people of the period.
+    not yet known to be on the bus; `told_by` is the id of the event that tells people of the period. `flapping`: it
+    followed another one too soon.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -75,14 +76,24 @@ class BadPeriod(BaseModel):
     event_id: str
     unpublished: str | None = None
     told_by: str | None = None
+    flapping: bool = False
+
+
+class Beginnings(BaseModel):
+    """When a target's last few bad periods began."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    ticks: tuple[str, ...]
 
 
 class Target(Row):
     """One target. `bad` is absent while it is healthy; `bad_version` makes its changes conditional.
 
-    It is due every `every_minutes`, each of them where there is no such number. `asked` is JSON: what is sent and
-    expected where that is more than GET and 200. `downtime` is the planned one it is in, about to enter or was in last.
-    `registration` is a random word of whoever added it, to tell a lost reply from a target that was there before.
+    `beginnings` outlives that. A target is due every `every_minutes`, each of them where there is no such number.
+    `asked` is JSON: what is sent and expected where that is more than GET and 200. `downtime` is the planned one it is
+    in, about to enter or was in last. `registration` is a random word of whoever added it, to tell a lost reply from a
+    target that was there before.
     """
 
     class Meta(TableMeta):
@@ -101,6 +112,7 @@ class Target(Row):
     downtime = OptionalJsonAttribute(PlannedPeriod)
     bad = OptionalJsonAttribute(BadPeriod)
     bad_version = NumberAttribute(null=True)
+    beginnings = OptionalJsonAttribute(Beginnings)
     registration = UnicodeAttribute(null=True)
 
     def is_off_on_purpose(self, moment: datetime) -> bool:
