@@ -9,7 +9,7 @@ from rich.text import Text
 
 from paramedic.clock import from_iso
 from paramedic.services.progress import Outcome
-from paramedic.state.downtimes import PlannedPeriod
+from paramedic.state.downtime_windows import PlannedPeriod
 from paramedic_cli.fleet import Fleet, StandbyView, Watched
 
 _NOTHING = "-"

@@ -1,9 +1,11 @@
 """All services of one controller: who is supervised, who is quarantined, and when to look at desired state."""
 
+import math
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 
 from paramedic.errors import ParamedicError
 from paramedic.state.fencing import FencedError, FenceMissingError
@@ -17,6 +19,11 @@ from paramedic_controller.utilisation.usages import usage_targets
 QUARANTINE_RETRY_SECONDS = 30.0
 """How often a service that could not be looked after is tried again."""
 
+SLICE_SECONDS = 1.0
+"""So long a pass goes on at most. Services that have not had their turn by then are the first ones of the next: however
+many have much to do at once, launches go on at their pace and the heartbeat moves.
+"""
+
 MAX_SILENT = 2
 """So many services in one round without an answer, and DynamoDB is taken to be silent for all of them."""
 
@@ -27,6 +34,7 @@ class Fleet:
 
     One service that cannot be looked after (its rows are malformed, its writes are refused) is left alone and tried
     again later; the others go on. `waiting` are operations whose turn at the launcher had not come in the last pass.
+    `is_behind` while some services have not had their turn in it.
     """
 
     controller_id: str
@@ -35,8 +43,12 @@ class Fleet:
     supervisors: dict[str, ServiceSupervisor] = field(default_factory=dict)
     quarantined: dict[str, str] = field(default_factory=dict)
     waiting: set[str] = field(default_factory=set)
+    is_behind: bool = False
     _sealed: set[str] = field(default_factory=set)
     _silent_at: Counter[str] = field(default_factory=Counter)
+    _turn_of: dict[str, int] = field(default_factory=dict)
+    _turns: Iterator[int] = field(default_factory=count)
+    _has_passed: bool = False
     _last_known: dict[str, ServiceState] = field(default_factory=dict)
     _revision: int | None = None
     _retry_at: float = 0.0
@@ -91,16 +103,26 @@ class Fleet:
         for gone in self.supervisors.keys() - wanted.keys():
             del self.supervisors[gone]
         self.quarantined = {name: why for name, why in self.quarantined.items() if name in wanted}
-        self._each((name for name in wanted if name in self._sealed), lambda name: self._follow(name, wanted[name]))
-        self._revision = revision
+        sealed = [name for name in wanted if name in self._sealed]
+        if self._each(sealed, lambda name: self._follow(name, wanted[name]), self._until()):
+            self._revision = revision
 
-    def _each(self, names: Iterable[str], work: Callable[[str], None]) -> None:
-        """Do `work` for every service, whatever becomes of it for the others.
+    def _until(self) -> float:
+        """When a slice that begins now ends; the first pass is whole, for it is what says that all is looked after."""
+        return self.tools.clock.monotonic() + SLICE_SECONDS if self._has_passed else math.inf
 
-        Whoever got no answer is last in line the next time, so that trouble with a few starves nobody.
+    def _each(self, names: Iterable[str], work: Callable[[str], None], until: float = math.inf) -> bool:
+        """Do `work` for every service, whatever becomes of it for the others; False: not for all, it was `until`.
+
+        Whoever got no answer is last in line the next time, so that trouble with a few starves nobody; among the others
+        it is whoever had a turn last.
         """
         silence = Silence()
-        for name in sorted(names, key=self._silent_at.__getitem__):
+        for name in sorted(names, key=self._place_in_line):
+            if self.tools.clock.monotonic() >= until:
+                silence.end()
+                return False
+            self._turn_of[name] = next(self._turns)
             before = silence.count
             with silence.tolerated():
                 self._guarded(name, work)
@@ -109,6 +131,10 @@ class Fleet:
             if silence.count == MAX_SILENT:
                 break
         silence.end()
+        return True
+
+    def _place_in_line(self, name: str) -> tuple[int, int]:
+        return self._silent_at[name], self._turn_of.get(name, -1)
 
     def _guarded(self, name: str, work: Callable[[str], None]) -> None:
         """Do `work` for one service; quarantine it where only that service is the matter."""
@@ -133,7 +159,7 @@ class Fleet:
             self._last_known[name] = supervisor.state
 
     def run_pass(self) -> None:
-        """One pass of every supervised service.
+        """One pass of every supervised service, or of as many as there is time for.
 
         Raises:
             FencedError: the epoch was passed.
@@ -142,7 +168,7 @@ class Fleet:
         due: dict[str, list[OpenOperation]] = {}
         silence = Silence()
         with silence.tolerated():
-            self._each(self._readable(), lambda name: self._pass(name, due))
+            self.is_behind = not self._each(self._readable(), lambda name: self._pass(name, due), self._until())
         turns = self.tools.effects.turns(due)
         with silence.tolerated():
             self._each(turns, lambda name: self.supervisors[name].drive(turns[name]))
@@ -153,6 +179,7 @@ class Fleet:
             - {each.operation_id for some in turns.values() for each in some}
         )
         silence.end()
+        self._has_passed = True
 
     def _note_waiting(self, waiting: set[str]) -> None:
         if waiting and not self.waiting:

@@ -58,7 +58,8 @@ class MainLoop:
             except (StateUnreachableError, TransactionRefusedError) as error:
                 # Says nothing about what is stored: keep everything as it is and ask again.
                 self._warn(f"this pass was not completed: {error}")
-            self.wake.wait(self._pass_seconds)
+            if not self._fleet.is_behind:
+                self.wake.wait(self._pass_seconds)
 
     def run_pass(self) -> None:
         """One pass, and a heartbeat when one is due: only a completed pass may vouch for the controller.

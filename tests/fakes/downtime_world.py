@@ -13,7 +13,8 @@ from paramedic.services.spec import parse_spec
 from paramedic.state import tables
 from paramedic.state.claims import register
 from paramedic.state.controllers import HINT, ControllerHint
-from paramedic.state.downtimes import PARTITION, OneOff, PlannedDowntime, Recurring
+from paramedic.state.downtime_windows import OneOff, Recurring
+from paramedic.state.downtimes import PARTITION, PlannedDowntime
 from paramedic.state.services import DesiredService, ObservedService, desired_item, observed_item
 from paramedic.state.targets import Target
 from tests.fakes.clock import FakeClock

@@ -21,7 +21,8 @@ from paramedic.services.spec import parse_spec
 from paramedic.state import tables
 from paramedic.state.claims import register
 from paramedic.state.controllers import ControllerEndpoint, ControllerEpoch, ControllerHeartbeat
-from paramedic.state.downtimes import PARTITION, OneOff, PlannedDowntime
+from paramedic.state.downtime_windows import OneOff
+from paramedic.state.downtimes import PARTITION, PlannedDowntime
 from paramedic.state.incidents import GLOBAL_TARGET
 from paramedic.state.load_balancers import LoadBalancer
 from paramedic.state.services import (

@@ -12,7 +12,7 @@ from paramedic.downtime.periods import upcoming
 from paramedic.downtime.stored import Subject
 from paramedic.downtime.windows import add_window, read_all_windows, read_windows, remove_window
 from paramedic.errors import InvalidInputError
-from paramedic.state.downtimes import OneOff, PlannedPeriod, Recurring, Window
+from paramedic.state.downtime_windows import OneOff, PlannedPeriod, Recurring, Window
 from paramedic_cli.commands.options import Actor, chosen_stack
 from paramedic_cli.commands.services import only_controller
 from paramedic_cli.output import answer

@@ -9,7 +9,8 @@ from paramedic.downtime.stored import Subject
 from paramedic.services import changes, verbs
 from paramedic.services.desired import ServiceChangedError
 from paramedic.services.spec import ServiceSpec, parse_spec
-from paramedic.state.downtimes import PARTITION, PlannedDowntime, Recurring
+from paramedic.state.downtime_windows import Recurring
+from paramedic.state.downtimes import PARTITION, PlannedDowntime
 from paramedic.state.services import PAUSED, RUNNING
 from tests.fakes.downtime_world import CHAT, CONTROLLER, NIGHTS, SERVICE, SPEC, DowntimeWorld
 from tests.fakes.dynamodb_faults import Send, faults, reply_lost

@@ -10,7 +10,8 @@ from paramedic.downtime.passes import DowntimeError
 from paramedic.services import verbs
 from paramedic.state.autoscalers import Autoscaler, AutoscalerState
 from paramedic.state.autoscalers import Window as SecondsWindow
-from paramedic.state.downtimes import PlannedDowntime, Recurring, Window, Windows
+from paramedic.state.downtime_windows import Recurring, Window, Windows
+from paramedic.state.downtimes import PlannedDowntime
 from paramedic.state.services import DOWN, PAUSED, RUNNING, DesiredService, ServiceFence, desired_item
 from paramedic.state.tables import StateUnreachableError
 from tests.fakes.downtime_world import CHAT, CONTROLLER, CONTROLLER_ITSELF, SERVICE, DowntimeWorld, one_off

@@ -10,7 +10,8 @@ from paramedic.downtime.windows import DowntimeChangedError, WindowMissingError
 from paramedic.errors import InvalidInputError
 from paramedic.services.desired import ServiceMissingError
 from paramedic.services.verbs import UnknownControllerError
-from paramedic.state.downtimes import PARTITION, PlannedDowntime, Recurring
+from paramedic.state.downtime_windows import Recurring
+from paramedic.state.downtimes import PARTITION, PlannedDowntime
 from paramedic.state.services import DesiredService, desired_item
 from tests.fakes.downtime_world import CHAT, CONTROLLER, CONTROLLER_ITSELF, SERVICE, DowntimeWorld, one_off
 from tests.fakes.dynamodb_faults import Send, faults, reply_lost

@@ -43,7 +43,7 @@ def test_less_capable_ones_take_over_in_numbers_that_can(
 capacities = st.sampled_from([0.1, 1.0, 2.5, 8.0])
 
 
-@given(st.floats(0, 200), capacities, st.lists(capacities, max_size=20))
+@given(st.integers(0, 12_000).map(lambda requests: requests / 60), capacities, st.lists(capacities, max_size=20))
 def test_the_kind_to_come_alone_serves_the_rate_and_so_does_the_best_of_what_runs(
     rate: float, capacity: float, running: list[float]
 ) -> None:

@@ -11,7 +11,7 @@ from paramedic.services.changes import scale, update
 from paramedic.services.moving import NotMovingError, move
 from paramedic.services.pausing import pause
 from paramedic.services.verbs import ServiceExistsError, UnknownControllerError, down
-from paramedic.state.downtimes import OneOff, Window
+from paramedic.state.downtime_windows import OneOff, Window
 from paramedic.state.operations import OperationKind
 from paramedic.state.replicas import ReplicaStatus
 from paramedic.state.services import ServiceFence, fence_item

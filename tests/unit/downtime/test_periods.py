@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paramedic.downtime.periods import in_effect, is_over, upcoming
-from paramedic.state.downtimes import OneOff, Recurring, Window
+from paramedic.state.downtime_windows import OneOff, Recurring, Window
 from paramedic.wall_clock import wall_clock_cron
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from paramedic.health.mass_failure import BadTarget, mass_failure
 from paramedic.health.outcomes import OutcomeKind
-from paramedic.state.downtimes import PlannedPeriod
+from paramedic.state.downtime_windows import PlannedPeriod
 from paramedic.state.targets import COUNTS_BUCKET, Target, TargetCount, bucket_of
 from tests.fakes.check_world import URL_TARGET, CheckWorld
 from tests.fakes.targets import bad_target

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from paramedic.services.status import ServiceStatus
-from paramedic.state.downtimes import PlannedPeriod
+from paramedic.state.downtime_windows import PlannedPeriod
 from paramedic.state.services import PAUSED, RUNNING, PausedBy
 
 GRACE = timedelta(minutes=10)

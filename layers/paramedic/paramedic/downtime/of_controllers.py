@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from paramedic.downtime.periods import in_effect, is_over, reasons_of
 from paramedic.downtime.stored import unchanged
 from paramedic.downtime.surroundings import Surroundings
-from paramedic.state.downtimes import PlannedDowntime, PlannedPeriod
+from paramedic.state.downtime_windows import PlannedPeriod
+from paramedic.state.downtimes import PlannedDowntime
 from paramedic.state.targets import Target, bucket_of, controller_target_id
 from paramedic.state.transactions import Delete, Update, transact
 

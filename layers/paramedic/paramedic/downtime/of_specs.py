@@ -7,7 +7,7 @@ from paramedic.clock import to_iso
 from paramedic.downtime.periods import is_over
 from paramedic.downtime.stored import StoredWindows, Subject
 from paramedic.services.spec import DowntimeWindow, ServiceSpec
-from paramedic.state.downtimes import Window
+from paramedic.state.downtime_windows import Window
 from paramedic.state.transactions import Change
 
 

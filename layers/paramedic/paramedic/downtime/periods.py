@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from paramedic.errors import InvalidInputError
-from paramedic.state.downtimes import OneOff, PlannedPeriod, Recurring, Window
+from paramedic.state.downtime_windows import OneOff, PlannedPeriod, Recurring, Window
 from paramedic.stretches import Stretches
 from paramedic.wall_clock import wall_clock_cron
 

@@ -7,14 +7,8 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from paramedic.errors import ParamedicError
-from paramedic.state.downtimes import (
-    PARTITION,
-    PlannedDowntime,
-    Window,
-    Windows,
-    controller_downtime_item,
-    service_downtime_item,
-)
+from paramedic.state.downtime_windows import Window, Windows
+from paramedic.state.downtimes import PARTITION, PlannedDowntime, controller_downtime_item, service_downtime_item
 from paramedic.state.transactions import Update
 
 MOST_WINDOWS = 20

@@ -8,7 +8,8 @@ from paramedic.downtime.stored import StoredWindows, Subject
 from paramedic.errors import InvalidInputError, ParamedicError
 from paramedic.services.desired import read_desired
 from paramedic.services.verbs import UnknownControllerError
-from paramedic.state.downtimes import PARTITION, OneOff, PlannedDowntime, Recurring, Window
+from paramedic.state.downtime_windows import OneOff, Recurring, Window
+from paramedic.state.downtimes import PARTITION, PlannedDowntime
 from paramedic.state.targets import Target, bucket_of, controller_target_id
 from paramedic.state.transactions import ConditionFailedError, transact
 

@@ -28,7 +28,7 @@ from paramedic.services.secrets import NAME_PATTERN as VARIABLE_PATTERN
 from paramedic.services.secrets import Secrets
 from paramedic.services.shares import Amount
 from paramedic.services.utilization import SOURCES, TargetUtilization
-from paramedic.state.downtimes import Recurring
+from paramedic.state.downtime_windows import Recurring
 from paramedic.state.request_handling import RequestHandling
 
 MAX_SPEC_BYTES = 64 * 1024

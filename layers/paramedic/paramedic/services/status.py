@@ -16,7 +16,7 @@ from paramedic.state.controllers import (
     ControllerEpoch,
     ControllerHeartbeat,
 )
-from paramedic.state.downtimes import PlannedPeriod
+from paramedic.state.downtime_windows import PlannedPeriod
 from paramedic.state.load_balancers import LoadBalancer
 from paramedic.state.recoveries import OPEN_STEPS, Recovery
 from paramedic.state.replicas import Replica, ReplicaStatus

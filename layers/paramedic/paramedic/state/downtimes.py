@@ -1,55 +1,11 @@
 """Planned downtimes, rows of table `services`: all in one partition, so that one query finds every one there is."""
 
-from datetime import datetime
-from typing import Annotated, Literal
-
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
+from paramedic.state.downtime_windows import Windows
 from paramedic.state.tables import JsonAttribute, Row, TableMeta
 
 PARTITION = "downtime/"
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class Recurring(_Part):
-    """From each time of `stop` until the next of `start`, cron expressions of wall-clock time in `timezone`."""
-
-    kind: Literal["recurring"] = "recurring"
-    stop: str
-    start: str
-    timezone: str
-
-
-class OneOff(_Part):
-    """From `begin` until `end`, once."""
-
-    kind: Literal["one-off"] = "one-off"
-    begin: AwareDatetime
-    end: AwareDatetime
-
-
-class Window(_Part):
-    """One planned downtime; `number` names it among those of its service or controller.
-
-    `from_spec` are those that the service's YAML asks for: its next version replaces them.
-    """
-
-    number: int
-    plan: Annotated[Recurring | OneOff, Field(discriminator="kind")]
-    owner: str
-    reason: str
-    added_at: AwareDatetime
-    from_spec: bool = False
-
-
-class Windows(_Part):
-    """What a row holds of them."""
-
-    windows: tuple[Window, ...]
 
 
 class PlannedDowntime(Row):
@@ -87,15 +43,3 @@ def service_downtime_item(controller_id: str, service: str) -> str:
 def controller_downtime_item(controller_id: str) -> str:
     """Range key of a controller's own windows."""
     return f"controller#{controller_id}"
-
-
-class PlannedPeriod(_Part):
-    """A stretch of planned downtime: `since` belongs to it, `until` does not."""
-
-    since: datetime
-    until: datetime
-    reason: str
-
-    def covers(self, moment: datetime) -> bool:
-        """Whether `moment` lies in it."""
-        return self.since <= moment < self.until

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
 
-from paramedic.state.downtimes import PlannedPeriod
+from paramedic.state.downtime_windows import PlannedPeriod
 from paramedic.state.tables import OptionalJsonAttribute, Row, TableMeta
 
 TABLE = "targets"
