@@ -87,13 +87,13 @@ def up(
         NoPortLeftError: no port is left to choose.
         StateUnreachableError: no answer; ask for the status before repeating.
     """
-    _require_new(controller_id, spec.name)
     uid = new_id()
-    # Ports can be taken, and windows changed, between the look and the write: each refusal is one more look.
-    for _ in range(len(chosen_ports) + 1):
-        port = spec.service.ports or _free_port(spec, chosen_ports)
+    # Nothing is looked at that a refusal would not tell, for most are let in at the first try. Ports can be taken, and
+    # windows changed, between a look and the write: each refusal is one more look.
+    for attempt in range(len(chosen_ports) + 1):
+        port = spec.service.ports or (_free_port(spec, chosen_ports) if attempt else _order(spec, chosen_ports)[0])
         now = clock.now()
-        planned = planning(controller_id, uid, spec, actor, now)
+        planned = planning(controller_id, uid, spec, actor, now) if spec.service.downtime else ()
         changes = [*_up_changes(controller_id, spec, actor, uid, port, to_iso(now)), *planned]
         try:
             transact(changes, clock)
@@ -233,13 +233,18 @@ def _port_taken(spec: ServiceSpec) -> str:
 
 
 def _free_port(spec: ServiceSpec, chosen_ports: Sequence[int]) -> int:
-    """The first free one in an order of the service's own: of many who ask at once hardly two want the same."""
+    """The first free one in the service's own order."""
     gateway, ports = spec.service.gateway, PortReservation.item.startswith("port#")
     reserved = {row.item for row in PortReservation.read_all(gateway_partition(gateway), ports)}
-    for port in Random(spec.name).sample(chosen_ports, len(chosen_ports)):
+    for port in _order(spec, chosen_ports):
         if port_item(port) not in reserved:
             return port
     raise NoPortLeftError(_no_port_left(gateway, chosen_ports))
+
+
+def _order(spec: ServiceSpec, chosen_ports: Sequence[int]) -> Sequence[int]:
+    """An order of the service's own: of many who ask at once hardly two want the same port."""
+    return Random(spec.name).sample(chosen_ports, len(chosen_ports))
 
 
 def _no_port_left(gateway: str, ports: Sequence[int]) -> str:
