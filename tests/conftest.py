@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator
 
+import boto3
 import pytest
 from hypothesis import settings
 
@@ -37,6 +38,13 @@ def _a_busy_machine_is_no_outage() -> Iterator[None]:
         patched.setattr(tables, "CONNECT_TIMEOUT_SECONDS", PATIENCE_SECONDS)
         patched.setattr(tables, "READ_TIMEOUT_SECONDS", PATIENCE_SECONDS)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_session_outlives_its_credentials() -> Iterator[None]:
+    """The session that boto3 shares keeps the credentials it began with, and those are one test's."""
+    yield
+    boto3.DEFAULT_SESSION = None
 
 
 @pytest.fixture(scope="session")

@@ -68,4 +68,5 @@ def _client() -> "LambdaClient":
         retries={"total_max_attempts": 1},
         tcp_keepalive=True,
     )
-    return boto3.client("lambda", config=patient)
+    # A session of its own, for the shared one keeps the credentials it began with.
+    return boto3.Session().client("lambda", config=patient)

@@ -81,7 +81,8 @@ def test(context: typer.Context, name: Name) -> None:
         )
     request = checked_target(row).request
     once = Config(connect_timeout=5, read_timeout=PROBE_SECONDS, retries={"total_max_attempts": 1})
-    prober = LambdaProber(boto3.client("lambda", config=once), stack.probe_function)
+    # A session of its own, for the shared one keeps the credentials it began with.
+    prober = LambdaProber(boto3.Session().client("lambda", config=once), stack.probe_function)
     outcome = prober.probe([request.model_copy(update={"attempts": 1})]).outcomes[request.target_id]
     answer(f"{request.target_id}: {_told(outcome)}")
     if outcome.kind is not OutcomeKind.OK:
