@@ -46,7 +46,9 @@ class Fleet:
     is_behind: bool = False
     _sealed: set[str] = field(default_factory=set)
     _silent_at: Counter[str] = field(default_factory=Counter)
-    _turn_of: dict[str, int] = field(default_factory=dict)
+    _followed: dict[str, int] = field(default_factory=dict)
+    _passed: dict[str, int] = field(default_factory=dict)
+    _ticked: dict[str, int] = field(default_factory=dict)
     _turns: Iterator[int] = field(default_factory=count)
     _has_passed: bool = False
     _last_known: dict[str, ServiceState] = field(default_factory=dict)
@@ -104,25 +106,27 @@ class Fleet:
             del self.supervisors[gone]
         self.quarantined = {name: why for name, why in self.quarantined.items() if name in wanted}
         sealed = [name for name in wanted if name in self._sealed]
-        if self._each(sealed, lambda name: self._follow(name, wanted[name]), self._until()):
+        if self._each(sealed, lambda name: self._follow(name, wanted[name]), self._followed, self._until()):
             self._revision = revision
 
     def _until(self) -> float:
         """When a slice that begins now ends; the first pass is whole, for it is what says that all is looked after."""
         return self.tools.clock.monotonic() + SLICE_SECONDS if self._has_passed else math.inf
 
-    def _each(self, names: Iterable[str], work: Callable[[str], None], until: float = math.inf) -> bool:
+    def _each(
+        self, names: Iterable[str], work: Callable[[str], None], turn_of: dict[str, int], until: float = math.inf
+    ) -> bool:
         """Do `work` for every service, whatever becomes of it for the others; False: not for all, it was `until`.
 
         Whoever got no answer is last in line the next time, so that trouble with a few starves nobody; among the others
-        it is whoever had a turn last.
+        it is whoever had a turn last; each kind of work has turns of its own, or one would take those of another.
         """
         silence = Silence()
-        for name in sorted(names, key=self._place_in_line):
+        for name in sorted(names, key=lambda name: (self._silent_at[name], turn_of.get(name, -1))):
             if self.tools.clock.monotonic() >= until:
                 silence.end()
                 return False
-            self._turn_of[name] = next(self._turns)
+            turn_of[name] = next(self._turns)
             before = silence.count
             with silence.tolerated():
                 self._guarded(name, work)
@@ -132,9 +136,6 @@ class Fleet:
                 break
         silence.end()
         return True
-
-    def _place_in_line(self, name: str) -> tuple[int, int]:
-        return self._silent_at[name], self._turn_of.get(name, -1)
 
     def _guarded(self, name: str, work: Callable[[str], None]) -> None:
         """Do `work` for one service; quarantine it where only that service is the matter."""
@@ -168,10 +169,12 @@ class Fleet:
         due: dict[str, list[OpenOperation]] = {}
         silence = Silence()
         with silence.tolerated():
-            self.is_behind = not self._each(self._readable(), lambda name: self._pass(name, due), self._until())
+            self.is_behind = not self._each(
+                self._readable(), lambda name: self._pass(name, due), self._passed, self._until()
+            )
         turns = self.tools.effects.turns(due)
         with silence.tolerated():
-            self._each(turns, lambda name: self.supervisors[name].drive(turns[name]))
+            self._each(turns, lambda name: self.supervisors[name].drive(turns[name]), {})
         self._watch()
         self.tools.reaper.look_when_due(self.states())
         self._note_waiting(
@@ -222,7 +225,7 @@ class Fleet:
         if due == self._ticked_at:
             return
         self._ticked_at = due
-        self._each(self._readable(), lambda name: self._tick(self.supervisors[name], due))
+        self._each(self._readable(), lambda name: self._tick(self.supervisors[name], due), self._ticked)
 
     def _tick(self, supervisor: ServiceSupervisor, now_second: int) -> None:
         before = supervisor.state.scaler
