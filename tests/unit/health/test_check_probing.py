@@ -2,6 +2,7 @@
 
 import io
 import json
+import threading
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -48,6 +49,16 @@ def test_many_targets_are_probed_by_several_invocations() -> None:
     assert sorted(len(ids) for ids in client.invocations) == [50, 100, 100]
     assert len(probed.outcomes) == 250
     assert probed.failed_invocations == 0
+
+
+def test_the_invocations_of_a_group_are_under_way_at_once() -> None:
+    all_there = threading.Barrier(3, timeout=10)
+
+    def once_all_are_there(ids: list[str]) -> dict[str, Any]:
+        all_there.wait()
+        return _all_ok(ids)
+
+    assert _probe(once_all_are_there, 250)[0].failed_invocations == 0
 
 
 def test_no_targets_are_no_invocation() -> None:

@@ -12,7 +12,7 @@ from paramedic.health import exchange
 from paramedic.health.addresses import AddressGuard
 from paramedic.health.expectations import Expectations
 from paramedic.health.lookup import Lookup
-from paramedic.health.outcomes import OutcomeKind, ProbeOutcome
+from paramedic.health.outcomes import LONGEST_DETAIL, OutcomeKind, ProbeOutcome
 from tests.fakes.probed_servers import (
     OK,
     Behaviour,
@@ -404,3 +404,14 @@ def test_a_malformed_url_concerns_its_own_target_only() -> None:
 
 def test_an_empty_batch_is_an_empty_report() -> None:
     assert asyncio.run(probe()) == []
+
+
+def test_however_much_is_wrong_with_an_answer_little_is_said_of_it() -> None:
+    async def scenario() -> ProbeOutcome:
+        async with serving(answering(b"HTTP/1.1 200 OK\r\n\r\n")) as port:
+            asked = request(f"http://127.0.0.1:{port}/")
+            expected = Expectations(body=("what is not there " * 10_000,))
+            return (await probe(asked.model_copy(update={"expect": expected, "attempts": 1})))[0]
+
+    outcome = asyncio.run(scenario())
+    assert (outcome.kind, len(outcome.detail)) == (OutcomeKind.CONDITION, LONGEST_DETAIL)

@@ -13,7 +13,7 @@ from paramedic.health.http_answer import HeadReader, HttpAnswer, WholeReader, me
 from paramedic.health.http_request import HttpRequest
 from paramedic.health.lag import LagWatch
 from paramedic.health.lookup import Lookup
-from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest, Timings
+from paramedic.health.outcomes import LONGEST_DETAIL, OutcomeKind, ProbeOutcome, ProbeRequest, Timings
 from paramedic.health.probe_url import ProbeUrl
 
 MOST_ADDRESSES = 4
@@ -53,7 +53,7 @@ class Attempts:
         return ProbeOutcome(
             target_id=request.target_id,
             kind=ended.kind,
-            detail=ended.detail,
+            detail=ended.detail[:LONGEST_DETAIL],
             status=ended.status,
             attempts=number,
             elapsed_ms=_ms(elapsed) or 0.0,

@@ -16,7 +16,7 @@ from paramedic.health.addresses import AddressGuard
 from paramedic.health.attempt import Attempts
 from paramedic.health.lag import lag_watch
 from paramedic.health.lookup import Lookup, system_lookup
-from paramedic.health.outcomes import OutcomeKind, ProbeBatch, ProbeOutcome, ProbeReport, ProbeRequest
+from paramedic.health.outcomes import LONGEST_DETAIL, OutcomeKind, ProbeBatch, ProbeOutcome, ProbeReport, ProbeRequest
 from paramedic.health.probe_url import parse_url
 
 DEFAULT_SLOTS = 256
@@ -111,4 +111,6 @@ class _Sweep:
 
 
 def _not_probed(request: ProbeRequest, detail: str) -> ProbeOutcome:
-    return ProbeOutcome(target_id=request.target_id, kind=OutcomeKind.NOT_PROBED, detail=detail, attempts=0)
+    return ProbeOutcome(
+        target_id=request.target_id, kind=OutcomeKind.NOT_PROBED, detail=detail[:LONGEST_DETAIL], attempts=0
+    )

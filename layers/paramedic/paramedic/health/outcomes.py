@@ -12,6 +12,9 @@ from paramedic.health.http_request import HttpRequest
 DEFAULT_TIMEOUT_SECONDS = 3.0
 DEFAULT_ATTEMPTS = 3
 
+LONGEST_DETAIL = 500
+"""Characters. Targets have a say in it, and a hundred outcomes go into one answer of Lambda, of 6 MB at most."""
+
 # One for all: ten thousand targets are probed in sixty megabytes.
 PLAIN_REQUEST = HttpRequest()
 PLAIN_EXPECTATIONS = Expectations()

@@ -4,21 +4,20 @@ import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import batched
 from typing import TYPE_CHECKING, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
 from paramedic.errors import ParamedicError
-from paramedic.health.outcomes import OutcomeKind, ProbeBatch, ProbeOutcome, ProbeReport, ProbeRequest
+from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeReport, ProbeRequest
+from paramedic.health.probe_batches import batches_of, payload_of
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 LOG = logging.getLogger(__name__)
 
-TARGETS_PER_INVOCATION = 100
 INVOCATIONS_AT_ONCE = 16
 
 
@@ -50,7 +49,7 @@ class LambdaProber:
 
     def probe(self, requests: Sequence[ProbeRequest]) -> Probed:
         """Probe all `requests` in as many parallel invocations as they need."""
-        groups = list(batched(requests, TARGETS_PER_INVOCATION, strict=False))
+        groups = batches_of(requests)
         if not groups:
             return Probed({})
         with ThreadPoolExecutor(max_workers=min(INVOCATIONS_AT_ONCE, len(groups))) as invokers:
@@ -62,7 +61,7 @@ class LambdaProber:
 
     def _probe(self, group: Sequence[ProbeRequest]) -> Probed:
         try:
-            report = self._invoke(ProbeBatch(targets=tuple(group)))
+            report = self._invoke(payload_of(group))
         except ProbeInvocationError as error:
             LOG.error("%d targets were not probed: %s", len(group), error)  # noqa: TRY400 -- expected, says all
             return Probed({request.target_id: _not_probed(request, str(error)) for request in group}, 1)
@@ -70,20 +69,20 @@ class LambdaProber:
         missing = "the prober reported nothing for this target"
         return Probed({r.target_id: reported.get(r.target_id) or _not_probed(r, missing) for r in group})
 
-    def _invoke(self, batch: ProbeBatch) -> ProbeReport:
+    def _invoke(self, payload: str) -> ProbeReport:
         try:
             response = self._client.invoke(
                 FunctionName=self._function_name,
                 InvocationType="RequestResponse",
-                Payload=batch.model_dump_json(by_alias=True, exclude_defaults=True),
+                Payload=payload,
             )
-            payload = response["Payload"].read()
+            answer = response["Payload"].read()
         except (ClientError, BotoCoreError) as error:
             raise ProbeInvocationError(f"invoking {self._function_name}: {error}") from error
         if response.get("FunctionError"):
-            raise ProbeInvocationError(f"{self._function_name} failed: {payload[:300]!r}")
+            raise ProbeInvocationError(f"{self._function_name} failed: {answer[:300]!r}")
         try:
-            return ProbeReport.model_validate_json(payload)
+            return ProbeReport.model_validate_json(answer)
         except ValidationError as error:
             raise ProbeInvocationError(f"{self._function_name} answered something else: {error}") from error
 

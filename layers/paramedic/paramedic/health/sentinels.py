@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from paramedic.health.addresses import AddressGuard
 from paramedic.health.engine import probe_all
-from paramedic.health.outcomes import OutcomeKind, ProbeBatch, ProbeOutcome, ProbeReport, ProbeRequest
+from paramedic.health.outcomes import LONGEST_DETAIL, OutcomeKind, ProbeBatch, ProbeOutcome, ProbeReport, ProbeRequest
 
 SENTINEL_SECONDS = 3.0
 ROUND_SECONDS = SENTINEL_SECONDS + 0.5
@@ -39,7 +39,7 @@ async def probe_beside_sentinels(
     if any(map(_answered, sentinels.outcomes)):
         return report
     why = "; ".join(f"{outcome.target_id}: {outcome.detail}" for outcome in sentinels.outcomes)
-    return ProbeReport(outcomes=tuple(_doubted(outcome, why) for outcome in report.outcomes))
+    return ProbeReport(outcomes=tuple(_doubted(outcome, why[:LONGEST_DETAIL]) for outcome in report.outcomes))
 
 
 def _asked(url: str) -> ProbeRequest:

@@ -12,12 +12,10 @@ from paramedic.clock import from_iso, to_iso
 from paramedic.health.diagnosis import Diagnosis, DiagnosisName, Heartbeat, Severity, Symptoms, diagnose
 from paramedic.health.flapping import is_flapping, recovery_waits, with_another
 from paramedic.health.heartbeat_watch import HeartbeatReading
-from paramedic.health.outcomes import OutcomeKind, ProbeOutcome
+from paramedic.health.outcomes import LONGEST_DETAIL, OutcomeKind, ProbeOutcome
 from paramedic.health.ticks import UNBROKEN_WITHIN
 from paramedic.health.verdict import Verdict
 from paramedic.state.targets import BadPeriod, Beginnings
-
-LONGEST_DETAIL = 500
 
 
 class DetailType(StrEnum):
