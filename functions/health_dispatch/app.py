@@ -16,7 +16,7 @@ from paramedic.validation import validated
 SETTINGS = HealthDispatchSettings.from_env()
 LOGGER = make_logger()
 METRICS = make_metrics()
-DISPATCHER = Dispatcher(boto3.client("sqs"), SETTINGS.check_queue_url, SystemClock())
+DISPATCHER = Dispatcher(boto3.client("sqs"), SETTINGS.check_queue_url, SystemClock(), SETTINGS.fast_checks_per_minute)
 tables.bind(SETTINGS.table_prefix)
 
 

@@ -90,8 +90,11 @@ class CheckWorld:
         """The scheduled time `minute` minutes after the start."""
         return self.started + timedelta(minutes=minute)
 
-    def check(self, minute: float, *, arrives: float | None = None) -> CheckSummary:
-        """Check everything at the tick of `minute`; the message arrives then, or at the minute `arrives`."""
+    def check(self, minute: float, *, arrives: float | None = None, only: Sequence[str] = ()) -> CheckSummary:
+        """Check everything, or as a further check of its minute `only` some, at the tick of `minute`.
+
+        The message arrives then, or at the minute `arrives`.
+        """
         ahead = self.tick(minute if arrives is None else arrives) - self.clock.now()
         self.clock.advance(max(0.0, ahead.total_seconds()))
         check = HealthCheck(
@@ -103,7 +106,7 @@ class CheckWorld:
             hung_after_seconds=120.0,
         )
         buckets = sorted({bucket_of(TARGET), bucket_of(URL_TARGET)})
-        return check.run(CheckMessage(tick=self.tick(minute), buckets=tuple(buckets)))
+        return check.run(CheckMessage(tick=self.tick(minute), buckets=tuple(buckets), targets=tuple(only)))
 
     def row(self, target_id: str = TARGET) -> Target:
         """What is stored of a target."""

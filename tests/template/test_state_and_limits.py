@@ -8,6 +8,7 @@ from paramedic.health.dispatch import DispatchSummary
 from paramedic.health.events import SOURCE, event_schemas
 from paramedic.health.transitions import Notice
 from paramedic.observability import NAMESPACE
+from paramedic.settings import HealthDispatchSettings
 from paramedic.state.lease import SELF_FENCE_LEASE_SECONDS
 from paramedic_cli.local.template_tables import table_definitions
 from tests.template.conftest import Template
@@ -73,6 +74,18 @@ def test_an_account_with_ten_executions_can_run_everything_at_once(template: Tem
     recovering = template.default(recoveries["ScalingConfig"]["MaximumConcurrency"])
     ticks = len(template.of_type("AWS::Scheduler::Schedule"))
     assert at_once + probes + recovering + ticks <= NEW_ACCOUNT_CONCURRENCY
+
+
+def test_what_is_fast_is_checked_once_a_minute_unless_asked_and_never_more_often_than_dispatch_takes(
+    template: Template,
+) -> None:
+    parameter = template.data["Parameters"]["FastChecksPerMinute"]
+    environment = template.properties("HealthDispatchFunction")["Environment"]["Variables"]
+    assert environment["FAST_CHECKS_PER_MINUTE"] == {"Ref": "FastChecksPerMinute"}
+    assert parameter["Default"] == 1
+    for number in parameter["AllowedValues"]:
+        given = {"TABLE_PREFIX": "p-", "CHECK_QUEUE_URL": "queue", "FAST_CHECKS_PER_MINUTE": str(number)}
+        assert HealthDispatchSettings.from_env(given).fast_checks_per_minute == number
 
 
 def test_a_stale_period_covers_the_self_fence_lease_and_fits_into_every_invocation(template: Template) -> None:

@@ -1,6 +1,6 @@
 """`paramedic target`: URLs that are checked besides the stack's own controllers and gateways."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -40,10 +40,12 @@ def add(
         Path | None, typer.Option("--file", exists=True, dir_okay=False, help="YAML with any number of targets")
     ] = None,
     every_minutes: Annotated[int, typer.Option("--every-minutes", help="1, 5 or 15")] = 1,
+    fast: Annotated[bool, typer.Option("--fast", help="Several times a minute, where the stack does that")] = False,
     timeout_seconds: Annotated[float, typer.Option("--timeout-seconds", help="For one attempt")] = 3.0,
 ) -> None:
     """Have a URL checked, or all those of a file; those that are checked already are changed to what is said now."""
-    wanted = _wanted(name, url, file, every_minutes, timeout_seconds)
+    options = {"every_minutes": every_minutes, "timeout_seconds": timeout_seconds, "fast": fast}
+    wanted = _wanted(name, url, file, options)
     chosen_stack(context)
     for target in wanted:
         answer(f"{target.target_id} {_put(target, SystemClock())}")
@@ -56,9 +58,7 @@ def list_targets(context: typer.Context) -> None:
     table = Table("target", "url", "mode", "every", "found", box=None, header_style="bold")
     rows = sorted(_all_rows(), key=lambda row: str(row.target_id))
     for row in rows:
-        table.add_row(
-            str(row.target_id), str(row.url), str(row.mode), f"{int(row.every_minutes or 1)} min", _found(row)
-        )
+        table.add_row(str(row.target_id), str(row.url), str(row.mode), _rhythm(row), _found(row))
     result_console().print(table if rows else "nothing is checked yet")
 
 
@@ -89,15 +89,12 @@ def test(context: typer.Context, name: Name) -> None:
         raise typer.Exit(1)
 
 
-def _wanted(
-    name: str | None, url: str | None, file: Path | None, every_minutes: int, timeout_seconds: float
-) -> Sequence[UrlTarget]:
+def _wanted(name: str | None, url: str | None, file: Path | None, options: Mapping[str, object]) -> Sequence[UrlTarget]:
     match name, url, file:
         case None, None, Path() as path:
             return read_url_targets(path)
         case str(), str(), None:
-            fields = {"name": name, "url": url, "every_minutes": every_minutes, "timeout_seconds": timeout_seconds}
-            return (validated(UrlTarget, fields, root="target"),)
+            return (validated(UrlTarget, {"name": name, "url": url, **options}, root="target"),)
         case _:
             raise UsageError("give NAME and URL, or --file FILE")
 
@@ -116,13 +113,17 @@ def _put(wanted: UrlTarget, clock: Clock) -> str:
 
 
 def _facts(row: Target) -> tuple[object, ...]:
-    return (row.url, float(row.timeout_seconds), int(row.every_minutes or 1), row.asked)
+    return (row.url, float(row.timeout_seconds), int(row.every_minutes or 1), bool(row.fast), row.asked)
 
 
 def _all_rows() -> Iterator[Target]:
     for count in TargetCount.read_all(COUNTS_BUCKET):
         if count.targets:
             yield from Target.read_all(int(count.target_id))
+
+
+def _rhythm(row: Target) -> str:
+    return "fast" if row.fast else f"{int(row.every_minutes or 1)} min"
 
 
 def _found(row: Target) -> str:

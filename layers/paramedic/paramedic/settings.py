@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -56,10 +56,11 @@ def _is_secret(field: FieldInfo) -> bool:
 
 
 class HealthDispatchSettings(EnvironmentSettings):
-    """Where `health_dispatch` finds the counts and leaves its messages."""
+    """Where `health_dispatch` finds the counts and leaves its messages, and how often fast targets are checked."""
 
     table_prefix: str = Field(min_length=1)
     check_queue_url: str = Field(min_length=1)
+    fast_checks_per_minute: Annotated[Literal[1, 2, 3, 6], BeforeValidator(int)] = 1
 
 
 class DowntimeSettings(EnvironmentSettings):

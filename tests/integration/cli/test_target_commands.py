@@ -69,6 +69,16 @@ def test_what_was_found_of_a_target_outlives_its_change(stack: str) -> None:
     assert (changed.bad_version, changed.every_minutes) == (7, 5)
 
 
+def test_a_target_becomes_fast_and_is_that_no_more_as_it_is_asked_for(stack: str) -> None:
+    types(stack, "add", "shop", "https://shop.example", "--fast")
+    assert "fast" in types(stack, "list").stdout
+    assert "like that already" in types(stack, "add", "shop", "https://shop.example", "--fast").stdout
+    assert "in another way" in types(stack, "add", "shop", "https://shop.example").stdout
+    assert "1 min" in types(stack, "list").stdout
+    refused = types(stack, "add", "shop", "https://shop.example", "--fast", "--every-minutes", "5")
+    assert (refused.exit_code, "fast contradicts every_minutes 5" in refused.stderr) == (2, True)
+
+
 def test_a_target_that_nobody_registered_cannot_be_removed_or_tested(stack: str) -> None:
     for verb in ("remove", "test"):
         result = types(stack, verb, "nosuch")

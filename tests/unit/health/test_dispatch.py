@@ -1,6 +1,7 @@
 """Dispatching a tick: messages, retries, late and malformed ticks."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
@@ -10,6 +11,7 @@ from botocore.exceptions import ClientError
 from paramedic.errors import InvalidInputError
 from paramedic.health.check_messages import DispatchRequest
 from paramedic.health.dispatch import Dispatcher, DispatchError
+from paramedic.settings import HealthDispatchSettings, InvalidSettingError
 from paramedic.state.targets import COUNTS_BUCKET, TargetCount
 from paramedic.validation import validated
 from tests.fakes.clock import FakeClock
@@ -20,13 +22,15 @@ class FakeQueue:
 
     def __init__(self) -> None:
         self.bodies: list[dict[str, Any]] = []
+        self.delays: list[int] = []
         self.refused: set[int] = set()
 
-    def send_message(self, *, QueueUrl: str, MessageBody: str) -> None:  # noqa: N803 -- boto3's names
+    def send_message(self, *, QueueUrl: str, MessageBody: str, DelaySeconds: int) -> None:  # noqa: N803 -- boto3's names
         body = json.loads(MessageBody)
         if self.refused & set(body["buckets"]):
             raise ClientError({"Error": {"Code": "Throttled", "Message": "slow down"}}, "SendMessage")
         self.bodies.append(body)
+        self.delays.append(DelaySeconds)
 
 
 @pytest.fixture
@@ -57,6 +61,16 @@ def test_a_refused_message_is_an_error_that_names_its_buckets_and_stops_no_other
     assert sorted(bucket for body in queue.bodies for bucket in body["buckets"]) == [*range(4), *range(5, 30)]
 
 
+def test_what_is_fast_is_checked_six_times_a_minute_and_all_else_once(queue: FakeQueue) -> None:
+    TargetCount(COUNTS_BUCKET, "07").update(actions=[TargetCount.fast.set({"controller:main", "url:shop"})])
+    sender = replace(dispatcher(queue), fast_checks_per_minute=6)
+    assert sender.run(sender.clock.now()).dispatched == 35
+    further = [(delay, body) for delay, body in zip(queue.delays, queue.bodies, strict=True) if delay]
+    assert [(delay, body["tick"][17:19]) for delay, body in further] == [(n, f"{n}") for n in (10, 20, 30, 40, 50)]
+    assert all(body["targets"] == ["controller:main", "url:shop"] for _, body in further)
+    assert queue.delays.count(0) == 30
+
+
 def test_where_there_is_nothing_to_check_the_tick_is_completed(memory_tables: None) -> None:
     sender = dispatcher(FakeQueue())
     summary = sender.run(sender.clock.now())
@@ -76,6 +90,13 @@ def test_a_bucket_whose_count_is_unreadable_is_checked_all_the_same(queue: FakeQ
     summary = sender.run(sender.clock.now())
     assert summary.invalid_rows == 1
     assert [7] in [body["buckets"] for body in queue.bodies]
+
+
+@pytest.mark.parametrize("number", ["0", "4", "12", "often"])
+def test_checks_that_do_not_divide_a_minute_into_tens_of_seconds_are_refused_by_name(number: str) -> None:
+    given = {"TABLE_PREFIX": "p-", "CHECK_QUEUE_URL": "queue", "FAST_CHECKS_PER_MINUTE": number}
+    with pytest.raises(InvalidSettingError, match="FAST_CHECKS_PER_MINUTE"):
+        HealthDispatchSettings.from_env(given)
 
 
 @pytest.mark.parametrize("event", [{}, {"tick": "yesterday"}, {"tick": 5}, {"tick": "2026-01-05T03:00:00"}], ids=str)

@@ -46,6 +46,7 @@ def test_a_plain_url_is_asked_like_any_other_and_its_row_stays_small() -> None:
         ("targets: [{name: a, url: 'http://u:p@a.example'}]", "url", "credentials"),
         ("targets: [{name: a, url: 'tcp://a.example'}]", "url", "names no port"),
         ("targets: [{name: a, url: 'http://a.example', every_minutes: 2}]", "targets.0.every_minutes", "1, 5 or 15"),
+        ("targets: [{name: a, url: 'http://a.example', fast: true, every_minutes: 5}]", "targets.0", "contradicts"),
         ("targets: [{name: a, url: 'http://a.example', expect: {json: ['a[']}}]", "targets.0.expect.json", "JMESPath"),
         ("targets: [{name: a, url: 'http://a.example', expct: {}}]", "targets.0.expct", "not permitted"),
         ("targets: [{name: a, url: 'http://a'}, {name: a, url: 'http://b'}]", "targets.yaml", "there twice: a"),

@@ -18,12 +18,12 @@ from paramedic.health.mass_failure import TOGETHER
 from paramedic.health.mass_failure_notes import mass_failure_entry, mass_failure_told
 from paramedic.health.outcomes import ProbeOutcome
 from paramedic.health.probing import Prober
-from paramedic.health.readable_rows import read_readable
+from paramedic.health.readable_rows import Readable, read_readable, read_readable_of
 from paramedic.health.ticks import is_late
 from paramedic.health.transitions import Notice, Observation, Transition, transition
 from paramedic.health.verdict import Verdict, has_failed
 from paramedic.state.tables import InvalidRowError, StateUnreachableError
-from paramedic.state.targets import BadPeriod, Beginnings, Target
+from paramedic.state.targets import BadPeriod, Beginnings, Target, bucket_of
 
 LOG = logging.getLogger(__name__)
 
@@ -84,11 +84,13 @@ class HealthCheck:
             LOG.warning("tick %s is late; buckets %s are left to the next one", message.tick, message.buckets)
             return CheckSummary(late=1)
         # A late check finds what is there by now, which a downtime that began after its tick may explain.
-        targets, invalid = _read_targets(message.buckets, message.tick, self.clock.now())
+        targets, invalid = _read_targets(message, self.clock.now())
         probed = self.prober.probe([target.request for target in targets])
         heartbeats = self._watch(targets, probed.outcomes)
         judged = [self._judge(target, message.tick, probed.outcomes, heartbeats) for target in targets]
-        self._announce([each for each in judged if _recorded(each)])
+        recorded = [each for each in judged if _recorded(each)]
+        # What still needs a cure is said again once a minute, however often it is looked at.
+        self._announce([each for each in recorded if _is_news(each)] if message.targets else recorded)
         if any(_has_just_begun(each, message.tick) for each in judged):
             self._look_at_the_fleet(message.tick)
         verdicts = [each.step.diagnosis.verdict for each in judged]
@@ -148,26 +150,39 @@ class HealthCheck:
             LOG.warning("whether this is a mass failure is not known: %s", error)
 
 
+def _is_news(judged: Judged) -> bool:
+    return judged.step.bad is not None and judged.step.bad.unpublished is not None
+
+
 def _has_just_begun(judged: Judged, tick: datetime) -> bool:
     bad = judged.step.bad
     return bad is not None and bad.verdict != Verdict.HEALTHY and tick - from_iso(bad.since) < TOGETHER
 
 
-def _read_targets(buckets: Sequence[int], tick: datetime, now: datetime) -> tuple[Sequence[CheckedTarget], int]:
+def _read_targets(message: CheckMessage, now: datetime) -> tuple[Sequence[CheckedTarget], int]:
     targets = []
-    invalid = 0
-    for bucket in buckets:
-        readable = read_readable(Target, bucket, "target_id")
-        invalid += len(readable.invalid)
-        for row in readable.rows:
-            if row.paused or any(map(row.is_off_on_purpose, (tick, now))) or not is_due(row, tick):
-                continue
-            try:
-                targets.append(checked_target(row))
-            except InvalidRowError as error:
-                LOG.warning("target %s is skipped: %s", row.target_id, error)
-                invalid += 1
+    readable = _named(message.targets) if message.targets else _of_buckets(message.buckets)
+    invalid = len(readable.invalid)
+    for row in readable.rows:
+        if row.paused or any(map(row.is_off_on_purpose, (message.tick, now))) or not is_due(row, message.tick):
+            continue
+        try:
+            targets.append(checked_target(row))
+        except InvalidRowError as error:
+            LOG.warning("target %s is skipped: %s", row.target_id, error)
+            invalid += 1
     return targets, invalid
+
+
+def _of_buckets(buckets: Sequence[int]) -> Readable[Target]:
+    found = [read_readable(Target, bucket, "target_id") for bucket in buckets]
+    return Readable([row for each in found for row in each.rows], [name for each in found for name in each.invalid])
+
+
+def _named(target_ids: Sequence[str]) -> Readable[Target]:
+    found = read_readable_of(Target, [(bucket_of(each), each) for each in target_ids])
+    # One that was changed since it was named waits for its own turn.
+    return Readable([row for row in found.rows if row.fast], found.invalid)
 
 
 def _recorded(judged: Judged) -> bool:
@@ -180,7 +195,10 @@ def _recorded(judged: Judged) -> bool:
 def _store(target: CheckedTarget, bad: BadPeriod | None, beginnings: Beginnings | None = None) -> bool:
     try:
         store_bad_period(target.row, bad, beginnings)
-    except (JudgedElsewhereError, StateUnreachableError) as error:
+    except JudgedElsewhereError as error:
+        LOG.info("%s; that verdict stands", error)
+        return False
+    except StateUnreachableError as error:
         # The next tick sees the target again and finds whatever is stored by then.
         LOG.warning("verdict of %s is not stored: %s", target.row.target_id, error)
         return False

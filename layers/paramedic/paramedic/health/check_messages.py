@@ -17,9 +17,13 @@ class DispatchRequest(BaseModel):
 
 
 class CheckMessage(BaseModel):
-    """Check every target of `buckets`, at `tick`."""
+    """Check every target of `buckets`, at `tick`; where `targets` are named, only those.
+
+    Such a check is a further one of its minute.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     tick: Tick
     buckets: tuple[Annotated[int, Field(ge=0, lt=BUCKETS)], ...] = Field(min_length=1)
+    targets: tuple[Annotated[str, Field(min_length=1)], ...] = ()

@@ -1,4 +1,4 @@
-"""Turns one scheduled tick into the messages that check every target once."""
+"""Turns one scheduled tick into the messages that check every target once, and those that are fast several times."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -11,8 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from paramedic.clock import Clock
 from paramedic.errors import ParamedicError
 from paramedic.health.bucket_counts import read_counts
-from paramedic.health.check_messages import CheckMessage
-from paramedic.health.groups import group_buckets
+from paramedic.health.minute_plan import PlannedMessage, messages_of
 from paramedic.health.ticks import is_late
 
 if TYPE_CHECKING:
@@ -46,11 +45,16 @@ class DispatchSummary:
 
 @dataclass(frozen=True)
 class Dispatcher:
-    """Sends check messages to one queue. Sent twice, a tick is checked twice, which is harmless."""
+    """Sends check messages to one queue. Sent twice, a tick is checked twice, which is harmless.
+
+    What is `fast` is checked so many times a minute, without a function that waits: the queue hands a message out when
+    its time has come.
+    """
 
     client: "SQSClient"
     queue_url: str
     clock: Clock
+    fast_checks_per_minute: int = 1
 
     def run(self, tick: datetime) -> DispatchSummary:
         """Send the messages of `tick`, unless it is late.
@@ -63,21 +67,22 @@ class Dispatcher:
         if is_late(tick, self.clock.now()):
             LOG.warning("tick %s is late and is dropped", tick)
             return DispatchSummary(late=1)
-        counts, invalid = read_counts()
-        messages = [CheckMessage(tick=tick, buckets=buckets) for buckets in group_buckets(counts)]
+        counts = read_counts()
+        messages = messages_of(tick, counts, self.fast_checks_per_minute)
         self._send(messages)
         completed = 0 if messages else 1
-        return DispatchSummary(dispatched=len(messages), completed=completed, invalid_rows=invalid)
+        return DispatchSummary(dispatched=len(messages), completed=completed, invalid_rows=counts.invalid)
 
-    def _send(self, messages: Sequence[CheckMessage]) -> None:
+    def _send(self, messages: Sequence[PlannedMessage]) -> None:
         # One by one: there are few, the client retries, and one that is refused leaves the others alone.
-        unsent: list[int] = []
+        unsent: set[int] = set()
         problem = ""
-        for message in messages:
+        for each in messages:
+            body = each.message.model_dump_json(exclude_defaults=True)
             try:
-                self.client.send_message(QueueUrl=self.queue_url, MessageBody=message.model_dump_json())
+                self.client.send_message(QueueUrl=self.queue_url, MessageBody=body, DelaySeconds=each.delay_seconds)
             except (ClientError, BotoCoreError) as error:
-                unsent += message.buckets
+                unsent |= {*each.message.buckets}
                 problem = str(error)
         if unsent:
-            raise DispatchError(f"buckets {unsent} are not checked at this tick, {self.queue_url}: {problem}")
+            raise DispatchError(f"buckets {sorted(unsent)} are not checked at this tick, {self.queue_url}: {problem}")

@@ -23,7 +23,7 @@ def read_mass_failure(moment: datetime) -> MassFailure | None:
     Raises:
         StateUnreachableError: DynamoDB did not answer.
     """
-    counts, _ = read_counts()
+    counts = read_counts().targets
     targets = sum(counts.values())
     if targets < LEAST_TARGETS:
         return None

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -11,6 +12,8 @@ from pynamodb.expressions.condition import Condition
 from paramedic.state.tables import InvalidRowError, Row, StateUnreachableError
 
 LOG = logging.getLogger(__name__)
+
+READERS = 16
 
 
 @dataclass(frozen=True)
@@ -43,4 +46,25 @@ def read_readable[R: Row](
                     invalid.append(key)
     except PynamoDBException as error:
         raise StateUnreachableError(f"querying {model.Meta.table_name}[{hash_key}]: {error}") from error
+    return Readable(rows, invalid)
+
+
+def read_readable_of[R: Row](model: type[R], keys: Sequence[tuple[object, str]]) -> Readable[R]:
+    """Those rows of `keys` that there are, strongly consistent; malformed ones are logged and named, not raised.
+
+    Raises:
+        StateUnreachableError: DynamoDB did not answer.
+    """
+    invalid: list[str] = []
+
+    def read(key: tuple[object, str]) -> R | None:
+        try:
+            return model.read(*key)
+        except InvalidRowError as error:
+            LOG.warning("%s is skipped: %s", key[1], error)
+            invalid.append(key[1])
+            return None
+
+    with ThreadPoolExecutor(max_workers=READERS) as readers:
+        rows = [row for row in readers.map(read, keys) if row is not None]
     return Readable(rows, invalid)

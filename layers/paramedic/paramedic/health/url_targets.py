@@ -36,17 +36,23 @@ class Asked(_Part):
 
 
 class UrlTarget(Asked):
-    """A URL to be checked every so many minutes; `timeout_seconds` is for one attempt."""
+    """A URL to be checked every so many minutes; `timeout_seconds` is for one attempt.
+
+    One that is `fast` is checked as often in a minute as the stack checks anything.
+    """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
     url: str
     timeout_seconds: float = Field(default=DEFAULT_TIMEOUT_SECONDS, gt=0, le=20)
     every_minutes: Literal[1, 5, 15] = 1
+    fast: bool = False
 
     @model_validator(mode="after")
     def _can_be_probed(self) -> Self:
         parse_url(self.url)
         self.probe_request()
+        if self.fast and self.every_minutes != 1:
+            raise ValueError(f"fast contradicts every_minutes {self.every_minutes}: leave one of them out")
         return self
 
     @property
@@ -76,6 +82,7 @@ class UrlTarget(Asked):
             mode=TargetMode.OBSERVE,
             timeout_seconds=self.timeout_seconds,
             every_minutes=self.every_minutes,
+            fast=self.fast or None,
             asked=None if asked == "{}" else asked,
         )
 

@@ -50,6 +50,7 @@ def register(controller_id: str, host: str, port: int, profile: str, clock: Cloc
         url=f"http://{host}:{port}/health",
         mode=TargetMode.AUTO,
         profile=profile,
+        fast=True,
     )
     changes = [
         put_new(ControllerEpoch(controller_id, EPOCH, epoch=FIRST_EPOCH)),

@@ -1,7 +1,9 @@
-"""Adding and removing targets, with the per-bucket counts the dispatcher groups by."""
+"""Adding and removing targets, with the per-bucket counts and names the dispatcher groups by."""
 
 import uuid
 from contextlib import suppress
+
+from pynamodb.expressions.update import Action
 
 from paramedic.clock import Clock
 from paramedic.errors import ParamedicError
@@ -21,7 +23,8 @@ class TargetMissingError(ParamedicError):
 def adding(target: Target) -> list[Change]:
     """The changes that register `target`; they fail as a whole when it exists."""
     target.registration = uuid.uuid4().hex
-    return [put_new(target), _count(int(target.bucket), 1)]
+    named = [TargetCount.fast.add({target.target_id})] if target.fast else []
+    return [put_new(target), _count(int(target.bucket), TargetCount.targets.add(1), *named)]
 
 
 def was_added(target: Target) -> bool:
@@ -56,19 +59,25 @@ def change_target(before: Target, after: Target, clock: Clock) -> None:
         StateUnreachableError: DynamoDB did not answer; repeating it is harmless.
     """
     asked = Target.asked.set(after.asked) if after.asked else Target.asked.remove()
+    fast = Target.fast.set(True) if after.fast else Target.fast.remove()
     actions = (
         Target.url.set(after.url),
         Target.timeout_seconds.set(after.timeout_seconds),
         Target.every_minutes.set(after.every_minutes),
         asked,
+        fast,
     )
     same = (
         Target.registration == before.registration
         if before.registration
         else Target.target_id.exists() & Target.registration.does_not_exist()
     )
+    changes = [Update(Target(before.bucket, before.target_id), actions, same)]
+    if before.fast or after.fast:
+        names, named = TargetCount.fast, {before.target_id}
+        changes.append(_count(int(before.bucket), names.add(named) if after.fast else names.delete(named)))
     try:
-        transact([Update(Target(before.bucket, before.target_id), actions, same)], clock)
+        transact(changes, clock)
     except ConditionFailedError as error:
         raise TargetMissingError(f"target {before.target_id} was removed meanwhile; look and repeat") from error
 
@@ -86,7 +95,7 @@ def remove_target(target_id: str, clock: Clock) -> None:
     gone = Delete(Target(bucket, target_id), Target.target_id.exists())
     # It was there a moment ago: where it is not any more, an earlier try of this call, or another one, removed it.
     with suppress(ConditionFailedError):
-        transact([gone, _count(bucket, -1)], clock)
+        transact([gone, _count(bucket, TargetCount.targets.add(-1), TargetCount.fast.delete({target_id}))], clock)
 
 
 def _is_there(bucket: int, target_id: str) -> bool:
@@ -96,5 +105,5 @@ def _is_there(bucket: int, target_id: str) -> bool:
         return True
 
 
-def _count(bucket: int, change: int) -> Update:
-    return Update(TargetCount(COUNTS_BUCKET, f"{bucket:02d}"), (TargetCount.targets.add(change),))
+def _count(bucket: int, *actions: Action) -> Update:
+    return Update(TargetCount(COUNTS_BUCKET, f"{bucket:02d}"), actions)

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
-from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute, UnicodeSetAttribute
 
 from paramedic.state.downtime_windows import PlannedPeriod
 from paramedic.state.tables import OptionalJsonAttribute, Row, TableMeta
@@ -90,7 +90,8 @@ class Beginnings(BaseModel):
 class Target(Row):
     """One target. `bad` is absent while it is healthy; `bad_version` makes its changes conditional.
 
-    `beginnings` outlives that. A target is due every `every_minutes`, each of them where there is no such number.
+    `beginnings` outlives that. A target is due every `every_minutes`, each of them where there is no such number; one
+    that is `fast` also at the further checks of each minute, where the stack has any.
     `asked` is JSON: what is sent and expected where that is more than GET and 200. `downtime` is the planned one it is
     in, about to enter or was in last. `registration` is a random word of whoever added it, to tell a lost reply from a
     target that was there before.
@@ -106,6 +107,7 @@ class Target(Row):
     mode = UnicodeAttribute()
     timeout_seconds = NumberAttribute(default_for_new=3)
     every_minutes = NumberAttribute(null=True)
+    fast = BooleanAttribute(null=True)
     asked = UnicodeAttribute(null=True)
     profile = UnicodeAttribute(null=True)
     paused = BooleanAttribute(default_for_new=False)
@@ -121,7 +123,10 @@ class Target(Row):
 
 
 class TargetCount(Row):
-    """How many targets one bucket holds, changed in the transaction that adds or removes one."""
+    """How many targets one bucket holds, changed in the transaction that adds or removes one.
+
+    `fast` are the ids of those that are fast.
+    """
 
     class Meta(TableMeta):
         pass
@@ -129,6 +134,7 @@ class TargetCount(Row):
     bucket = NumberAttribute(hash_key=True, default=COUNTS_BUCKET)
     target_id = UnicodeAttribute(range_key=True)
     targets = NumberAttribute()
+    fast = UnicodeSetAttribute(null=True)
 
 
 class MassFailureNote(Row):
