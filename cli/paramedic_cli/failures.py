@@ -25,7 +25,8 @@ FAILED, BAD_INPUT = 1, 2
 
 _SIGN_IN = "sign in again (`aws sso login`), or set AWS_PROFILE to a profile that may use the stack"
 _ATTACH = (
-    "attach the stack's OperatorPolicyArn to your role, and to change services its DeployerPolicyArn (see its outputs)"
+    "attach the stack's OperatorPolicyArn to your role, to change services its DeployerPolicyArn, to report for a "
+    "target its ReporterPolicyArn (see its outputs)"
 )
 _REMEDIES = {
     "AccessDenied": _ATTACH,

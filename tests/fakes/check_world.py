@@ -72,11 +72,13 @@ class CheckWorld:
         self.prober = FakeProber()
         self.bus = FakeBus()
         self._ids = itertools.count(1)
+        self._buckets: set[int] = set()
         self.add(TARGET, TargetKind.CONTROLLER)
         self.add(URL_TARGET, TargetKind.URL)
 
     def add(self, target_id: str, kind: TargetKind, **attributes: Any) -> None:
         """Register a target."""
+        self._buckets.add(bucket_of(target_id))
         given: dict[str, Any] = {"url": "http://127.0.0.1:1/health", "mode": TargetMode.AUTO} | attributes
         Target(bucket_of(target_id), target_id, kind=kind, **given).save()
 
@@ -105,7 +107,7 @@ class CheckWorld:
             stale_seconds=10.0,
             hung_after_seconds=120.0,
         )
-        buckets = sorted({bucket_of(TARGET), bucket_of(URL_TARGET)})
+        buckets = sorted(self._buckets)
         return check.run(CheckMessage(tick=self.tick(minute), buckets=tuple(buckets), targets=tuple(only)))
 
     def row(self, target_id: str = TARGET) -> Target:

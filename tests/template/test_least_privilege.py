@@ -8,11 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from botocore.client import BaseClient
 from typer.testing import CliRunner, Result
 
-from paramedic.clock import SystemClock
+from paramedic.clock import SystemClock, to_iso
 from paramedic.downtime.stored import Subject
 from paramedic.downtime.windows import add_window, remove_window
 from paramedic.launchers.profiles import read_environment_file
@@ -25,6 +26,7 @@ from paramedic.state.downtime_windows import OneOff
 from paramedic.state.downtimes import PARTITION, PlannedDowntime
 from paramedic.state.incidents import GLOBAL_TARGET
 from paramedic.state.load_balancers import LoadBalancer
+from paramedic.state.reports import Report
 from paramedic.state.services import (
     PAUSED,
     RUNNING,
@@ -37,7 +39,7 @@ from paramedic.state.services import (
 )
 from paramedic.state.tables import Row
 from paramedic.state.target_registry import remove_target
-from paramedic.state.targets import Target, controller_target_id
+from paramedic.state.targets import Target, bucket_of, controller_target_id
 from paramedic_cli.fleet import controller_ids
 from paramedic_cli.host.embedded import grant_access
 from paramedic_cli.host.layout import HostLayout
@@ -51,7 +53,7 @@ from tests.fakes.targets import stored_controller_target
 from tests.template.conftest import Template, as_list
 
 ROLES = ("DowntimeRole", "HealthDispatchRole", "HealthProbeRole", "HealthCheckRole", "RecoveryRole", "SchedulerRole")
-FOR_OTHERS = ("ControllerPolicy", "DeployerPolicy", "GatewayPolicy", "OperatorPolicy")
+FOR_OTHERS = ("ControllerPolicy", "DeployerPolicy", "GatewayPolicy", "OperatorPolicy", "ReporterPolicy")
 WRITES = ("PutItem", "UpdateItem", "DeleteItem")
 SERVICE = {"service": {"readiness_probe": "/", "replicas": 1}, "run": "true"}
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
@@ -125,7 +127,7 @@ def test_nobody_can_delete_an_epoch_or_a_record_of_a_recovery(template: Template
 
 def test_on_call_writes_what_is_watched_and_neither_epochs_nor_what_runs(template: Template) -> None:
     written = set().union(*(_tables_where(template, "OperatorPolicy", action) for action in WRITES))
-    assert written == {"IncidentsTable", "TargetsTable"}
+    assert written == {"IncidentsTable", "ReportsTable", "TargetsTable"}
 
 
 def test_a_controller_records_recoveries_of_controllers_and_cannot_touch_the_global_switch(template: Template) -> None:
@@ -139,6 +141,15 @@ def test_a_controller_records_recoveries_of_controllers_and_cannot_touch_the_glo
 def test_a_gateway_follows_routes_and_reports_traffic_and_does_nothing_else(template: Template) -> None:
     allowed = {(s["Action"], s["Resource"]["Fn::GetAtt"][0]) for s in _allowed(template, "GatewayPolicy")}
     assert allowed == {("dynamodb:GetItem", "LoadBalancersTable"), ("dynamodb:UpdateItem", "TrafficTable")}
+
+
+def test_a_reporter_reports_for_the_target_its_role_is_tagged_with_and_does_nothing_else(template: Template) -> None:
+    (only,) = _allowed(template, "ReporterPolicy")
+    assert (only["Action"], only["Resource"]) == ("dynamodb:UpdateItem", {"Fn::GetAtt": ["ReportsTable", "Arn"]})
+    limits = only["Condition"]["ForAllValues:StringEquals"]
+    assert limits["dynamodb:LeadingKeys"] == ["push:${aws:PrincipalTag/paramedic-target}"]
+    said = {attribute.attr_name for attribute in (Report.target_id, Report.reported_at, Report.problem)}
+    assert set(limits["dynamodb:Attributes"]) == said
 
 
 def test_a_controller_reads_the_secrets_it_is_given_and_none_by_default(template: Template) -> None:
@@ -302,6 +313,42 @@ def test_on_calls_keys_are_enough_to_have_a_url_checked_and_to_probe_it_from_the
         assert types("add", name, f"tcp://127.0.0.1:{listening.getsockname()[1]}").exit_code == 0
         assert types("test", name).stdout.startswith(f"url:{name}: ok (")
     assert types("remove", name).exit_code == 0
+
+
+@pytest.mark.e2e
+def test_a_reporters_keys_report_and_the_deployed_check_hears_it_but_they_change_no_target(
+    deployed_stack: LocalStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs, name = deployed_stack.outputs, f"t{uuid.uuid4().hex[:8]}"
+    stack, target_id = outputs.table_prefix.removesuffix("-"), f"push:{name}"
+    keys = deployed_stack.environment_under("reporter-test", outputs.reporter_policy_arn)
+    on_call = deployed_stack.environment_under("awaiting-test", outputs.operator_policy_arn)
+
+    def types(environment: Mapping[str, str], *arguments: str) -> Result:
+        _use(environment, monkeypatch)
+        boto3.DEFAULT_SESSION = None
+        return CliRunner().invoke(app, ["--stack", stack, "target", *arguments])
+
+    added = types(on_call, "add", name, "--push", "--silent-after", "60")
+    assert added.exit_code == 0, added.output
+    said = types(keys, "report", name, "--failing", "no space left")
+    assert said.exit_code == 0, said.output
+    dynamodb = client("dynamodb", keys)
+    key = {"bucket": {"N": str(bucket_of(target_id))}, "target_id": {"S": target_id}}
+    with pytest.raises(dynamodb.exceptions.ClientError, match="AccessDenied"):
+        dynamodb.update_item(TableName=f"{outputs.table_prefix}targets", Key=key)
+    with pytest.raises(dynamodb.exceptions.ClientError, match="AccessDenied"):
+        dynamodb.delete_item(TableName=f"{outputs.table_prefix}reports", Key={"target_id": {"S": target_id}})
+    _check(deployed_stack, bucket_of(target_id))
+    assert "no space left" in types(on_call, "list").stdout
+    assert types(on_call, "remove", name).exit_code == 0
+    assert "not registered" in types(keys, "report", name).stderr
+
+
+def _check(stack: LocalStack, bucket: int) -> None:
+    body = json.dumps({"tick": to_iso(SystemClock().now()), "buckets": [bucket]})
+    event = {"Records": [{"messageId": "m", "body": body}]}
+    assert stack.invoke(stack.outputs.check_function_name, event) == {"batchItemFailures": []}
 
 
 @pytest.mark.e2e

@@ -1,6 +1,7 @@
-"""`paramedic target`: URLs that are checked besides the stack's own controllers and gateways."""
+"""`paramedic target`: what is checked besides the stack's own controllers and gateways."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -8,24 +9,40 @@ import boto3
 import typer
 from botocore.config import Config
 from rich.table import Table
+from rich.text import Text
 
 from paramedic.clock import Clock, SystemClock
-from paramedic.health.checked_target import checked_target
+from paramedic.health.checked_target import CheckedTarget, checked_target
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome
 from paramedic.health.probing import LambdaProber
-from paramedic.health.url_targets import PREFIX, UrlTarget, read_url_targets
+from paramedic.health.push_targets import PushTarget, Reported, look_at_reports
+from paramedic.health.target_files import WantedTarget, read_targets
+from paramedic.health.url_targets import UrlTarget
 from paramedic.health.verdict import Verdict
-from paramedic.state.target_registry import TargetMissingError, add_target, change_target, remove_target
-from paramedic.state.targets import COUNTS_BUCKET, Target, TargetCount, bucket_of
+from paramedic.state.reports import Report, read_reports
+from paramedic.state.reports import report as send_report
+from paramedic.state.tables import InvalidRowError
+from paramedic.state.target_registry import (
+    TargetMissingError,
+    add_target,
+    change_target,
+    is_registered,
+    remove_target,
+)
+from paramedic.state.targets import COUNTS_BUCKET, Target, TargetCount, TargetKind, bucket_of, prefix_of
 from paramedic.validation import validated
 from paramedic_cli.commands.options import chosen_stack
 from paramedic_cli.output import answer, result_console
+from paramedic_cli.stack import Stack
 from paramedic_cli.usage import UsageError
 
 PROBE_SECONDS = 60
 """Longer than the probe function may take."""
 
-app = typer.Typer(help="URLs that are checked every minute, or every five or fifteen.", no_args_is_help=True)
+NAMED_KINDS = (TargetKind.URL, TargetKind.PUSH)
+"""What people add and name; controllers add themselves."""
+
+app = typer.Typer(help="What is checked every minute, or every five or fifteen.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="What the target is called")]
 
@@ -36,6 +53,12 @@ def add(
     *,
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="What the target is to be called")] = None,
     url: Annotated[str | None, typer.Argument(metavar="URL", help="http, https, tcp or tls")] = None,
+    push: Annotated[
+        bool, typer.Option("--push", help="It reports in by itself; see `paramedic target report`")
+    ] = False,
+    silent_after: Annotated[
+        int | None, typer.Option("--silent-after", metavar="SECONDS", help="For how long a --push target may be silent")
+    ] = None,
     file: Annotated[
         Path | None, typer.Option("--file", exists=True, dir_okay=False, help="YAML with any number of targets")
     ] = None,
@@ -43,9 +66,9 @@ def add(
     fast: Annotated[bool, typer.Option("--fast", help="Several times a minute, where the stack does that")] = False,
     timeout_seconds: Annotated[float, typer.Option("--timeout-seconds", help="For one attempt")] = 3.0,
 ) -> None:
-    """Have a URL checked, or all those of a file; those that are checked already are changed to what is said now."""
-    options = {"every_minutes": every_minutes, "timeout_seconds": timeout_seconds, "fast": fast}
-    wanted = _wanted(name, url, file, options)
+    """Have a URL checked, or one that reports by itself, or all of a file; what is checked already is changed."""
+    said = _Said(name, url, push, silent_after, file, every_minutes, timeout_seconds, fast)
+    wanted = said.wanted()
     chosen_stack(context)
     for target in wanted:
         answer(f"{target.target_id} {_put(target, SystemClock())}")
@@ -55,51 +78,117 @@ def add(
 def list_targets(context: typer.Context) -> None:
     """Show everything that is checked, and what was found of it last."""
     chosen_stack(context)
-    table = Table("target", "url", "mode", "every", "found", box=None, header_style="bold")
+    table = Table("target", "looked at", "mode", "every", "found", box=None, header_style="bold")
     rows = sorted(_all_rows(), key=lambda row: str(row.target_id))
+    reports = read_reports([row.target_id for row in rows if row.kind == TargetKind.PUSH])
     for row in rows:
-        table.add_row(str(row.target_id), str(row.url), str(row.mode), _rhythm(row), _found(row))
+        # What is found is in part what others wrote: it is no markup.
+        cells = (row.target_id, _looked_at(row), row.mode, _rhythm(row), _found(row, reports.get(row.target_id)))
+        table.add_row(*(Text(str(cell)) for cell in cells))
     result_console().print(table if rows else "nothing is checked yet")
 
 
 @app.command()
 def remove(context: typer.Context, name: Name) -> None:
-    """Have a URL checked no more."""
+    """Have a target checked no more."""
     chosen_stack(context)
-    remove_target(PREFIX + name, SystemClock())
-    answer(f"{PREFIX}{name} is not checked any more")
+    target_id = _id_of(name)
+    remove_target(target_id, SystemClock())
+    answer(f"{target_id} is not checked any more")
+
+
+@app.command()
+def report(
+    context: typer.Context,
+    name: Name,
+    failing: Annotated[str | None, typer.Option("--failing", metavar="WHY", help="It is not well, and why")] = None,
+) -> None:
+    """Say that a target that reports by itself is well, or that it is not; made for cron and the like."""
+    problem = validated(Reported, {"problem": failing}, root="--failing").problem
+    chosen_stack(context)
+    target_id = prefix_of(TargetKind.PUSH) + name
+    send_report(target_id, problem, SystemClock().now())
+    answer(f"{target_id} is reported {'failing' if problem else 'well'}")
 
 
 @app.command()
 def test(context: typer.Context, name: Name) -> None:
-    """Probe a target now, from where the stack probes it, and say what came of it; exit 0 if that is as expected."""
+    """Look at a target now, from where the stack does, and say what came of it; exit 0 if that is as expected."""
     stack = chosen_stack(context)
-    row = Target.read(bucket_of(PREFIX + name), PREFIX + name)
+    target_id = _id_of(name)
+    row = Target.read(bucket_of(target_id), target_id)
     if row is None:
-        raise TargetMissingError(
-            f"target {PREFIX}{name} is not registered; `paramedic target list` shows those that are"
-        )
-    request = checked_target(row).request
-    once = Config(connect_timeout=5, read_timeout=PROBE_SECONDS, retries={"total_max_attempts": 1})
-    # A session of its own, for the shared one keeps the credentials it began with.
-    prober = LambdaProber(boto3.Session().client("lambda", config=once), stack.probe_function)
-    outcome = prober.probe([request.model_copy(update={"attempts": 1})]).outcomes[request.target_id]
-    answer(f"{request.target_id}: {_told(outcome)}")
+        raise TargetMissingError(f"target {target_id} was removed meanwhile")
+    outcome = _look(checked_target(row), stack)
+    answer(f"{target_id}: {_told(outcome)}")
     if outcome.kind is not OutcomeKind.OK:
         raise typer.Exit(1)
 
 
-def _wanted(name: str | None, url: str | None, file: Path | None, options: Mapping[str, object]) -> Sequence[UrlTarget]:
-    match name, url, file:
-        case None, None, Path() as path:
-            return read_url_targets(path)
-        case str(), str(), None:
-            return (validated(UrlTarget, {"name": name, "url": url, **options}, root="target"),)
-        case _:
-            raise UsageError("give NAME and URL, or --file FILE")
+def _look(target: CheckedTarget, stack: Stack) -> ProbeOutcome:
+    if target.request is None:
+        awaited = [] if target.awaited is None else [target.awaited]
+        return look_at_reports(awaited, SystemClock().now())[0]
+    once = Config(connect_timeout=5, read_timeout=PROBE_SECONDS, retries={"total_max_attempts": 1})
+    # A session of its own, for the shared one keeps the credentials it began with.
+    prober = LambdaProber(boto3.Session().client("lambda", config=once), stack.probe_function)
+    request = target.request.model_copy(update={"attempts": 1})
+    return prober.probe([request]).outcomes[request.target_id]
 
 
-def _put(wanted: UrlTarget, clock: Clock) -> str:
+def _id_of(name: str) -> str:
+    """The id of the target that is called `name`, whatever its kind.
+
+    Raises:
+        TargetMissingError: there is none.
+        UsageError: several kinds have one; its whole id says which.
+    """
+    ids = [name] if ":" in name else [prefix_of(kind) + name for kind in NAMED_KINDS]
+    match [each for each in ids if is_registered(each)]:
+        case [target_id]:
+            return target_id
+        case []:
+            listed = "`paramedic target list` shows those that are"
+            raise TargetMissingError(f"target {name} is not registered; {listed}")
+        case several:
+            raise UsageError(f"there are several called {name}: say {' or '.join(several)}")
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What `add` was given."""
+
+    name: str | None
+    url: str | None
+    push: bool
+    silent_after: int | None
+    file: Path | None
+    every_minutes: int
+    timeout_seconds: float
+    fast: bool
+
+    def wanted(self) -> Sequence[WantedTarget]:
+        """The targets that are meant.
+
+        Raises:
+            InvalidInputError: one of them cannot be used; names the field.
+            UsageError: it cannot be told which are meant.
+        """
+        common = {"name": self.name, "every_minutes": self.every_minutes, **({"fast": True} if self.fast else {})}
+        match self.name, self.url, self.push, self.silent_after, self.file:
+            case None, None, False, None, Path() as path:
+                return read_targets(path)
+            case str(), str() as url, False, None, None:
+                wanted = {**common, "url": url, "timeout_seconds": self.timeout_seconds}
+                return (validated(UrlTarget, wanted, root="target"),)
+            case str(), None, True, int() as seconds, None:
+                awaited = {**common, "push": {"silent_after_seconds": seconds}}
+                return (validated(PushTarget, awaited, root="target"),)
+            case _:
+                raise UsageError("give NAME and URL, or NAME --push --silent-after SECONDS, or --file FILE")
+
+
+def _put(wanted: WantedTarget, clock: Clock) -> str:
     """Have it checked as it is wanted; what that came to."""
     row = wanted.row()
     before = Target.read(row.bucket, row.target_id)
@@ -113,7 +202,8 @@ def _put(wanted: UrlTarget, clock: Clock) -> str:
 
 
 def _facts(row: Target) -> tuple[object, ...]:
-    return (row.url, float(row.timeout_seconds), int(row.every_minutes or 1), bool(row.fast), row.asked)
+    silence = row.silent_after_seconds
+    return (row.url, float(row.timeout_seconds), int(row.every_minutes or 1), bool(row.fast), row.asked, silence)
 
 
 def _all_rows() -> Iterator[Target]:
@@ -126,12 +216,20 @@ def _rhythm(row: Target) -> str:
     return "fast" if row.fast else f"{int(row.every_minutes or 1)} min"
 
 
-def _found(row: Target) -> str:
+def _looked_at(row: Target) -> str:
+    return str(row.url) if row.url else f"reports within {int(row.silent_after_seconds or 0)} s"
+
+
+def _found(row: Target, reported: Report | InvalidRowError | None) -> str:
     if row.paused:
         return "paused"
-    if row.bad is None or row.bad.verdict == Verdict.HEALTHY:
+    if row.bad is not None and row.bad.verdict != Verdict.HEALTHY:
+        return f"{row.bad.diagnosis} since {row.bad.since}: {row.bad.detail}"
+    if row.kind != TargetKind.PUSH:
         return "healthy"
-    return f"{row.bad.diagnosis} since {row.bad.since}: {row.bad.detail}"
+    if not isinstance(reported, Report):
+        return "unknown"
+    return f"healthy, heard {reported.reported_at}" if reported.reported_at else "healthy, not heard yet"
 
 
 def _told(outcome: ProbeOutcome) -> str:
@@ -141,4 +239,4 @@ def _told(outcome: ProbeOutcome) -> str:
     status = "" if outcome.status is None else f" {outcome.status}"
     days = "" if outcome.certificate_days is None else f"; certificate valid for {outcome.certificate_days} days"
     why = f": {outcome.detail}" if outcome.detail else ""
-    return f"{outcome.kind}{status}{why} ({spent}){days}"
+    return f"{outcome.kind}{status}{why}{f' ({spent})' if spent else ''}{days}"

@@ -48,6 +48,7 @@ class StackOutputs(BaseModel):
     deployer_policy_arn: str
     gateway_policy_arn: str
     operator_policy_arn: str
+    reporter_policy_arn: str
 
 
 def build() -> Path:

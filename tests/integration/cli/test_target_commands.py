@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from paramedic.state import tables
+from paramedic.state.reports import read_reports
 from paramedic.state.targets import COUNTS_BUCKET, Target, TargetCount, bucket_of
 from paramedic_cli.local.project import project_root
 from paramedic_cli.main import app
@@ -83,4 +84,57 @@ def test_a_target_that_nobody_registered_cannot_be_removed_or_tested(stack: str)
     for verb in ("remove", "test"):
         result = types(stack, verb, "nosuch")
         assert result.exit_code != 0
-        assert "url:nosuch is not registered" in result.stderr
+        assert "target nosuch is not registered" in result.stderr
+
+
+def test_a_target_that_reports_is_added_heard_and_removed_with_its_reports(stack: str) -> None:
+    assert "is not registered" in types(stack, "report", "backup").stderr
+    assert types(stack, "add", "backup", "--push", "--silent-after", "3600").exit_code == 0
+    assert "healthy, not heard yet" in types(stack, "list").stdout
+    assert types(stack, "report", "backup", "--failing", "disk [red]full[/red]").exit_code == 0
+    failing = types(stack, "test", "backup")
+    assert (failing.exit_code, failing.stdout) == (1, "push:backup: failed: disk [red]full[/red]\n")
+    assert types(stack, "report", "backup").exit_code == 0
+    assert types(stack, "test", "backup").exit_code == 0
+    listed = types(stack, "list").stdout
+    assert "healthy, heard" in listed
+    assert types(stack, "remove", "backup").exit_code == 0
+    assert (read_reports(["push:backup"]), counted()) == ({}, 0)
+    assert types(stack, "report", "backup").exit_code == 1
+
+
+def test_what_was_reported_of_a_removed_target_is_not_held_against_the_next_of_its_name(stack: str) -> None:
+    for silence in ("60", "120"):
+        types(stack, "add", "backup", "--push", "--silent-after", silence)
+    assert types(stack, "report", "backup", "--failing", "full").exit_code == 0
+    types(stack, "remove", "backup")
+    types(stack, "add", "backup", "--push", "--silent-after", "60")
+    assert types(stack, "test", "backup").exit_code == 0
+
+
+def test_a_name_that_two_kinds_have_is_asked_for_by_its_whole_id(stack: str) -> None:
+    types(stack, "add", "shop", "https://shop.example")
+    types(stack, "add", "shop", "--push", "--silent-after", "60")
+    assert "say url:shop or push:shop" in types(stack, "remove", "shop").stderr
+    assert types(stack, "remove", "push:shop").exit_code == 0
+    assert shop() is not None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("add", "b", "--push"), "--silent-after"),
+        (("add", "b", "--push", "--silent-after", "59"), "target.push.silent_after_seconds"),
+        (("add", "b", "--silent-after", "60"), "--push"),
+        (("add", "b", "http://b.example", "--push", "--silent-after", "60"), "give NAME and URL"),
+        (("report", "b", "--failing", "two\nlines"), "printable"),
+        (("report", "b", "--failing", "x" * 201), "200"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_anything_is_written(
+    stack: str, arguments: tuple[str, ...], words: str
+) -> None:
+    result = types(stack, *arguments)
+    assert result.exit_code != 0
+    assert words in result.stderr
+    assert counted() == 0

@@ -139,5 +139,11 @@ def test_in_a_mass_failure_only_what_is_dead_is_relaunched(seen: Symptoms) -> No
 
 
 @given(SYMPTOMS)
+def test_what_a_target_says_of_itself_is_no_reason_to_relaunch_it(seen: Symptoms) -> None:
+    for outcome in (OutcomeKind.SILENT, OutcomeKind.FAILED):
+        assert not diagnose(replace(seen, outcome=outcome), HUNG_AFTER).cures
+
+
+@given(SYMPTOMS)
 def test_every_diagnosis_is_said_in_a_sentence(seen: Symptoms) -> None:
     assert diagnose(seen, HUNG_AFTER).sentence.endswith(".")

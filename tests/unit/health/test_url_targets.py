@@ -8,7 +8,8 @@ import pytest
 from paramedic.errors import InvalidInputError
 from paramedic.health.checked_target import checked_target, is_due
 from paramedic.health.outcomes import ProbeRequest
-from paramedic.health.url_targets import UrlTarget, read_url_targets
+from paramedic.health.target_files import read_targets
+from paramedic.health.url_targets import UrlTarget
 from paramedic.state.tables import InvalidRowError
 from paramedic.state.targets import BadPeriod
 from paramedic_cli.local.project import project_root
@@ -20,15 +21,17 @@ def refused(tmp_path: Path, text: str) -> InvalidInputError:
     file = tmp_path / "targets.yaml"
     file.write_text(text)
     with pytest.raises(InvalidInputError) as error:
-        read_url_targets(file)
+        read_targets(file)
     return error.value
 
 
 def test_what_is_read_from_the_example_is_what_the_prober_is_asked() -> None:
-    targets = {each.name: each for each in read_url_targets(project_root() / "examples/targets.yaml")}
+    written = read_targets(project_root() / "examples/targets.yaml")
+    targets = {each.name: each for each in written if isinstance(each, UrlTarget)}
     for target in targets.values():
         assert checked_target(target.row()).request == target.probe_request()
     chat = checked_target(targets["chat"].row()).request
+    assert chat is not None
     assert (chat.request.method, chat.expect.body, chat.expect.certificate_days) == ("POST", ("choices",), 14)
 
 
@@ -92,4 +95,6 @@ def test_one_that_is_not_healthy_is_due_every_minute_and_asked_once_when_it_is_k
         event_id="e",
     )
     assert all(is_due(row, NOON + timedelta(minutes=minute)) for minute in range(15))
-    assert checked_target(row).request.attempts == 1
+    request = checked_target(row).request
+    assert request is not None
+    assert request.attempts == 1

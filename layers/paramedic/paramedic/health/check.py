@@ -18,6 +18,7 @@ from paramedic.health.mass_failure import TOGETHER
 from paramedic.health.mass_failure_notes import mass_failure_entry, mass_failure_told
 from paramedic.health.outcomes import ProbeOutcome
 from paramedic.health.probing import Prober
+from paramedic.health.push_targets import look_at_reports
 from paramedic.health.readable_rows import Readable, read_readable, read_readable_of
 from paramedic.health.ticks import is_late
 from paramedic.health.transitions import Notice, Observation, Transition, transition
@@ -85,9 +86,11 @@ class HealthCheck:
             return CheckSummary(late=1)
         # A late check finds what is there by now, which a downtime that began after its tick may explain.
         targets, invalid = _read_targets(message, self.clock.now())
-        probed = self.prober.probe([target.request for target in targets])
-        heartbeats = self._watch(targets, probed.outcomes)
-        judged = [self._judge(target, message.tick, probed.outcomes, heartbeats) for target in targets]
+        probed = self.prober.probe([target.request for target in targets if target.request])
+        reported = look_at_reports([target.awaited for target in targets if target.awaited], message.tick)
+        outcomes = {**probed.outcomes, **{each.target_id: each for each in reported}}
+        heartbeats = self._watch(targets, outcomes)
+        judged = [self._judge(target, message.tick, outcomes, heartbeats) for target in targets]
         recorded = [each for each in judged if _recorded(each)]
         # What still needs a cure is said again once a minute, however often it is looked at.
         self._announce([each for each in recorded if _is_news(each)] if message.targets else recorded)

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from paramedic.clock import from_iso
 from paramedic.health.diagnosis import DiagnosisName
 from paramedic.health.outcomes import DEFAULT_ATTEMPTS, ProbeRequest
+from paramedic.health.push_targets import AwaitedReports, awaited_of
 from paramedic.health.ticks import is_turn
 from paramedic.health.transitions import DetailType
 from paramedic.health.url_targets import asked_of
@@ -19,20 +20,24 @@ from paramedic.state.targets import BadPeriod, Target, TargetKind, TargetMode, c
 
 @dataclass(frozen=True)
 class CheckedTarget:
-    """`controller_id` is None for targets without a heartbeat; `row` is what is stored, kept up to date by writes."""
+    """`controller_id` is None for targets without a heartbeat; `row` is what is stored, kept up to date by writes.
+
+    It is probed by `request`, or reports in by itself and is `awaited`.
+    """
 
     row: Target
     kind: TargetKind
     mode: TargetMode
-    request: ProbeRequest
-    controller_id: str | None
+    controller_id: str | None = None
+    request: ProbeRequest | None = None
+    awaited: AwaitedReports | None = None
 
 
 def checked_target(row: Target) -> CheckedTarget:
     """`row`, understood.
 
     Raises:
-        InvalidRowError: its kind, mode, url, timeout or what is recorded of it makes no sense.
+        InvalidRowError: its kind, mode, what is looked at or what is recorded of it makes no sense.
     """
     kind = row.word("kind", TargetKind)
     mode = row.word("mode", TargetMode)
@@ -40,9 +45,18 @@ def checked_target(row: Target) -> CheckedTarget:
         _check_recorded(row, row.bad)
     for tick in row.beginnings.ticks if row.beginnings is not None else ():
         _check_time(row, "beginnings.ticks", tick)
+    controller_id = controller_id_of(row.target_id)
+    if (kind is TargetKind.CONTROLLER) != (controller_id is not None):
+        raise _invalid(row, "kind", row.kind, "only ids that begin with 'controller:' name controllers, and all do")
+    if kind is TargetKind.PUSH:
+        return CheckedTarget(row, kind, mode, awaited=awaited_of(row))
+    return CheckedTarget(row, kind, mode, controller_id, _request(row))
+
+
+def _request(row: Target) -> ProbeRequest:
     asked = asked_of(row)
     try:
-        request = ProbeRequest(
+        return ProbeRequest(
             target_id=row.target_id,
             url=row.url,
             timeout_seconds=row.timeout_seconds,
@@ -53,10 +67,6 @@ def checked_target(row: Target) -> CheckedTarget:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise _invalid(row, ".".join(map(str, first["loc"])) or "asked", first["input"], first["msg"]) from error
-    controller_id = controller_id_of(row.target_id)
-    if (kind is TargetKind.CONTROLLER) != (controller_id is not None):
-        raise _invalid(row, "kind", row.kind, "only ids that begin with 'controller:' name controllers, and all do")
-    return CheckedTarget(row, kind, mode, request, controller_id)
 
 
 def is_due(row: Target, tick: datetime) -> bool:

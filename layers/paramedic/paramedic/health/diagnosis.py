@@ -53,6 +53,7 @@ class DiagnosisName(StrEnum):
     BUSY = "busy"
     UNREACHABLE = "unreachable"
     FAILING = "failing"
+    SILENT = "silent"
     SUSPECT = "suspect"
     HUNG = "hung"
     DEAD = "dead"
@@ -194,8 +195,21 @@ URL_UNREACHABLE = Diagnosis(
 URL_FAILING = Diagnosis(
     DiagnosisName.FAILING, Verdict.DOWN, Severity.PAGE, "Answers, but not as expected; there is no profile for it."
 )
+SILENT = Diagnosis(
+    DiagnosisName.SILENT,
+    Verdict.DOWN,
+    Severity.PAGE,
+    "Has not reported in time; there is no profile to relaunch it by.",
+)
+FAILING_BY_ITS_OWN_WORD = Diagnosis(
+    DiagnosisName.FAILING,
+    Verdict.DOWN,
+    Severity.PAGE,
+    "By its own word or that of its host it is not well; there is no profile to relaunch it by.",
+)
 
 _ANSWERED = (OutcomeKind.STATUS, OutcomeKind.CONDITION, OutcomeKind.PROTOCOL, OutcomeKind.TLS)
+_SAID_WHERE_IT_RUNS = (OutcomeKind.SILENT, OutcomeKind.FAILED)
 _STRAINED = (OutcomeKind.TIMEOUT, OutcomeKind.RESET, OutcomeKind.STATUS, OutcomeKind.CONDITION)
 
 
@@ -229,6 +243,10 @@ def _diagnosed(symptoms: Symptoms, hung_after_seconds: float) -> Diagnosis:
 def _never_beating(symptoms: Symptoms, hung_after_seconds: float) -> Diagnosis:
     if symptoms.process is Process.RUNNING and symptoms.outcome in _STRAINED:
         return WORKING
+    if symptoms.outcome is OutcomeKind.SILENT:
+        return SILENT
+    if symptoms.outcome is OutcomeKind.FAILED:
+        return FAILING_BY_ITS_OWN_WORD
     plain = URL_FAILING if symptoms.outcome in _ANSWERED else URL_UNREACHABLE
     return _by_its_host(symptoms, hung_after_seconds) or plain
 
@@ -248,7 +266,7 @@ def _not_beating(symptoms: Symptoms, hung_after_seconds: float) -> Diagnosis:
 
 def _by_its_host(symptoms: Symptoms, hung_after_seconds: float) -> Diagnosis | None:
     """What the word of the host makes of a target without a moving heartbeat; None where it says nothing new."""
-    if symptoms.outcome in _ANSWERED:
+    if symptoms.outcome in (*_ANSWERED, *_SAID_WHERE_IT_RUNS):
         return None
     if symptoms.process is Process.ABSENT:
         return GONE

@@ -51,7 +51,8 @@ class ProbeRequest(BaseModel):
 class OutcomeKind(StrEnum):
     """How a probe ended. `NOT_PROBED` means the prober itself was the problem: unknown, never down.
 
-    `CONDITION` is an answer with an expected status that is otherwise not as expected.
+    `CONDITION` is an answer with an expected status that is otherwise not as expected. `SILENT` and `FAILED` are not
+    the prober's: a target did not report in time, or it says of itself that it is not well.
     """
 
     OK = "ok"
@@ -64,6 +65,8 @@ class OutcomeKind(StrEnum):
     PROTOCOL = "protocol"
     CONDITION = "condition"
     FORBIDDEN_ADDRESS = "forbidden_address"
+    SILENT = "silent"
+    FAILED = "failed"
     NOT_PROBED = "not_probed"
 
 

@@ -1,11 +1,9 @@
 """URLs that people have checked: what they write about them, and how that is kept in a target's row."""
 
-from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from paramedic.errors import InvalidInputError
 from paramedic.health.expectations import Expectations
 from paramedic.health.http_request import HttpRequest
 from paramedic.health.outcomes import (
@@ -17,11 +15,7 @@ from paramedic.health.outcomes import (
 )
 from paramedic.health.probe_url import parse_url
 from paramedic.state.tables import InvalidRowError
-from paramedic.state.targets import Target, TargetKind, TargetMode, bucket_of
-from paramedic.validation import validated
-
-PREFIX = "url:"
-LARGEST_FILE = 1024 * 1024
+from paramedic.state.targets import NAME_PATTERN, Target, TargetKind, TargetMode, bucket_of, prefix_of
 
 
 class _Part(BaseModel):
@@ -41,7 +35,7 @@ class UrlTarget(Asked):
     One that is `fast` is checked as often in a minute as the stack checks anything.
     """
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
+    name: str = Field(pattern=NAME_PATTERN)
     url: str
     timeout_seconds: float = Field(default=DEFAULT_TIMEOUT_SECONDS, gt=0, le=20)
     every_minutes: Literal[1, 5, 15] = 1
@@ -58,7 +52,7 @@ class UrlTarget(Asked):
     @property
     def target_id(self) -> str:
         """What it is called among all targets."""
-        return PREFIX + self.name
+        return prefix_of(TargetKind.URL) + self.name
 
     def probe_request(self) -> ProbeRequest:
         """What the prober is asked."""
@@ -85,36 +79,6 @@ class UrlTarget(Asked):
             fast=self.fast or None,
             asked=None if asked == "{}" else asked,
         )
-
-
-class _File(_Part):
-    targets: tuple[UrlTarget, ...]
-
-    @model_validator(mode="after")
-    def _each_is_there_once(self) -> Self:
-        names = [each.name for each in self.targets]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"there twice: {', '.join(twice)}")
-        return self
-
-
-def read_url_targets(path: Path) -> tuple[UrlTarget, ...]:
-    """The targets in a YAML file.
-
-    Raises:
-        InvalidInputError: it is too large, not YAML, or a target cannot be used; names the field.
-        OSError: it cannot be read.
-    """
-    import yaml
-
-    if path.stat().st_size > LARGEST_FILE:
-        raise InvalidInputError(str(path), path.stat().st_size, f"is larger than {LARGEST_FILE} bytes")
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InvalidInputError(str(path), "text", f"is not YAML: {error}") from error
-    return validated(_File, document, root=path.name).targets
 
 
 def asked_of(row: Target) -> Asked:

@@ -2,14 +2,20 @@
 
 import uuid
 from contextlib import suppress
+from typing import Any
 
+from pynamodb.attributes import Attribute
 from pynamodb.expressions.update import Action
 
-from paramedic.clock import Clock
+from paramedic.clock import Clock, to_iso
 from paramedic.errors import ParamedicError
+from paramedic.state.reports import Report
 from paramedic.state.tables import InvalidRowError
-from paramedic.state.targets import COUNTS_BUCKET, Target, TargetCount, bucket_of
-from paramedic.state.transactions import Change, ConditionFailedError, Delete, Update, put_new, transact
+from paramedic.state.targets import COUNTS_BUCKET, Target, TargetCount, TargetKind, bucket_of, prefix_of
+from paramedic.state.transactions import Change, ConditionFailedError, Delete, Put, Update, put_new, transact
+
+KEPT_WHERE_GIVEN = ("url", "fast", "asked", "silent_after_seconds")
+"""Attributes of what is looked at that a target may be without."""
 
 
 class TargetExistsError(ParamedicError):
@@ -24,7 +30,8 @@ def adding(target: Target) -> list[Change]:
     """The changes that register `target`; they fail as a whole when it exists."""
     target.registration = uuid.uuid4().hex
     named = [TargetCount.fast.add({target.target_id})] if target.fast else []
-    return [put_new(target), _count(int(target.bucket), TargetCount.targets.add(1), *named)]
+    waits = [Put(Report(target.target_id))] if _reports(target.target_id) else []
+    return [put_new(target), _count(int(target.bucket), TargetCount.targets.add(1), *named), *waits]
 
 
 def was_added(target: Target) -> bool:
@@ -44,6 +51,7 @@ def add_target(target: Target, clock: Clock) -> None:
         TargetExistsError: it is registered already.
         StateUnreachableError: DynamoDB did not answer; look before repeating.
     """
+    target.added_at = to_iso(clock.now())
     try:
         transact(adding(target), clock)
     except ConditionFailedError as error:
@@ -58,14 +66,10 @@ def change_target(before: Target, after: Target, clock: Clock) -> None:
         TargetMissingError: it was removed, or registered anew, meanwhile.
         StateUnreachableError: DynamoDB did not answer; repeating it is harmless.
     """
-    asked = Target.asked.set(after.asked) if after.asked else Target.asked.remove()
-    fast = Target.fast.set(True) if after.fast else Target.fast.remove()
     actions = (
-        Target.url.set(after.url),
         Target.timeout_seconds.set(after.timeout_seconds),
         Target.every_minutes.set(after.every_minutes),
-        asked,
-        fast,
+        *(_kept(getattr(Target, name), getattr(after, name)) for name in KEPT_WHERE_GIVEN),
     )
     same = (
         Target.registration == before.registration
@@ -82,6 +86,18 @@ def change_target(before: Target, after: Target, clock: Clock) -> None:
         raise TargetMissingError(f"target {before.target_id} was removed meanwhile; look and repeat") from error
 
 
+def is_registered(target_id: str) -> bool:
+    """Whether there is such a target, however spoilt its row may be.
+
+    Raises:
+        StateUnreachableError: DynamoDB did not answer.
+    """
+    try:
+        return Target.read(bucket_of(target_id), target_id) is not None
+    except InvalidRowError:
+        return True
+
+
 def remove_target(target_id: str, clock: Clock) -> None:
     """Forget `target_id`.
 
@@ -90,19 +106,22 @@ def remove_target(target_id: str, clock: Clock) -> None:
         StateUnreachableError: DynamoDB did not answer; look before repeating.
     """
     bucket = bucket_of(target_id)
-    if not _is_there(bucket, target_id):
+    if not is_registered(target_id):
         raise TargetMissingError(f"target {target_id} is not registered")
     gone = Delete(Target(bucket, target_id), Target.target_id.exists())
+    unheard = [Delete(Report(target_id))] if _reports(target_id) else []
     # It was there a moment ago: where it is not any more, an earlier try of this call, or another one, removed it.
     with suppress(ConditionFailedError):
-        transact([gone, _count(bucket, TargetCount.targets.add(-1), TargetCount.fast.delete({target_id}))], clock)
+        uncounted = _count(bucket, TargetCount.targets.add(-1), TargetCount.fast.delete({target_id}))
+        transact([gone, uncounted, *unheard], clock)
 
 
-def _is_there(bucket: int, target_id: str) -> bool:
-    try:
-        return Target.read(bucket, target_id) is not None
-    except InvalidRowError:
-        return True
+def _reports(target_id: str) -> bool:
+    return target_id.startswith(prefix_of(TargetKind.PUSH))
+
+
+def _kept(attribute: Attribute[Any], value: object) -> Action:
+    return attribute.remove() if value is None else attribute.set(value)
 
 
 def _count(bucket: int, *actions: Action) -> Update:

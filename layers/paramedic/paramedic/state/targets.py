@@ -23,11 +23,16 @@ MASS_FAILURE_NOTE = "mass_failure"
 """Where it stands that people were told of a mass failure."""
 
 
+NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
+"""What people may call a target."""
+
+
 class TargetKind(StrEnum):
     """What a target is, hence what can be known about it."""
 
     CONTROLLER = "controller"
     URL = "url"
+    PUSH = "push"
 
 
 class TargetMode(StrEnum):
@@ -36,6 +41,11 @@ class TargetMode(StrEnum):
     OBSERVE = "observe"
     ASK = "ask"
     AUTO = "auto"
+
+
+def prefix_of(kind: TargetKind) -> str:
+    """What the ids of all targets of a kind begin with."""
+    return f"{kind}:"
 
 
 def bucket_of(target_id: str) -> int:
@@ -92,9 +102,10 @@ class Target(Row):
 
     `beginnings` outlives that. A target is due every `every_minutes`, each of them where there is no such number; one
     that is `fast` also at the further checks of each minute, where the stack has any.
-    `asked` is JSON: what is sent and expected where that is more than GET and 200. `downtime` is the planned one it is
-    in, about to enter or was in last. `registration` is a random word of whoever added it, to tell a lost reply from a
-    target that was there before.
+    `asked` is JSON: what is sent and expected where that is more than GET and 200. One without a `url` reports by
+    itself, and is silent after so many seconds. `added_at` is when it was added, by the clock of whoever did.
+    `downtime` is the planned one it is in, about to enter or was in last. `registration` is a random word of whoever
+    added it, to tell a lost reply from a target that was there before.
     """
 
     class Meta(TableMeta):
@@ -103,12 +114,14 @@ class Target(Row):
     bucket = NumberAttribute(hash_key=True)
     target_id = UnicodeAttribute(range_key=True)
     kind = UnicodeAttribute()
-    url = UnicodeAttribute()
+    url = UnicodeAttribute(null=True)
     mode = UnicodeAttribute()
     timeout_seconds = NumberAttribute(default_for_new=3)
     every_minutes = NumberAttribute(null=True)
     fast = BooleanAttribute(null=True)
     asked = UnicodeAttribute(null=True)
+    silent_after_seconds = NumberAttribute(null=True)
+    added_at = UnicodeAttribute(null=True)
     profile = UnicodeAttribute(null=True)
     paused = BooleanAttribute(default_for_new=False)
     downtime = OptionalJsonAttribute(PlannedPeriod)

@@ -1,0 +1,57 @@
+"""Files in which people write what they have checked: any number of targets of any kind."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from paramedic.errors import InvalidInputError
+from paramedic.health.push_targets import PushTarget
+from paramedic.health.url_targets import UrlTarget
+from paramedic.validation import validated
+
+LARGEST_FILE = 1024 * 1024
+
+type WantedTarget = UrlTarget | PushTarget
+
+_KINDS: Mapping[str, type[WantedTarget]] = {"push": PushTarget}
+"""By the field that only this kind has; what has none of them has a `url`."""
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    targets: tuple[dict[str, Any], ...]
+
+    @model_validator(mode="after")
+    def _each_is_there_once(self) -> "_File":
+        names = [str(each.get("name")) for each in self.targets]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"there twice: {', '.join(twice)}")
+        return self
+
+
+def read_targets(path: Path) -> tuple[WantedTarget, ...]:
+    """The targets in a YAML file.
+
+    Raises:
+        InvalidInputError: it is too large, not YAML, or a target cannot be used; names the field.
+        OSError: it cannot be read.
+    """
+    import yaml
+
+    if path.stat().st_size > LARGEST_FILE:
+        raise InvalidInputError(str(path), path.stat().st_size, f"is larger than {LARGEST_FILE} bytes")
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InvalidInputError(str(path), "text", f"is not YAML: {error}") from error
+    written = validated(_File, document, root=path.name).targets
+    return tuple(_wanted(each, f"{path.name}.targets.{number}") for number, each in enumerate(written))
+
+
+def _wanted(written: Mapping[str, Any], root: str) -> WantedTarget:
+    kind = next((_KINDS[field] for field in _KINDS if field in written), UrlTarget)
+    return validated(kind, written, root)

@@ -1,0 +1,115 @@
+"""Table `reports`: what targets say of themselves. Each has a partition of its own, so that IAM can tell them apart.
+
+Whoever reports writes nothing but these rows, which are made and removed with their targets.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from itertools import batched
+from typing import Any
+
+from pydantic import ValidationError
+from pynamodb.attributes import UnicodeAttribute
+from pynamodb.exceptions import AttributeDeserializationError, GetError, PynamoDBException, UpdateError
+from pynamodb.expressions.update import Action
+
+from paramedic.clock import to_iso
+from paramedic.errors import ParamedicError
+from paramedic.state.tables import InvalidRowError, Row, StateUnreachableError, TableMeta, patiently
+
+TABLE = "reports"
+
+ROWS_PER_CALL = 100
+"""DynamoDB's limit on keys in one BatchGetItem."""
+
+
+class UnknownReporterError(ParamedicError):
+    """No target of this name waits for reports."""
+
+
+class Report(Row):
+    """The last report of a target; without `reported_at`, none was made since the target was added.
+
+    `reported_at` is the reporter's own time. `problem` is there while it says that it is not well.
+    """
+
+    class Meta(TableMeta):
+        pass
+
+    target_id = UnicodeAttribute(hash_key=True)
+    reported_at = UnicodeAttribute(null=True)
+    problem = UnicodeAttribute(null=True)
+
+    @classmethod
+    def items(cls, ids: Sequence[str]) -> Sequence[dict[str, Any]]:
+        """Those of these rows that are there, as DynamoDB sends them: one that is malformed must not hide the others.
+
+        Raises:
+            PynamoDBException: DynamoDB did not answer, or left some out.
+        """
+        keys: list[Any] = [{cls.target_id.attr_name: each} for each in ids]
+        answer = cls._get_connection().batch_get_item(keys, consistent_read=True)
+        if answer.get("UnprocessedKeys"):
+            raise GetError("DynamoDB left some rows out")
+        items: Sequence[dict[str, Any]] = answer["Responses"][cls.Meta.table_name]
+        return items
+
+
+MODELS = (Report,)
+
+
+def report(target_id: str, problem: str | None, now: datetime) -> None:
+    """Say that a target is well, or what its `problem` is. One update, and nothing is read.
+
+    Raises:
+        UnknownReporterError: it was never added, or was removed.
+        StateUnreachableError: DynamoDB did not answer, or does not allow it; repeating it is harmless.
+    """
+    said = Report.problem.set(problem) if problem else Report.problem.remove()
+    actions = (Report.reported_at.set(to_iso(now)), said)
+    patiently(lambda: _write(target_id, actions), StateUnreachableError)
+
+
+def _write(target_id: str, actions: Sequence[Action]) -> None:
+    # Not conditional on the last report: one from a clock that was ahead would outlast all true ones.
+    there = Report.target_id.exists()
+    try:
+        Report(target_id).update(actions=list(actions), condition=there)
+    except UpdateError as error:
+        if error.cause_response_code == "ConditionalCheckFailedException":
+            raise UnknownReporterError(f"target {target_id} is not registered, so nobody waits for it") from error
+        raise StateUnreachableError(f"report of {target_id}: {error}") from error
+    except PynamoDBException as error:
+        raise StateUnreachableError(f"report of {target_id}: {error}") from error
+
+
+def read_reports(target_ids: Sequence[str]) -> Mapping[str, Report | InvalidRowError]:
+    """The reports of these targets by id, strongly consistent, or why one cannot be understood.
+
+    Targets without a row are left out.
+
+    Raises:
+        StateUnreachableError: DynamoDB did not answer.
+    """
+    found: dict[str, Report | InvalidRowError] = {}
+    for ids in batched(target_ids, ROWS_PER_CALL, strict=False):
+        try:
+            items = patiently(partial(Report.items, ids), PynamoDBException)
+        except PynamoDBException as error:
+            raise StateUnreachableError(f"reading {Report.Meta.table_name}: {error}") from error
+        found |= {str(item["target_id"]["S"]): _understood(item) for item in items}
+    return found
+
+
+def _understood(item: dict[str, Any]) -> Report | InvalidRowError:
+    key = str(item["target_id"]["S"])
+    try:
+        row = Report.checked(Report.from_raw_data(dict(item)))
+        if row.reported_at:
+            row.moment("reported_at")
+    except InvalidRowError as error:
+        return error
+    except (AttributeDeserializationError, ValidationError) as error:
+        return InvalidRowError(Report.Meta.table_name, key, "row", "another type", str(error))
+    return row
