@@ -42,7 +42,7 @@ lint: $(READY)
 build: $(READY)
 	@sam build
 
-bench: $(READY)
+bench: $(READY) .tools/lambda-runtime/.ready
 ifdef NAME
 	@.venv/bin/python -m benchmarks.$(NAME) $(ARGS)
 else

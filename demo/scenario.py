@@ -1,7 +1,7 @@
 """The demo's story: deploy, serve, scale, lose the controller, get it back; then once more by hand."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,14 +91,15 @@ class Stage:
 
 
 @contextmanager
-def deployed(state_dir: Path) -> Iterator[Stage]:
-    """The whole stack with a first controller; on leaving, everything it started is ended."""
+def deployed(state_dir: Path, parameters: Mapping[str, str] | None = None) -> Iterator[Stage]:
+    """The whole stack, with these parameters besides; on leaving, everything it started is ended."""
     layout = HostLayout(state_dir)
     layout.prepare()
     with ExitStack() as cleanup:
         cleanup.callback(end_everything, layout)
+        chosen = {**stack_parameters(layout), **(parameters or {})}
         # Ended first, or its schedule would relaunch what is being stopped.
-        stack = cleanup.enter_context(start(state_dir / "emulator", parameters=stack_parameters(layout)))
+        stack = cleanup.enter_context(start(state_dir / "emulator", parameters=chosen))
         stack.save(state_dir)
         grant_access(stack, layout)
         cleanup.enter_context(use(stack.environment))

@@ -1,7 +1,7 @@
 """A hundred users ask for a service of 25 replicas each, all at once, where launches take seconds."""
 
 from benchmarks.controller_parts.lab import LATENCY, LAUNCHES_PER_SECOND, REPLICAS, SERVICES, Lab
-from benchmarks.gateway_parts.goals import Figures, at_most
+from benchmarks.report import Figures, at_most
 
 SUBMITTED_SECONDS = LATENCY.longest + SERVICES * REPLICAS / LAUNCHES_PER_SECOND + 10
 

@@ -5,8 +5,8 @@ import time
 
 from benchmarks.controller_parts.controller_under_test import Controller, await_healthy, grant_next_epoch, up
 from benchmarks.controller_parts.lab import REPLICAS, SERVICES, Lab
-from benchmarks.gateway_parts.goals import Figures, at_most
 from benchmarks.gateway_parts.processes import NeverAnsweredError, cpu_seconds, memory_mb
+from benchmarks.report import Figures, at_most
 
 ROUNDS = 3
 PATIENCE_SECONDS = 60.0

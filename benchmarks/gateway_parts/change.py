@@ -6,10 +6,10 @@ from http import HTTPStatus
 from statistics import median
 
 from benchmarks.gateway_parts.gateway_under_test import serving
-from benchmarks.gateway_parts.goals import Figures, at_most
 from benchmarks.gateway_parts.lab import Lab
 from benchmarks.gateway_parts.processes import Address, NeverAnsweredError, get, post
 from benchmarks.gateway_parts.rows import ServiceRow
+from benchmarks.report import Figures, at_most
 
 ROUNDS = 8
 LOOK_SECONDS = 0.01

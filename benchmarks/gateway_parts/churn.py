@@ -5,9 +5,9 @@ import time
 from collections.abc import Sequence
 
 from benchmarks.gateway_parts.gateway_under_test import serving
-from benchmarks.gateway_parts.goals import Figures, at_least, at_most
 from benchmarks.gateway_parts.lab import Lab
 from benchmarks.gateway_parts.processes import Address
+from benchmarks.report import Figures, at_least, at_most
 
 CONNECTIONS = 32
 SECONDS = 60.0

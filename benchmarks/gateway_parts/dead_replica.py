@@ -5,10 +5,10 @@ from statistics import median
 from subprocess import Popen
 
 from benchmarks.gateway_parts.gateway_under_test import serving
-from benchmarks.gateway_parts.goals import Figures, at_most
 from benchmarks.gateway_parts.lab import Lab, Seen
 from benchmarks.gateway_parts.processes import Address, kill
 from benchmarks.gateway_parts.skyserve import skyserve
+from benchmarks.report import Figures, at_most
 
 CONNECTIONS = 32
 ROUNDS = 3

@@ -3,9 +3,9 @@
 import time
 
 from benchmarks.gateway_parts.gateway_under_test import gateway_replica
-from benchmarks.gateway_parts.goals import Figures, at_most
 from benchmarks.gateway_parts.lab import Lab
 from benchmarks.gateway_parts.processes import await_ok, memory_mb
+from benchmarks.report import Figures, at_most
 
 SERVICES = 100
 REPLICAS = 25

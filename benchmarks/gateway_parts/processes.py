@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.report import NotMeasuredError
 from paramedic.launchers.process import procfs
 from paramedic_cli.local.project import project_root
 
@@ -17,7 +18,7 @@ PORT = 8000
 END_SECONDS = 15.0
 
 
-class NeverAnsweredError(Exception):
+class NeverAnsweredError(NotMeasuredError):
     """A server did not get ready."""
 
 

@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 from benchmarks.gateway_parts.gateway_under_test import serving
-from benchmarks.gateway_parts.goals import Figures, at_least, at_most
 from benchmarks.gateway_parts.lab import Lab, Replica
 from benchmarks.gateway_parts.processes import Address, get, kill
 from benchmarks.gateway_parts.rows import ServiceRow
+from benchmarks.report import Figures, at_least, at_most
 
 REPLICAS = 3
 REQUESTS = 30

@@ -4,9 +4,9 @@ import time
 from statistics import median
 
 from benchmarks.gateway_parts.gateway_under_test import serving
-from benchmarks.gateway_parts.goals import Figures, at_most
 from benchmarks.gateway_parts.lab import Lab
 from benchmarks.gateway_parts.processes import await_ok
+from benchmarks.report import Figures, at_most
 
 ROUNDS = 5
 LOOK_SECONDS = 0.005

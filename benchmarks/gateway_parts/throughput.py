@@ -11,11 +11,11 @@ from itertools import permutations
 from statistics import median
 
 from benchmarks.gateway_parts.gateway_under_test import serving
-from benchmarks.gateway_parts.goals import Figures, at_least, at_most
 from benchmarks.gateway_parts.lab import Lab
 from benchmarks.gateway_parts.processes import Address, cpu_seconds
 from benchmarks.gateway_parts.skyserve import skyserve
 from benchmarks.gateway_parts.static_envoy import static_envoy
+from benchmarks.report import Figures, at_least, at_most
 
 CONNECTIONS = (32, 200)
 TURNS = 12

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks.gateway_parts.gateway_under_test import serving
-from benchmarks.gateway_parts.goals import Figures, at_least, at_most
 from benchmarks.gateway_parts.lab import Lab
 from benchmarks.gateway_parts.processes import Address, memory_mb
 from benchmarks.gateway_parts.skyserve import skyserve
+from benchmarks.report import Figures, at_least, at_most
 
 UPLOADS = 10
 UPLOAD_BYTES = 100_000_000

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.gateway_parts.goals import Figures, at_most
 from benchmarks.health_parts.targets import PORTS, sweep, targets
+from benchmarks.report import Figures, at_most
 
 GOALS = {
     "sweep_of_10000_seconds": at_most(4),

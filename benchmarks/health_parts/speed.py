@@ -5,9 +5,9 @@ import statistics
 import sys
 from pathlib import Path
 
-from benchmarks.gateway_parts.goals import Figures, at_least, at_most
 from benchmarks.health_parts import blackbox
 from benchmarks.health_parts.targets import PROBER_PROCESSOR, Swept, Targets, answers, sweep, targets
+from benchmarks.report import Figures, at_least, at_most
 
 GOALS = {
     "http_probes_per_second": at_least(6000),
