@@ -9,11 +9,11 @@ from typing import Any, cast
 from jsonschema import Draft202012Validator
 
 from paramedic.clock import to_iso
-from paramedic.health.check import CheckSummary, HealthCheck
+from paramedic.health.check import PROMPT_SECONDS, CheckSummary, HealthCheck
 from paramedic.health.check_messages import CheckMessage
 from paramedic.health.events import EventPublisher, event_schemas
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest
-from paramedic.health.probing import Probed
+from paramedic.health.probing import Probed, Prober
 from paramedic.health.transitions import DetailType
 from paramedic.state.controllers import HEARTBEAT, ControllerHeartbeat
 from paramedic.state.targets import Target, TargetKind, TargetMode, bucket_of
@@ -70,6 +70,7 @@ class CheckWorld:
         self.clock = FakeClock()
         self.started = self.clock.now()
         self.prober = FakeProber()
+        self.prompt_seconds = PROMPT_SECONDS
         self.bus = FakeBus()
         self._ids = itertools.count(1)
         self._buckets: set[int] = set()
@@ -92,7 +93,14 @@ class CheckWorld:
         """The scheduled time `minute` minutes after the start."""
         return self.started + timedelta(minutes=minute)
 
-    def check(self, minute: float, *, arrives: float | None = None, only: Sequence[str] = ()) -> CheckSummary:
+    def check(
+        self,
+        minute: float,
+        *,
+        arrives: float | None = None,
+        only: Sequence[str] = (),
+        prober: Prober | None = None,
+    ) -> CheckSummary:
         """Check everything, or as a further check of its minute `only` some, at the tick of `minute`.
 
         The message arrives then, or at the minute `arrives`.
@@ -100,12 +108,13 @@ class CheckWorld:
         ahead = self.tick(minute if arrives is None else arrives) - self.clock.now()
         self.clock.advance(max(0.0, ahead.total_seconds()))
         check = HealthCheck(
-            prober=self.prober,
+            prober=prober or self.prober,
             publisher=EventPublisher(cast(Any, self.bus), "bus"),
             clock=self.clock,
             new_id=lambda: f"event-{next(self._ids)}",
             stale_seconds=10.0,
             hung_after_seconds=120.0,
+            prompt_seconds=self.prompt_seconds,
         )
         buckets = sorted(self._buckets)
         return check.run(CheckMessage(tick=self.tick(minute), buckets=tuple(buckets), targets=tuple(only)))

@@ -3,7 +3,7 @@
 import pytest
 
 from paramedic.health.diagnosis import Heartbeat
-from paramedic.health.heartbeat_watch import HeartbeatReading, watch_heartbeats
+from paramedic.health.heartbeat_watch import HeartbeatReading, HeartbeatWatch
 from paramedic.state.controllers import HEARTBEAT, ControllerHeartbeat
 from tests.fakes.clock import FakeClock
 
@@ -26,7 +26,7 @@ def test_many_controllers_share_one_wait() -> None:
         beat("appearing", 1)
 
     clock.on_sleep = meanwhile
-    readings = watch_heartbeats(["still", "moving", "sealed", "appearing", "absent"], clock, 10.0)
+    readings = HeartbeatWatch(clock, 10.0).readings(["still", "moving", "sealed", "appearing", "absent"])
     assert readings == {
         "still": HeartbeatReading(Heartbeat.STALE, 5),
         "moving": HeartbeatReading(Heartbeat.MOVING, 6),
@@ -40,17 +40,44 @@ def test_many_controllers_share_one_wait() -> None:
 def test_a_clock_that_wakes_early_is_waited_for_again() -> None:
     clock = FakeClock()
     clock.sleep = lambda seconds: clock.advance(min(seconds, 3.0))  # type: ignore[method-assign]
-    watch_heartbeats(["a"], clock, 10.0)
+    HeartbeatWatch(clock, 10.0).readings(["a"])
     assert clock.monotonic() == 1010.0
 
 
 def test_a_malformed_heartbeat_is_unknown() -> None:
     beat("newer", 5)
     ControllerHeartbeat("newer", HEARTBEAT).update(actions=[ControllerHeartbeat.min_reader.set(99)])
-    assert watch_heartbeats(["newer"], FakeClock(), 10.0) == {"newer": HeartbeatReading(Heartbeat.UNKNOWN)}
+    assert HeartbeatWatch(FakeClock(), 10.0).readings(["newer"]) == {"newer": HeartbeatReading(Heartbeat.UNKNOWN)}
 
 
 def test_with_nothing_to_watch_nobody_waits() -> None:
     clock = FakeClock()
-    assert watch_heartbeats([], clock, 10.0) == {}
+    assert HeartbeatWatch(clock, 10.0).readings([]) == {}
     assert clock.monotonic() == 1000.0
+
+
+def test_a_first_look_taken_early_is_not_waited_for_again() -> None:
+    beat("a", 5)
+    clock = FakeClock()
+    watch = HeartbeatWatch(clock, 10.0)
+    watch.begin(["a", "b"])
+    clock.advance(7)
+    assert watch.readings(["a"]) == {"a": HeartbeatReading(Heartbeat.STALE, 5)}
+    assert clock.monotonic() == 1010.0
+
+
+def test_one_that_is_watched_later_gets_its_whole_time() -> None:
+    clock = FakeClock()
+    watch = HeartbeatWatch(clock, 10.0)
+    watch.begin(["a"])
+    clock.advance(7)
+    watch.readings(["a", "b"])
+    assert clock.monotonic() == 1017.0
+
+
+def test_a_beat_after_an_early_look_is_life() -> None:
+    beat("a", 5)
+    watch = HeartbeatWatch(FakeClock(), 10.0)
+    watch.begin(["a"])
+    beat("a", 6)
+    assert watch.readings(["a"]) == {"a": HeartbeatReading(Heartbeat.MOVING, 6)}

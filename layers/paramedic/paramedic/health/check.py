@@ -5,6 +5,7 @@ A healthy target that was healthy before costs one read and no write.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,11 +14,11 @@ from paramedic.health.bad_periods import JudgedElsewhereError, store_bad_period
 from paramedic.health.check_messages import CheckMessage
 from paramedic.health.checked_target import CheckedTarget, checked_target, is_due
 from paramedic.health.events import BusEntry, EventPublisher, HealthEvent
-from paramedic.health.heartbeat_watch import NOT_WATCHED, HeartbeatReading, watch_heartbeats
+from paramedic.health.heartbeat_watch import NOT_WATCHED, HeartbeatReading, HeartbeatWatch
 from paramedic.health.mass_failure import TOGETHER
 from paramedic.health.mass_failure_notes import mass_failure_entry, mass_failure_told
 from paramedic.health.outcomes import ProbeOutcome
-from paramedic.health.probing import Prober
+from paramedic.health.probing import Probed, Prober
 from paramedic.health.push_targets import look_at_reports
 from paramedic.health.readable_rows import Readable, read_readable, read_readable_of
 from paramedic.health.ticks import is_late
@@ -27,6 +28,9 @@ from paramedic.state.tables import InvalidRowError, StateUnreachableError
 from paramedic.state.targets import BadPeriod, Beginnings, Target, bucket_of
 
 LOG = logging.getLogger(__name__)
+
+PROMPT_SECONDS = 1.0
+"""Probes that take longer have met a target that fails, for what is well answers at once and is asked once."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ class HealthCheck:
     new_id: Callable[[], str]
     stale_seconds: float
     hung_after_seconds: float
+    prompt_seconds: float = PROMPT_SECONDS
 
     def run(self, message: CheckMessage) -> CheckSummary:
         """Check the targets of `message`, unless it is late.
@@ -86,14 +91,17 @@ class HealthCheck:
             return CheckSummary(late=1)
         # A late check finds what is there by now, which a downtime that began after its tick may explain.
         targets, invalid = _read_targets(message, self.clock.now())
-        probed = self.prober.probe([target.request for target in targets if target.request])
+        watch = HeartbeatWatch(self.clock, self.stale_seconds)
+        probed = self._probed(targets, watch)
         reported = look_at_reports([target.awaited for target in targets if target.awaited], message.tick)
         outcomes = {**probed.outcomes, **{each.target_id: each for each in reported}}
-        heartbeats = self._watch(targets, outcomes)
-        judged = [self._judge(target, message.tick, outcomes, heartbeats) for target in targets]
-        recorded = [each for each in judged if _recorded(each)]
-        # What still needs a cure is said again once a minute, however often it is looked at.
-        self._announce([each for each in recorded if _is_news(each)] if message.targets else recorded)
+        failing = {t.row.target_id: t.controller_id for t in targets if has_failed(outcomes[t.row.target_id].kind)}
+        watched = {target_id: name for target_id, name in failing.items() if name}
+        # What needs no second signal is told before the wait for one.
+        judged = self._concluded([t for t in targets if t.row.target_id not in watched], message, outcomes, {})
+        heartbeats = watch.readings(list(watched.values()))
+        waited_for = [t for t in targets if t.row.target_id in watched]
+        judged += self._concluded(waited_for, message, outcomes, heartbeats)
         if any(_has_just_begun(each, message.tick) for each in judged):
             self._look_at_the_fleet(message.tick)
         verdicts = [each.step.diagnosis.verdict for each in judged]
@@ -106,11 +114,28 @@ class HealthCheck:
             invalid_rows=invalid,
         )
 
-    def _watch(
-        self, targets: Sequence[CheckedTarget], outcomes: Mapping[str, ProbeOutcome]
-    ) -> Mapping[str, HeartbeatReading]:
-        failing = [t.controller_id for t in targets if t.controller_id and has_failed(outcomes[t.row.target_id].kind)]
-        return watch_heartbeats(failing, self.clock, self.stale_seconds)
+    def _probed(self, targets: Sequence[CheckedTarget], watch: HeartbeatWatch) -> Probed:
+        """What probing gave; where that takes long, the time is also spent on looking at heartbeats."""
+        requests = [target.request for target in targets if target.request]
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            probing = beside.submit(self.prober.probe, requests)
+            if wait([probing], timeout=self.prompt_seconds).not_done:
+                watch.begin([target.controller_id for target in targets if target.controller_id])
+            return probing.result()
+
+    def _concluded(
+        self,
+        targets: Sequence[CheckedTarget],
+        message: CheckMessage,
+        outcomes: Mapping[str, ProbeOutcome],
+        heartbeats: Mapping[str, HeartbeatReading],
+    ) -> list[Judged]:
+        """The targets judged, which is recorded and announced."""
+        judged = [self._judge(target, message.tick, outcomes, heartbeats) for target in targets]
+        recorded = [each for each in judged if _recorded(each)]
+        # What still needs a cure is said again once a minute, however often it is looked at.
+        self._announce([each for each in recorded if _is_news(each)] if message.targets else recorded)
+        return judged
 
     def _judge(
         self,

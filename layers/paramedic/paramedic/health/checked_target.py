@@ -17,6 +17,9 @@ from paramedic.health.verdict import Verdict
 from paramedic.state.tables import InvalidRowError
 from paramedic.state.targets import BadPeriod, Target, TargetKind, TargetMode, controller_id_of
 
+ATTEMPTS_AFTER_TIMEOUTS = 2
+"""Of three seconds each, with the rest between them, they end before a heartbeat is seen to stand still."""
+
 
 @dataclass(frozen=True)
 class CheckedTarget:
@@ -75,8 +78,15 @@ def is_due(row: Target, tick: datetime) -> bool:
 
 
 def _attempts(row: Target) -> int:
-    """One that is known to be down is not asked again and again: its first success is news, one more failure is not."""
-    return 1 if row.bad is not None and row.bad.verdict == Verdict.DOWN else DEFAULT_ATTEMPTS
+    """One that is known to be down is not asked again and again: its first success is news, one more failure is not.
+
+    One that has timed out before is known in the time that its heartbeat takes to be known as well.
+    """
+    if row.bad is None:
+        return DEFAULT_ATTEMPTS
+    if row.bad.verdict == Verdict.DOWN:
+        return 1
+    return DEFAULT_ATTEMPTS if row.bad.timeouts_since is None else ATTEMPTS_AFTER_TIMEOUTS
 
 
 def _check_recorded(row: Target, bad: BadPeriod) -> None:

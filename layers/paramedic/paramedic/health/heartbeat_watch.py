@@ -1,4 +1,4 @@
-"""Looks twice at the heartbeats of every failing controller of a group, with one wait for all of them."""
+"""Looks twice at the heartbeats of controllers that fail, with one wait for all of a group."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -33,26 +33,42 @@ class _Look:
     sequence: int | None = None
 
 
-def watch_heartbeats(
-    controller_ids: Sequence[str], clock: Clock, stale_seconds: float
-) -> Mapping[str, HeartbeatReading]:
-    """What each controller's heartbeat does while at least `stale_seconds` pass on the monotonic clock.
+class HeartbeatWatch:
+    """Two looks at each heartbeat, at least `stale_seconds` of the monotonic clock apart, with one wait for all.
 
-    Both looks are strongly consistent and belong to this call; a heartbeat that cannot be read is UNKNOWN.
+    Both looks are strongly consistent and belong to this watch; a heartbeat that cannot be read is UNKNOWN.
     """
-    if not controller_ids:
-        return {}
+
+    def __init__(self, clock: Clock, stale_seconds: float) -> None:
+        self._clock = clock
+        self._stale_seconds = stale_seconds
+        self._first: dict[str, _Look] = {}
+        self._last_first_look_at = 0.0
+
+    def begin(self, controller_ids: Sequence[str]) -> None:
+        """Take the first look at those that have had none."""
+        new = [name for name in controller_ids if name not in self._first]
+        if new:
+            self._first.update(zip(new, _looks(new), strict=True))
+            self._last_first_look_at = self._clock.monotonic()
+
+    def readings(self, controller_ids: Sequence[str]) -> Mapping[str, HeartbeatReading]:
+        """What each heartbeat does, once it has been looked at for long enough."""
+        if not controller_ids:
+            return {}
+        self.begin(controller_ids)
+        self._wait_until(self._last_first_look_at + self._stale_seconds)
+        second = zip(controller_ids, _looks(controller_ids), strict=True)
+        return {name: _compare(self._first[name], look) for name, look in second}
+
+    def _wait_until(self, moment: float) -> None:
+        while (left := moment - self._clock.monotonic()) > 0:
+            self._clock.sleep(left)
+
+
+def _looks(controller_ids: Sequence[str]) -> Sequence[_Look]:
     with ThreadPoolExecutor(max_workers=min(READERS, len(controller_ids))) as readers:
-        before = list(readers.map(_look, controller_ids))
-        _wait(clock, stale_seconds)
-        after = list(readers.map(_look, controller_ids))
-    return {name: _compare(*looks) for name, *looks in zip(controller_ids, before, after, strict=True)}
-
-
-def _wait(clock: Clock, seconds: float) -> None:
-    until = clock.monotonic() + seconds
-    while (left := until - clock.monotonic()) > 0:
-        clock.sleep(left)
+        return list(readers.map(_look, controller_ids))
 
 
 def _look(controller_id: str) -> _Look:
