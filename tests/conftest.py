@@ -78,8 +78,8 @@ def _one_worker_has_the_stack(request: pytest.FixtureRequest) -> None:
 def deployed_stack(_one_worker_has_the_stack: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     """The whole stack, really built and deployed by sam, shared by the run.
 
-    Its schedules are off, so that tests send the ticks; its times are short; loopback may be probed, and secrets
-    named replicas/… be read.
+    Its schedules are off, so that tests send the ticks; its times are short; loopback may be probed, also by the prober
+    in a VPC, which the emulator knows by name only, and secrets named replicas/… be read.
     """
     parameters = {
         "AllowedCidrs": "127.0.0.0/8",
@@ -87,6 +87,8 @@ def deployed_stack(_one_worker_has_the_stack: None, tmp_path_factory: pytest.Tem
         "ReplicaSecretArns": "arn:aws:secretsmanager:*:*:secret:replicas/*",
         "ScheduleState": "DISABLED",
         "StaleSeconds": "10",
+        "VpcSecurityGroupIds": "sg-12345678",
+        "VpcSubnetIds": "subnet-12345678",
     }
     with start(tmp_path_factory.mktemp("stack"), parameters=parameters) as stack:
         yield stack

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from paramedic.launchers.profiles import read_environment_file
 from paramedic.state import tables
+from paramedic.state.probe_location import ProbeLocation
 from paramedic_cli.usage import UsageError
 
 STACK_VARIABLE = "PARAMEDIC_STACK"
@@ -37,10 +38,9 @@ class Stack:
         """The function that on-call's manual actions are sent to."""
         return f"{self.name}-recovery"
 
-    @property
-    def probe_function(self) -> str:
-        """The function that targets are probed from."""
-        return f"{self.name}-health-probe"
+    def probe_function(self, location: str) -> str:
+        """The function that targets are probed with from `location`."""
+        return f"{self.name}-health-probe" + ("" if location == ProbeLocation.PUBLIC else f"-{location}")
 
     def connect(self, environ: MutableMapping[str, str] = os.environ) -> None:
         """Point the state models and all AWS clients of this process at the stack."""

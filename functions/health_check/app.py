@@ -29,10 +29,11 @@ ONCE = Config(
     connect_timeout=2,
     read_timeout=PROBE_READ_TIMEOUT_SECONDS,
     retries={"total_max_attempts": 1},
-    max_pool_connections=INVOCATIONS_AT_ONCE,
+    max_pool_connections=INVOCATIONS_AT_ONCE * len(SETTINGS.probe_functions),
 )
+INVOKER = boto3.client("lambda", config=ONCE)
 CHECK = HealthCheck(
-    prober=LambdaProber(boto3.client("lambda", config=ONCE), SETTINGS.probe_function_name),
+    probers={location: LambdaProber(INVOKER, name) for location, name in SETTINGS.probe_functions.items()},
     publisher=EventPublisher(boto3.client("events"), SETTINGS.event_bus_name),
     clock=SystemClock(),
     new_id=lambda: uuid.uuid4().hex,

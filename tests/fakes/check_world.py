@@ -16,6 +16,7 @@ from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest
 from paramedic.health.probing import Probed, Prober
 from paramedic.health.transitions import DetailType
 from paramedic.state.controllers import HEARTBEAT, ControllerHeartbeat
+from paramedic.state.probe_location import ProbeLocation
 from paramedic.state.targets import Target, TargetKind, TargetMode, bucket_of
 from tests.fakes.clock import FakeClock
 from tests.fakes.targets import stored_target
@@ -71,6 +72,7 @@ class CheckWorld:
         self.started = self.clock.now()
         self.prober = FakeProber()
         self.prompt_seconds = PROMPT_SECONDS
+        self.probers: dict[str, Prober] = {ProbeLocation.PUBLIC: self.prober}
         self.bus = FakeBus()
         self._ids = itertools.count(1)
         self._buckets: set[int] = set()
@@ -108,7 +110,7 @@ class CheckWorld:
         ahead = self.tick(minute if arrives is None else arrives) - self.clock.now()
         self.clock.advance(max(0.0, ahead.total_seconds()))
         check = HealthCheck(
-            prober=prober or self.prober,
+            probers=self.probers if prober is None else {ProbeLocation.PUBLIC: prober},
             publisher=EventPublisher(cast(Any, self.bus), "bus"),
             clock=self.clock,
             new_id=lambda: f"event-{next(self._ids)}",

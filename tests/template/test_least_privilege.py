@@ -52,11 +52,26 @@ from tests.fakes.downtime_world import CONTROLLER_ITSELF, DowntimeWorld
 from tests.fakes.targets import stored_controller_target
 from tests.template.conftest import Template, as_list
 
-ROLES = ("DowntimeRole", "HealthDispatchRole", "HealthProbeRole", "HealthCheckRole", "RecoveryRole", "SchedulerRole")
+ROLES = (
+    "DowntimeRole",
+    "HealthDispatchRole",
+    "HealthProbeRole",
+    "HealthProbeVpcRole",
+    "HealthCheckRole",
+    "RecoveryRole",
+    "SchedulerRole",
+)
 FOR_OTHERS = ("ControllerPolicy", "DeployerPolicy", "GatewayPolicy", "OperatorPolicy", "ReporterPolicy")
 WRITES = ("PutItem", "UpdateItem", "DeleteItem")
 SERVICE = {"service": {"readiness_probe": "/", "replicas": 1}, "run": "true"}
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
+SEE_INTERFACES = {"ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"}
+JOIN_A_VPC = {
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:UnassignPrivateIpAddresses",
+}
 
 
 def _allowed(template: Template, name: str) -> list[dict[str, Any]]:
@@ -91,7 +106,8 @@ def test_nothing_is_allowed_by_wildcard(template: Template, name: str) -> None:
     for statement in _allowed(template, name):
         assert not {"NotAction", "NotResource"} & set(statement)
         assert not [action for action in as_list(statement["Action"]) if "*" in action]
-        assert not [resource for resource in as_list(statement["Resource"]) if "*" in str(resource)]
+        if set(as_list(statement["Action"])) not in (SEE_INTERFACES, JOIN_A_VPC):
+            assert not [resource for resource in as_list(statement["Resource"]) if "*" in str(resource)]
 
 
 def test_the_prober_may_only_have_its_logs_written(template: Template) -> None:
@@ -100,11 +116,23 @@ def test_the_prober_may_only_have_its_logs_written(template: Template) -> None:
     assert statement["Resource"] == {"Fn::GetAtt": ["HealthProbeLogs", "Arn"]}
 
 
-def test_the_probers_own_code_is_denied_everything(template: Template) -> None:
-    (deny,) = [s for s in template.statements("HealthProbeRole") if s["Effect"] == "Deny"]
+def test_the_prober_in_a_vpc_may_be_joined_to_it_besides(template: Template) -> None:
+    logs, see, join = _allowed(template, "HealthProbeVpcRole")
+    assert (set(logs["Action"]), logs["Resource"]) == (LOGS, {"Fn::GetAtt": ["HealthProbeVpcLogs", "Arn"]})
+    assert (set(see["Action"]), see["Resource"]) == (SEE_INTERFACES, "*")
+    assert set(join["Action"]) == JOIN_A_VPC
+    assert join["Resource"] == {"Fn::Sub": "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:*/*"}
+    others = {*ROLES, *FOR_OTHERS} - {"HealthProbeVpcRole"}
+    elsewhere = [action for name in others for s in _allowed(template, name) for action in as_list(s["Action"])]
+    assert not [action for action in elsewhere if action.startswith("ec2:")]
+
+
+@pytest.mark.parametrize("prober", ["HealthProbe", "HealthProbeVpc"])
+def test_the_probers_own_code_is_denied_everything(template: Template, prober: str) -> None:
+    (deny,) = [s for s in template.statements(f"{prober}Role") if s["Effect"] == "Deny"]
     assert (deny["Action"], deny["Resource"]) == ("*", "*")
     arn = deny["Condition"]["ArnEquals"]["lambda:SourceFunctionArn"]["Fn::Sub"]
-    name = template.properties("HealthProbeFunction")["FunctionName"]["Fn::Sub"]
+    name = template.properties(f"{prober}Function")["FunctionName"]["Fn::Sub"]
     assert arn == f"arn:${{AWS::Partition}}:lambda:${{AWS::Region}}:${{AWS::AccountId}}:function:{name}"
 
 
@@ -311,6 +339,11 @@ def test_on_calls_keys_are_enough_to_have_a_url_checked_and_to_probe_it_from_the
     assert (refused.exit_code, "never probed" in refused.stdout) == (1, True), refused.output
     with socket.create_server(("127.0.0.1", 0)) as listening:
         assert types("add", name, f"tcp://127.0.0.1:{listening.getsockname()[1]}").exit_code == 0
+        assert types("test", name).stdout.startswith(f"url:{name}: ok (")
+        there = ("--probe-from", "vpc")
+        added = types("add", name, f"tcp://127.0.0.1:{listening.getsockname()[1]}", *there)
+        assert added.exit_code == 0, added.stderr
+        assert " from vpc" in types("list").stdout
         assert types("test", name).stdout.startswith(f"url:{name}: ok (")
     assert types("remove", name).exit_code == 0
 

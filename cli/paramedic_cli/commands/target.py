@@ -19,6 +19,7 @@ from paramedic.health.push_targets import PushTarget, Reported, look_at_reports
 from paramedic.health.target_files import WantedTarget, read_targets
 from paramedic.health.url_targets import UrlTarget
 from paramedic.health.verdict import Verdict
+from paramedic.state.probe_location import ProbeLocation
 from paramedic.state.reports import Report, read_reports
 from paramedic.state.reports import report as send_report
 from paramedic.state.tables import InvalidRowError
@@ -33,6 +34,7 @@ from paramedic.state.targets import COUNTS_BUCKET, Target, TargetCount, TargetKi
 from paramedic.validation import validated
 from paramedic_cli.commands.options import chosen_stack
 from paramedic_cli.output import answer, result_console
+from paramedic_cli.probe_locations import require_probers
 from paramedic_cli.stack import Stack
 from paramedic_cli.usage import UsageError
 
@@ -64,12 +66,13 @@ def add(
     ] = None,
     every_minutes: Annotated[int, typer.Option("--every-minutes", help="1, 5 or 15")] = 1,
     fast: Annotated[bool, typer.Option("--fast", help="Several times a minute, where the stack does that")] = False,
+    probe_from: Annotated[str, typer.Option("--probe-from", help="public or vpc")] = ProbeLocation.PUBLIC,
     timeout_seconds: Annotated[float, typer.Option("--timeout-seconds", help="For one attempt")] = 3.0,
 ) -> None:
     """Have a URL checked, or one that reports by itself, or all of a file; what is checked already is changed."""
-    said = _Said(name, url, push, silent_after, file, every_minutes, timeout_seconds, fast)
+    said = _Said(name, url, push, silent_after, file, every_minutes, timeout_seconds, fast, probe_from)
     wanted = said.wanted()
-    chosen_stack(context)
+    require_probers(wanted, chosen_stack(context))
     for target in wanted:
         answer(f"{target.target_id} {_put(target, SystemClock())}")
 
@@ -131,7 +134,7 @@ def _look(target: CheckedTarget, stack: Stack) -> ProbeOutcome:
         return look_at_reports(awaited, SystemClock().now())[0]
     once = Config(connect_timeout=5, read_timeout=PROBE_SECONDS, retries={"total_max_attempts": 1})
     # A session of its own, for the shared one keeps the credentials it began with.
-    prober = LambdaProber(boto3.Session().client("lambda", config=once), stack.probe_function)
+    prober = LambdaProber(boto3.Session().client("lambda", config=once), stack.probe_function(target.probe_from))
     request = target.request.model_copy(update={"attempts": 1})
     return prober.probe([request]).outcomes[request.target_id]
 
@@ -166,6 +169,7 @@ class _Said:
     every_minutes: int
     timeout_seconds: float
     fast: bool
+    probe_from: str
 
     def wanted(self) -> Sequence[WantedTarget]:
         """The targets that are meant.
@@ -174,7 +178,11 @@ class _Said:
             InvalidInputError: one of them cannot be used; names the field.
             UsageError: it cannot be told which are meant.
         """
-        common = {"name": self.name, "every_minutes": self.every_minutes, **({"fast": True} if self.fast else {})}
+        common: dict[str, object] = {"name": self.name, "every_minutes": self.every_minutes}
+        if self.fast:
+            common["fast"] = True
+        if self.probe_from != ProbeLocation.PUBLIC:
+            common["probe_from"] = self.probe_from
         match self.name, self.url, self.push, self.silent_after, self.file:
             case None, None, False, None, Path() as path:
                 return read_targets(path)
@@ -202,8 +210,8 @@ def _put(wanted: WantedTarget, clock: Clock) -> str:
 
 
 def _facts(row: Target) -> tuple[object, ...]:
-    silence = row.silent_after_seconds
-    return (row.url, float(row.timeout_seconds), int(row.every_minutes or 1), bool(row.fast), row.asked, silence)
+    rhythm = (int(row.every_minutes or 1), bool(row.fast))
+    return (row.url, float(row.timeout_seconds), *rhythm, row.asked, row.silent_after_seconds, row.probe_from)
 
 
 def _all_rows() -> Iterator[Target]:
@@ -217,7 +225,9 @@ def _rhythm(row: Target) -> str:
 
 
 def _looked_at(row: Target) -> str:
-    return str(row.url) if row.url else f"reports within {int(row.silent_after_seconds or 0)} s"
+    if not row.url:
+        return f"reports within {int(row.silent_after_seconds or 0)} s"
+    return f"{row.url} from {row.probe_from}" if row.probe_from else str(row.url)
 
 
 def _found(row: Target, reported: Report | InvalidRowError | None) -> str:

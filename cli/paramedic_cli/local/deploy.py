@@ -34,6 +34,7 @@ class StackOutputs(BaseModel):
     table_prefix: str
     dispatch_function_name: str
     probe_function_name: str
+    vpc_probe_function_name: str | None = None
     check_function_name: str
     recovery_function_name: str
     downtime_function_name: str

@@ -80,6 +80,16 @@ def test_a_target_becomes_fast_and_is_that_no_more_as_it_is_asked_for(stack: str
     assert (refused.exit_code, "fast contradicts every_minutes 5" in refused.stderr) == (2, True)
 
 
+def test_a_target_is_not_to_be_probed_from_where_the_stack_has_no_prober(stack: str, tmp_path: Path) -> None:
+    file = tmp_path / "targets.yaml"
+    file.write_text("targets: [{name: a, url: 'http://a'}, {name: shop, url: 'http://10.0.0.1', probe_from: vpc}]")
+    refused = types(stack, "add", "--file", str(file))
+    assert (refused.exit_code, counted()) == (2, 0)
+    assert "url:shop.probe_from: is to be probed from 'vpc', where this stack has no prober; deploy" in refused.stderr
+    refused = types(stack, "add", "shop", "http://10.0.0.1", "--probe-from", "mars")
+    assert (refused.exit_code, "target.probe_from" in refused.stderr) == (2, True)
+
+
 def test_a_target_that_nobody_registered_cannot_be_removed_or_tested(stack: str) -> None:
     for verb in ("remove", "test"):
         result = types(stack, verb, "nosuch")

@@ -18,6 +18,7 @@ from paramedic.health.heartbeat_watch import NOT_WATCHED, HeartbeatReading, Hear
 from paramedic.health.mass_failure import TOGETHER
 from paramedic.health.mass_failure_notes import mass_failure_entry, mass_failure_told
 from paramedic.health.outcomes import ProbeOutcome
+from paramedic.health.probe_locations import probe_from_each
 from paramedic.health.probing import Probed, Prober
 from paramedic.health.push_targets import look_at_reports
 from paramedic.health.readable_rows import Readable, read_readable, read_readable_of
@@ -31,6 +32,9 @@ LOG = logging.getLogger(__name__)
 
 PROMPT_SECONDS = 1.0
 """Probes that take longer have met a target that fails, for what is well answers at once and is asked once."""
+
+EXAMPLES = 10
+"""Of targets that are unknown, in one line of the log."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +73,12 @@ class Judged:
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """Checks groups of targets. Safe to repeat, to run late and to run twice at once."""
+    """Checks groups of targets. Safe to repeat, to run late and to run twice at once.
 
-    prober: Prober
+    `probers` by probe location.
+    """
+
+    probers: Mapping[str, Prober]
     publisher: EventPublisher
     clock: Clock
     new_id: Callable[[], str]
@@ -104,6 +111,7 @@ class HealthCheck:
         judged += self._concluded(waited_for, message, outcomes, heartbeats)
         if any(_has_just_begun(each, message.tick) for each in judged):
             self._look_at_the_fleet(message.tick)
+        _log_unknown([each for each in judged if each.step.diagnosis.verdict is Verdict.UNKNOWN])
         verdicts = [each.step.diagnosis.verdict for each in judged]
         return CheckSummary(
             completed=1,
@@ -116,9 +124,8 @@ class HealthCheck:
 
     def _probed(self, targets: Sequence[CheckedTarget], watch: HeartbeatWatch) -> Probed:
         """What probing gave; where that takes long, the time is also spent on looking at heartbeats."""
-        requests = [target.request for target in targets if target.request]
         with ThreadPoolExecutor(max_workers=1) as beside:
-            probing = beside.submit(self.prober.probe, requests)
+            probing = beside.submit(probe_from_each, self.probers, targets)
             if wait([probing], timeout=self.prompt_seconds).not_done:
                 watch.begin([target.controller_id for target in targets if target.controller_id])
             return probing.result()
@@ -176,6 +183,15 @@ class HealthCheck:
         except (InvalidRowError, StateUnreachableError) as error:
             # What has just begun is looked at by the next two ticks as well.
             LOG.warning("whether this is a mass failure is not known: %s", error)
+
+
+def _log_unknown(judged: Sequence[Judged]) -> None:
+    if judged:
+        examples = "; ".join(
+            f"{each.target.row.target_id}: {each.step.diagnosis.sentence} {each.seen.outcome.detail}"
+            for each in judged[:EXAMPLES]
+        )
+        LOG.warning("%d targets are unknown: %s", len(judged), examples)
 
 
 def _is_news(judged: Judged) -> bool:

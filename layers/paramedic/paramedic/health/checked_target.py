@@ -14,6 +14,7 @@ from paramedic.health.ticks import is_turn
 from paramedic.health.transitions import DetailType
 from paramedic.health.url_targets import asked_of
 from paramedic.health.verdict import Verdict
+from paramedic.state.probe_location import ProbeLocation
 from paramedic.state.tables import InvalidRowError
 from paramedic.state.targets import BadPeriod, Target, TargetKind, TargetMode, controller_id_of
 
@@ -25,7 +26,8 @@ ATTEMPTS_AFTER_TIMEOUTS = 2
 class CheckedTarget:
     """`controller_id` is None for targets without a heartbeat; `row` is what is stored, kept up to date by writes.
 
-    It is probed by `request`, or reports in by itself and is `awaited`.
+    It is probed by `request`, or reports in by itself and is `awaited`; `probe_from` may be a location that the
+    stack has no prober in.
     """
 
     row: Target
@@ -34,6 +36,7 @@ class CheckedTarget:
     controller_id: str | None = None
     request: ProbeRequest | None = None
     awaited: AwaitedReports | None = None
+    probe_from: str = ProbeLocation.PUBLIC
 
 
 def checked_target(row: Target) -> CheckedTarget:
@@ -53,7 +56,8 @@ def checked_target(row: Target) -> CheckedTarget:
         raise _invalid(row, "kind", row.kind, "only ids that begin with 'controller:' name controllers, and all do")
     if kind is TargetKind.PUSH:
         return CheckedTarget(row, kind, mode, awaited=awaited_of(row))
-    return CheckedTarget(row, kind, mode, controller_id, _request(row))
+    location = row.probe_from or ProbeLocation.PUBLIC
+    return CheckedTarget(row, kind, mode, controller_id, _request(row), probe_from=location)
 
 
 def _request(row: Target) -> ProbeRequest:

@@ -14,6 +14,7 @@ from paramedic.health.outcomes import (
     ProbeRequest,
 )
 from paramedic.health.probe_url import parse_url
+from paramedic.state.probe_location import ProbeLocation
 from paramedic.state.tables import InvalidRowError
 from paramedic.state.targets import NAME_PATTERN, Target, TargetKind, TargetMode, bucket_of, prefix_of
 
@@ -40,6 +41,7 @@ class UrlTarget(Asked):
     timeout_seconds: float = Field(default=DEFAULT_TIMEOUT_SECONDS, gt=0, le=20)
     every_minutes: Literal[1, 5, 15] = 1
     fast: bool = False
+    probe_from: ProbeLocation = ProbeLocation.PUBLIC
 
     @model_validator(mode="after")
     def _can_be_probed(self) -> Self:
@@ -77,6 +79,7 @@ class UrlTarget(Asked):
             timeout_seconds=self.timeout_seconds,
             every_minutes=self.every_minutes,
             fast=self.fast or None,
+            probe_from=None if self.probe_from is ProbeLocation.PUBLIC else self.probe_from,
             asked=None if asked == "{}" else asked,
         )
 

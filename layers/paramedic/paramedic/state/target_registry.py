@@ -14,7 +14,7 @@ from paramedic.state.tables import InvalidRowError
 from paramedic.state.targets import COUNTS_BUCKET, Target, TargetCount, TargetKind, bucket_of, prefix_of
 from paramedic.state.transactions import Change, ConditionFailedError, Delete, Put, Update, put_new, transact
 
-KEPT_WHERE_GIVEN = ("url", "fast", "asked", "silent_after_seconds")
+KEPT_WHERE_GIVEN = ("url", "fast", "asked", "silent_after_seconds", "probe_from")
 """Attributes of what is looked at that a target may be without."""
 
 

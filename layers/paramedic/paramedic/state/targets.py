@@ -101,7 +101,8 @@ class Target(Row):
     """One target. `bad` is absent while it is healthy; `bad_version` makes its changes conditional.
 
     `beginnings` outlives that. A target is due every `every_minutes`, each of them where there is no such number; one
-    that is `fast` also at the further checks of each minute, where the stack has any.
+    that is `fast` also at the further checks of each minute, where the stack has any. It is probed from the location
+    `probe_from`, public where there is none.
     `asked` is JSON: what is sent and expected where that is more than GET and 200. One without a `url` reports by
     itself, and is silent after so many seconds. `added_at` is when it was added, by the clock of whoever did.
     `downtime` is the planned one it is in, about to enter or was in last. `registration` is a random word of whoever
@@ -119,6 +120,7 @@ class Target(Row):
     timeout_seconds = NumberAttribute(default_for_new=3)
     every_minutes = NumberAttribute(null=True)
     fast = BooleanAttribute(null=True)
+    probe_from = UnicodeAttribute(null=True)
     asked = UnicodeAttribute(null=True)
     silent_after_seconds = NumberAttribute(null=True)
     added_at = UnicodeAttribute(null=True)
