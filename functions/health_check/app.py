@@ -11,7 +11,9 @@ from paramedic.clock import SystemClock
 from paramedic.health.check import HealthCheck
 from paramedic.health.check_messages import CheckMessage
 from paramedic.health.events import EventPublisher
-from paramedic.health.probing import INVOCATIONS_AT_ONCE, LambdaProber
+from paramedic.health.host_commands import HostChecks, NoHostChecks, SsmHostChecks
+from paramedic.health.looking import Looker
+from paramedic.health.probing import INVOCATIONS_AT_ONCE, LambdaProber, Prober
 from paramedic.observability import add_counts, make_logger, make_metrics
 from paramedic.queue_records import BatchResponse, handle_records
 from paramedic.settings import HealthCheckSettings
@@ -31,13 +33,26 @@ ONCE = Config(
     retries={"total_max_attempts": 1},
     max_pool_connections=INVOCATIONS_AT_ONCE * len(SETTINGS.probe_functions),
 )
+BRIEF = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2})
+CLOCK = SystemClock()
+
+
+def _hosts() -> HostChecks:
+    # A client for SSM takes its time to make, which a stack without such checks need not spend.
+    if not SETTINGS.host_check_document:
+        return NoHostChecks()
+    return SsmHostChecks(boto3.client("ssm", config=BRIEF), SETTINGS.host_check_document, CLOCK)
+
+
 INVOKER = boto3.client("lambda", config=ONCE)
+PROBERS: Mapping[str, Prober] = {
+    location: LambdaProber(INVOKER, name) for location, name in SETTINGS.probe_functions.items()
+}
 CHECK = HealthCheck(
-    probers={location: LambdaProber(INVOKER, name) for location, name in SETTINGS.probe_functions.items()},
+    looker=Looker(PROBERS, _hosts(), CLOCK, SETTINGS.stale_seconds),
     publisher=EventPublisher(boto3.client("events"), SETTINGS.event_bus_name),
-    clock=SystemClock(),
+    clock=CLOCK,
     new_id=lambda: uuid.uuid4().hex,
-    stale_seconds=SETTINGS.stale_seconds,
     hung_after_seconds=SETTINGS.hung_after_seconds,
 )
 tables.bind(SETTINGS.table_prefix)

@@ -9,9 +9,11 @@ from typing import Any, cast
 from jsonschema import Draft202012Validator
 
 from paramedic.clock import to_iso
-from paramedic.health.check import PROMPT_SECONDS, CheckSummary, HealthCheck
+from paramedic.health.check import CheckSummary, HealthCheck
 from paramedic.health.check_messages import CheckMessage
 from paramedic.health.events import EventPublisher, event_schemas
+from paramedic.health.host_commands import HostChecks, NoHostChecks
+from paramedic.health.looking import PROMPT_SECONDS, Looker
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest
 from paramedic.health.probing import Probed, Prober
 from paramedic.health.transitions import DetailType
@@ -74,6 +76,7 @@ class CheckWorld:
         self.prompt_seconds = PROMPT_SECONDS
         self.probers: dict[str, Prober] = {ProbeLocation.PUBLIC: self.prober}
         self.bus = FakeBus()
+        self.hosts: HostChecks = NoHostChecks()
         self._ids = itertools.count(1)
         self._buckets: set[int] = set()
         self.add(TARGET, TargetKind.CONTROLLER)
@@ -110,13 +113,17 @@ class CheckWorld:
         ahead = self.tick(minute if arrives is None else arrives) - self.clock.now()
         self.clock.advance(max(0.0, ahead.total_seconds()))
         check = HealthCheck(
-            probers=self.probers if prober is None else {ProbeLocation.PUBLIC: prober},
+            looker=Looker(
+                self.probers if prober is None else {ProbeLocation.PUBLIC: prober},
+                self.hosts,
+                self.clock,
+                stale_seconds=10.0,
+                prompt_seconds=self.prompt_seconds,
+            ),
             publisher=EventPublisher(cast(Any, self.bus), "bus"),
             clock=self.clock,
             new_id=lambda: f"event-{next(self._ids)}",
-            stale_seconds=10.0,
             hung_after_seconds=120.0,
-            prompt_seconds=self.prompt_seconds,
         )
         buckets = sorted(self._buckets)
         return check.run(CheckMessage(tick=self.tick(minute), buckets=tuple(buckets), targets=tuple(only)))

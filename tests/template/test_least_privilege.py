@@ -62,6 +62,12 @@ ROLES = (
     "SchedulerRole",
 )
 FOR_OTHERS = ("ControllerPolicy", "DeployerPolicy", "GatewayPolicy", "OperatorPolicy", "ReporterPolicy")
+WITHOUT_RESOURCES = {"ssm:GetCommandInvocation"}
+"""Actions of which IAM knows no resource."""
+
+THE_STACK_ITSELF = "stack/${AWS::StackName}/*"
+"""What a stack's name stands for; only its id is longer."""
+
 WRITES = ("PutItem", "UpdateItem", "DeleteItem")
 SERVICE = {"service": {"readiness_probe": "/", "replicas": 1}, "run": "true"}
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
@@ -106,8 +112,9 @@ def test_nothing_is_allowed_by_wildcard(template: Template, name: str) -> None:
     for statement in _allowed(template, name):
         assert not {"NotAction", "NotResource"} & set(statement)
         assert not [action for action in as_list(statement["Action"]) if "*" in action]
-        if set(as_list(statement["Action"])) not in (SEE_INTERFACES, JOIN_A_VPC):
-            assert not [resource for resource in as_list(statement["Resource"]) if "*" in str(resource)]
+        if set(as_list(statement["Action"])) not in (SEE_INTERFACES, JOIN_A_VPC, WITHOUT_RESOURCES):
+            resources = [str(each).replace(THE_STACK_ITSELF, "") for each in as_list(statement["Resource"])]
+            assert not [resource for resource in resources if "*" in resource]
 
 
 def test_the_prober_may_only_have_its_logs_written(template: Template) -> None:
@@ -140,6 +147,28 @@ def test_checks_write_targets_and_no_other_table(template: Template) -> None:
     assert _tables_where(template, "HealthCheckRole", "UpdateItem") == {"TargetsTable"}
     assert not _tables_where(template, "HealthCheckRole", "PutItem")
     assert not _tables_where(template, "HealthDispatchRole", "UpdateItem")
+
+
+def test_a_check_sends_one_document_to_hosts_that_the_operator_names_and_none_by_default(template: Template) -> None:
+    statements = template.properties("HealthCheckRole")["Policies"][0]["PolicyDocument"]["Statement"]
+    assert not [each for each in statements if "Fn::If" not in each and "ssm:" in str(each["Action"])]
+    document, hosts, answers = (each["Fn::If"] for each in statements if "Fn::If" in each)
+    assert {(condition, str(rest)) for condition, _, rest in (document, hosts, answers)} == {
+        ("HasHostChecks", str({"Ref": "AWS::NoValue"}))
+    }
+    assert [each["Action"] for _, each, _ in (document, hosts, answers)] == [
+        *["ssm:SendCommand"] * 2,
+        *WITHOUT_RESOURCES,
+    ]
+    assert document[1]["Resource"]["Fn::Sub"].endswith(":document/${HostCheckDocument}")
+    named = {"Ref": "HostCheckInstanceArns"}
+    assert hosts[1]["Resource"] == {"Fn::Split": [",", named]}
+    assert template.default(named) == ""
+    nothing = {"Fn::Equals": [named, ""]}
+    assert template.data["Conditions"]["HasHostChecks"] == {"Fn::Not": [nothing]}
+    assert template.data["Resources"]["HostCheckDocument"]["Condition"] == "HasHostChecks"
+    others = [name for name in (*ROLES, *FOR_OTHERS) if name != "HealthCheckRole"]
+    assert not [each for name in others for each in _allowed(template, name) if "ssm:" in str(each["Action"])]
 
 
 def test_recovery_neither_changes_services_nor_judges_targets(template: Template) -> None:
@@ -325,7 +354,7 @@ def test_a_deployers_keys_are_enough_for_up_and_down_and_delete_nothing(
 
 @pytest.mark.e2e
 def test_on_calls_keys_are_enough_to_have_a_url_checked_and_to_probe_it_from_the_stack(
-    deployed_stack: LocalStack, monkeypatch: pytest.MonkeyPatch
+    deployed_stack: LocalStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outputs, name = deployed_stack.outputs, f"t{uuid.uuid4().hex[:8]}"
     _use(deployed_stack.environment_under("guarding-test", outputs.operator_policy_arn), monkeypatch)
@@ -346,6 +375,10 @@ def test_on_calls_keys_are_enough_to_have_a_url_checked_and_to_probe_it_from_the
         assert " from vpc" in types("list").stdout
         assert types("test", name).stdout.startswith(f"url:{name}: ok (")
     assert types("remove", name).exit_code == 0
+    file = tmp_path / "targets.yaml"
+    file.write_text(f"targets: [{{name: {name}, ssm: {{instance: i-01234567, check: unit, unit: chat}}}}]")
+    out_of_reach = types("add", "--file", str(file))
+    assert (out_of_reach.exit_code, "HostCheckInstanceArns" in out_of_reach.stderr) == (2, True), out_of_reach.output
 
 
 @pytest.mark.e2e

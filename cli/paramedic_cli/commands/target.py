@@ -13,6 +13,7 @@ from rich.text import Text
 
 from paramedic.clock import Clock, SystemClock
 from paramedic.health.checked_target import CheckedTarget, checked_target
+from paramedic.health.on_host import ControllerOnHost, stored
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome
 from paramedic.health.probing import LambdaProber
 from paramedic.health.push_targets import PushTarget, Reported, look_at_reports
@@ -26,6 +27,7 @@ from paramedic.state.tables import InvalidRowError
 from paramedic.state.target_registry import (
     TargetMissingError,
     add_target,
+    change_host_check,
     change_target,
     is_registered,
     remove_target,
@@ -35,13 +37,14 @@ from paramedic.validation import validated
 from paramedic_cli.commands.options import chosen_stack
 from paramedic_cli.output import answer, result_console
 from paramedic_cli.probe_locations import require_probers
+from paramedic_cli.reachable_hosts import refuse_hosts_out_of_reach
 from paramedic_cli.stack import Stack
 from paramedic_cli.usage import UsageError
 
 PROBE_SECONDS = 60
 """Longer than the probe function may take."""
 
-NAMED_KINDS = (TargetKind.URL, TargetKind.PUSH)
+NAMED_KINDS = (TargetKind.URL, TargetKind.PUSH, TargetKind.SSM)
 """What people add and name; controllers add themselves."""
 
 app = typer.Typer(help="What is checked every minute, or every five or fifteen.", no_args_is_help=True)
@@ -72,7 +75,9 @@ def add(
     """Have a URL checked, or one that reports by itself, or all of a file; what is checked already is changed."""
     said = _Said(name, url, push, silent_after, file, every_minutes, timeout_seconds, fast, probe_from)
     wanted = said.wanted()
-    require_probers(wanted, chosen_stack(context))
+    stack = chosen_stack(context)
+    require_probers(wanted, stack)
+    refuse_hosts_out_of_reach(wanted, stack)
     for target in wanted:
         answer(f"{target.target_id} {_put(target, SystemClock())}")
 
@@ -129,9 +134,10 @@ def test(context: typer.Context, name: Name) -> None:
 
 
 def _look(target: CheckedTarget, stack: Stack) -> ProbeOutcome:
+    if target.awaited is not None:
+        return look_at_reports([target.awaited], SystemClock().now())[0]
     if target.request is None:
-        awaited = [] if target.awaited is None else [target.awaited]
-        return look_at_reports(awaited, SystemClock().now())[0]
+        raise UsageError("only the stack's own check may look at hosts; `paramedic target list` shows what it found")
     once = Config(connect_timeout=5, read_timeout=PROBE_SECONDS, retries={"total_max_attempts": 1})
     # A session of its own, for the shared one keeps the credentials it began with.
     prober = LambdaProber(boto3.Session().client("lambda", config=once), stack.probe_function(target.probe_from))
@@ -198,6 +204,9 @@ class _Said:
 
 def _put(wanted: WantedTarget, clock: Clock) -> str:
     """Have it checked as it is wanted; what that came to."""
+    if isinstance(wanted, ControllerOnHost):
+        change_host_check(wanted.target_id, stored(wanted.host_check), clock)
+        return "is checked like that from the next minute on"
     row = wanted.row()
     before = Target.read(row.bucket, row.target_id)
     if before is None:
@@ -211,7 +220,8 @@ def _put(wanted: WantedTarget, clock: Clock) -> str:
 
 def _facts(row: Target) -> tuple[object, ...]:
     rhythm = (int(row.every_minutes or 1), bool(row.fast))
-    return (row.url, float(row.timeout_seconds), *rhythm, row.asked, row.silent_after_seconds, row.probe_from)
+    looked_at = (row.url, row.asked, row.on_host, row.silent_after_seconds, row.probe_from)
+    return (float(row.timeout_seconds), *rhythm, *looked_at)
 
 
 def _all_rows() -> Iterator[Target]:
@@ -225,9 +235,13 @@ def _rhythm(row: Target) -> str:
 
 
 def _looked_at(row: Target) -> str:
-    if not row.url:
-        return f"reports within {int(row.silent_after_seconds or 0)} s"
-    return f"{row.url} from {row.probe_from}" if row.probe_from else str(row.url)
+    match row.kind:
+        case TargetKind.PUSH:
+            return f"reports within {int(row.silent_after_seconds or 0)} s"
+        case TargetKind.SSM:
+            return str(row.on_host)
+        case _:
+            return f"{row.url} from {row.probe_from}" if row.probe_from else str(row.url)
 
 
 def _found(row: Target, reported: Report | InvalidRowError | None) -> str:

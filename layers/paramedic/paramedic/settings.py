@@ -75,10 +75,12 @@ class HealthCheckSettings(EnvironmentSettings):
     """`stale_seconds`: how long a heartbeat must stand still; `hung_after_seconds`: how long timeouts must last.
 
     `vpc_probe_function_name` is None where the stack has no prober in a VPC. A heartbeat is never called stale while
-    its controller may still act on its last write, and a stale period fits into one invocation.
+    its controller may still act on its last write, and a stale period fits into one invocation. `host_check_document`
+    is what runs on hosts, empty where nothing may.
     """
 
     table_prefix: str = Field(min_length=1)
+    host_check_document: str = ""
     probe_function_name: str = Field(min_length=1)
     vpc_probe_function_name: str | None = None
     event_bus_name: str = Field(min_length=1)

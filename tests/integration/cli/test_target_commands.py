@@ -5,11 +5,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from paramedic.clock import SystemClock
 from paramedic.state import tables
+from paramedic.state.claims import register
 from paramedic.state.reports import read_reports
 from paramedic.state.targets import COUNTS_BUCKET, Target, TargetCount, bucket_of
 from paramedic_cli.local.project import project_root
 from paramedic_cli.main import app
+from tests.fakes.targets import stored_controller_target
 
 pytestmark = pytest.mark.integration
 
@@ -148,3 +151,22 @@ def test_what_makes_no_sense_is_refused_before_anything_is_written(
     assert result.exit_code != 0
     assert words in result.stderr
     assert counted() == 0
+
+
+def test_the_host_of_a_controller_is_asked_as_a_file_says_and_no_more_when_it_says_so(
+    stack: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What the stack allows is CloudFormation's to say, which these tables have none of.
+    monkeypatch.setattr("paramedic_cli.reachable_hosts._allowed", lambda _: ["arn:aws:ec2:r:1:instance/i-01234567"])
+    register("main", "127.0.0.1", 18080, "local", SystemClock())
+    file = tmp_path / "targets.yaml"
+    asked = "{instance: i-01234567, check: tcp, port: 1}"
+    for written, stored in ((f", host_check: {asked}", True), ("", False)):
+        file.write_text(f"targets: [{{controller: main{written}}}]")
+        result = types(stack, "add", "--file", str(file))
+        assert result.exit_code == 0, result.stderr
+        assert bool(stored_controller_target("main").on_host) is stored
+    file.write_text(f"targets: [{{controller: nobody, host_check: {asked}}}]")
+    assert "controller:nobody is not registered" in types(stack, "add", "--file", str(file)).stderr
+    file.write_text(f"targets: [{{name: b, ssm: {asked.replace('67', '68')}}}]")
+    assert "is not among the stack's HostCheckInstanceArns" in types(stack, "add", "--file", str(file)).stderr

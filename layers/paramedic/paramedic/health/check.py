@@ -1,11 +1,10 @@
-"""One check of a group of targets: read, probe, look at heartbeats, judge, record, announce.
+"""One check of a group of targets: read, look, judge, record, announce.
 
 A healthy target that was healthy before costs one read and no write.
 """
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,24 +13,17 @@ from paramedic.health.bad_periods import JudgedElsewhereError, store_bad_period
 from paramedic.health.check_messages import CheckMessage
 from paramedic.health.checked_target import CheckedTarget, checked_target, is_due
 from paramedic.health.events import BusEntry, EventPublisher, HealthEvent
-from paramedic.health.heartbeat_watch import NOT_WATCHED, HeartbeatReading, HeartbeatWatch
+from paramedic.health.looking import Looker, Looks
 from paramedic.health.mass_failure import TOGETHER
 from paramedic.health.mass_failure_notes import mass_failure_entry, mass_failure_told
-from paramedic.health.outcomes import ProbeOutcome
-from paramedic.health.probe_locations import probe_from_each
-from paramedic.health.probing import Probed, Prober
-from paramedic.health.push_targets import look_at_reports
 from paramedic.health.readable_rows import Readable, read_readable, read_readable_of
 from paramedic.health.ticks import is_late
 from paramedic.health.transitions import Notice, Observation, Transition, transition
-from paramedic.health.verdict import Verdict, has_failed
+from paramedic.health.verdict import Verdict
 from paramedic.state.tables import InvalidRowError, StateUnreachableError
 from paramedic.state.targets import BadPeriod, Beginnings, Target, bucket_of
 
 LOG = logging.getLogger(__name__)
-
-PROMPT_SECONDS = 1.0
-"""Probes that take longer have met a target that fails, for what is well answers at once and is asked once."""
 
 EXAMPLES = 10
 """Of targets that are unknown, in one line of the log."""
@@ -73,18 +65,13 @@ class Judged:
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """Checks groups of targets. Safe to repeat, to run late and to run twice at once.
+    """Checks groups of targets. Safe to repeat, to run late and to run twice at once."""
 
-    `probers` by probe location.
-    """
-
-    probers: Mapping[str, Prober]
+    looker: Looker
     publisher: EventPublisher
     clock: Clock
     new_id: Callable[[], str]
-    stale_seconds: float
     hung_after_seconds: float
-    prompt_seconds: float = PROMPT_SECONDS
 
     def run(self, message: CheckMessage) -> CheckSummary:
         """Check the targets of `message`, unless it is late.
@@ -98,17 +85,12 @@ class HealthCheck:
             return CheckSummary(late=1)
         # A late check finds what is there by now, which a downtime that began after its tick may explain.
         targets, invalid = _read_targets(message, self.clock.now())
-        watch = HeartbeatWatch(self.clock, self.stale_seconds)
-        probed = self._probed(targets, watch)
-        reported = look_at_reports([target.awaited for target in targets if target.awaited], message.tick)
-        outcomes = {**probed.outcomes, **{each.target_id: each for each in reported}}
-        failing = {t.row.target_id: t.controller_id for t in targets if has_failed(outcomes[t.row.target_id].kind)}
-        watched = {target_id: name for target_id, name in failing.items() if name}
-        # What needs no second signal is told before the wait for one.
-        judged = self._concluded([t for t in targets if t.row.target_id not in watched], message, outcomes, {})
-        heartbeats = watch.readings(list(watched.values()))
-        waited_for = [t for t in targets if t.row.target_id in watched]
-        judged += self._concluded(waited_for, message, outcomes, heartbeats)
+        judged: list[Judged] = []
+        failed_invocations = 0
+        # What needs no second look is told before the wait for one.
+        for looks in self.looker.look(targets, message.tick):
+            judged += self._concluded(looks, message)
+            failed_invocations += looks.failed_invocations
         if any(_has_just_begun(each, message.tick) for each in judged):
             self._look_at_the_fleet(message.tick)
         _log_unknown([each for each in judged if each.step.diagnosis.verdict is Verdict.UNKNOWN])
@@ -118,41 +100,19 @@ class HealthCheck:
             checked=len(targets),
             down=verdicts.count(Verdict.DOWN),
             unknown=verdicts.count(Verdict.UNKNOWN),
-            failed_invocations=probed.failed_invocations,
+            failed_invocations=failed_invocations,
             invalid_rows=invalid,
         )
 
-    def _probed(self, targets: Sequence[CheckedTarget], watch: HeartbeatWatch) -> Probed:
-        """What probing gave; where that takes long, the time is also spent on looking at heartbeats."""
-        with ThreadPoolExecutor(max_workers=1) as beside:
-            probing = beside.submit(probe_from_each, self.probers, targets)
-            if wait([probing], timeout=self.prompt_seconds).not_done:
-                watch.begin([target.controller_id for target in targets if target.controller_id])
-            return probing.result()
-
-    def _concluded(
-        self,
-        targets: Sequence[CheckedTarget],
-        message: CheckMessage,
-        outcomes: Mapping[str, ProbeOutcome],
-        heartbeats: Mapping[str, HeartbeatReading],
-    ) -> list[Judged]:
+    def _concluded(self, looks: Looks, message: CheckMessage) -> Sequence[Judged]:
         """The targets judged, which is recorded and announced."""
-        judged = [self._judge(target, message.tick, outcomes, heartbeats) for target in targets]
+        judged = [self._judge(target, seen) for target, seen in looks.seen]
         recorded = [each for each in judged if _recorded(each)]
         # What still needs a cure is said again once a minute, however often it is looked at.
         self._announce([each for each in recorded if _is_news(each)] if message.targets else recorded)
         return judged
 
-    def _judge(
-        self,
-        target: CheckedTarget,
-        tick: datetime,
-        outcomes: Mapping[str, ProbeOutcome],
-        heartbeats: Mapping[str, HeartbeatReading],
-    ) -> Judged:
-        heartbeat = heartbeats.get(target.controller_id or "", NOT_WATCHED)
-        seen = Observation(tick, outcomes[target.row.target_id], heartbeat)
+    def _judge(self, target: CheckedTarget, seen: Observation) -> Judged:
         step = transition(
             target.row.bad,
             seen,
@@ -271,6 +231,7 @@ def _entry(judged: Judged, decided_at: datetime) -> BusEntry | None:
             "detail": step.bad.detail,
             "heartbeat": seen.heartbeat.state,
             "heartbeat_sequence": seen.heartbeat.sequence,
+            "host_check": seen.host_check,
             "mode": target.mode,
             "profile": target.row.profile,
             "notice": step.notice,

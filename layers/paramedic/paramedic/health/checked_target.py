@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from paramedic.clock import from_iso
 from paramedic.health.diagnosis import DiagnosisName
+from paramedic.health.on_host import OnHost, on_host_of
 from paramedic.health.outcomes import DEFAULT_ATTEMPTS, ProbeRequest
 from paramedic.health.push_targets import AwaitedReports, awaited_of
 from paramedic.health.ticks import is_turn
@@ -26,8 +27,8 @@ ATTEMPTS_AFTER_TIMEOUTS = 2
 class CheckedTarget:
     """`controller_id` is None for targets without a heartbeat; `row` is what is stored, kept up to date by writes.
 
-    It is probed by `request`, or reports in by itself and is `awaited`; `probe_from` may be a location that the
-    stack has no prober in.
+    It is probed by `request`, or reports in by itself and is `awaited`, or is looked at `on_host` alone. One that is
+    probed may be looked at there besides; `probe_from` may be a location that the stack has no prober in.
     """
 
     row: Target
@@ -36,6 +37,7 @@ class CheckedTarget:
     controller_id: str | None = None
     request: ProbeRequest | None = None
     awaited: AwaitedReports | None = None
+    on_host: OnHost | None = None
     probe_from: str = ProbeLocation.PUBLIC
 
 
@@ -56,8 +58,13 @@ def checked_target(row: Target) -> CheckedTarget:
         raise _invalid(row, "kind", row.kind, "only ids that begin with 'controller:' name controllers, and all do")
     if kind is TargetKind.PUSH:
         return CheckedTarget(row, kind, mode, awaited=awaited_of(row))
+    on_host = on_host_of(row)
+    if kind is TargetKind.SSM:
+        if on_host is None:
+            raise _invalid(row, "on_host", None, "is missing, and nothing else is looked at")
+        return CheckedTarget(row, kind, mode, on_host=on_host)
     location = row.probe_from or ProbeLocation.PUBLIC
-    return CheckedTarget(row, kind, mode, controller_id, _request(row), probe_from=location)
+    return CheckedTarget(row, kind, mode, controller_id, _request(row), on_host=on_host, probe_from=location)
 
 
 def _request(row: Target) -> ProbeRequest:

@@ -207,6 +207,12 @@ FAILING_BY_ITS_OWN_WORD = Diagnosis(
     Severity.PAGE,
     "By its own word or that of its host it is not well; there is no profile to relaunch it by.",
 )
+FAILING_ON_ITS_HOST = Diagnosis(
+    DiagnosisName.FAILING,
+    Verdict.DOWN,
+    Severity.PAGE,
+    "Times out, and fails on its own host as well: look at it there. There is no profile to relaunch it by.",
+)
 
 _ANSWERED = (OutcomeKind.STATUS, OutcomeKind.CONDITION, OutcomeKind.PROTOCOL, OutcomeKind.TLS)
 _SAID_WHERE_IT_RUNS = (OutcomeKind.SILENT, OutcomeKind.FAILED)
@@ -247,6 +253,9 @@ def _never_beating(symptoms: Symptoms, hung_after_seconds: float) -> Diagnosis:
         return SILENT
     if symptoms.outcome is OutcomeKind.FAILED:
         return FAILING_BY_ITS_OWN_WORD
+    fails_there = symptoms.host_check is HostCheck.FAILS and symptoms.process is Process.UNKNOWN
+    if fails_there and symptoms.outcome is OutcomeKind.TIMEOUT:
+        return FAILING_ON_ITS_HOST
     plain = URL_FAILING if symptoms.outcome in _ANSWERED else URL_UNREACHABLE
     return _by_its_host(symptoms, hung_after_seconds) or plain
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict, Field
 
-from paramedic.health.diagnosis import DiagnosisName, Heartbeat, Severity
+from paramedic.health.diagnosis import DiagnosisName, Heartbeat, HostCheck, Severity
 from paramedic.health.outcomes import OutcomeKind
 from paramedic.health.ticks import IsoTime
 from paramedic.health.transitions import DetailType, Notice
@@ -33,7 +33,8 @@ class HealthEvent(BaseModel):
     """The detail of every health event.
 
     `event_id` names one finding: an event repeated for it, at a later `tick`, carries the same id. `since` is the
-    first tick of the bad period, `decided_at` the wall time of this decision. `mode` is only a hint for the gate.
+    first tick of the bad period, `decided_at` the wall time of this decision. `host_check` is what the target's own
+    host says of it, where that is asked. `mode` is only a hint for the gate.
     Events with a `notice` are what people are sent.
     """
 
@@ -56,6 +57,7 @@ class HealthEvent(BaseModel):
     detail: str = ""
     heartbeat: Heartbeat
     heartbeat_sequence: int | None = None
+    host_check: HostCheck = HostCheck.UNKNOWN
     mode: TargetMode
     profile: str | None = None
     notice: Notice | None = None

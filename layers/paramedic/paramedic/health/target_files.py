@@ -7,15 +7,16 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from paramedic.errors import InvalidInputError
+from paramedic.health.on_host import ControllerOnHost, HostTarget
 from paramedic.health.push_targets import PushTarget
 from paramedic.health.url_targets import UrlTarget
 from paramedic.validation import validated
 
 LARGEST_FILE = 1024 * 1024
 
-type WantedTarget = UrlTarget | PushTarget
+type WantedTarget = UrlTarget | PushTarget | HostTarget | ControllerOnHost
 
-_KINDS: Mapping[str, type[WantedTarget]] = {"push": PushTarget}
+_KINDS: Mapping[str, type[WantedTarget]] = {"push": PushTarget, "ssm": HostTarget, "controller": ControllerOnHost}
 """By the field that only this kind has; what has none of them has a `url`."""
 
 
@@ -26,7 +27,7 @@ class _File(BaseModel):
 
     @model_validator(mode="after")
     def _each_is_there_once(self) -> "_File":
-        names = [str(each.get("name")) for each in self.targets]
+        names = [str(each.get("name", each.get("controller"))) for each in self.targets]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"there twice: {', '.join(twice)}")

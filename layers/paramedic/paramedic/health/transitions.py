@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from paramedic.clock import from_iso, to_iso
-from paramedic.health.diagnosis import Diagnosis, DiagnosisName, Heartbeat, Severity, Symptoms, diagnose
+from paramedic.health.diagnosis import Diagnosis, DiagnosisName, Heartbeat, HostCheck, Severity, Symptoms, diagnose
 from paramedic.health.flapping import is_flapping, recovery_waits, with_another
 from paramedic.health.heartbeat_watch import HeartbeatReading
 from paramedic.health.outcomes import LONGEST_DETAIL, OutcomeKind, ProbeOutcome
@@ -39,11 +39,12 @@ class Notice(StrEnum):
 
 @dataclass(frozen=True)
 class Observation:
-    """One target at one scheduled tick."""
+    """One target at one scheduled tick; `host_check` is what its own host says of it, if that was asked."""
 
     tick: datetime
     outcome: ProbeOutcome
     heartbeat: HeartbeatReading
+    host_check: HostCheck = HostCheck.UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,8 @@ def transition(
     """
     timeouts_since = _timeouts_since(recorded, seen)
     lasted = (seen.tick - timeouts_since).total_seconds() if timeouts_since else 0.0
-    diagnosis = diagnose(Symptoms(seen.outcome.kind, seen.heartbeat.state, lasted), hung_after_seconds)
+    symptoms = Symptoms(seen.outcome.kind, seen.heartbeat.state, lasted, host_check=seen.host_check)
+    diagnosis = diagnose(symptoms, hung_after_seconds)
     if recorded is not None and seen.tick < from_iso(recorded.last_tick):
         return Transition(diagnosis, recorded)
     match diagnosis.verdict:

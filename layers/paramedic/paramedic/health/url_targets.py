@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from paramedic.health.expectations import Expectations
 from paramedic.health.http_request import HttpRequest
+from paramedic.health.on_host import OnHost, stored
 from paramedic.health.outcomes import (
     DEFAULT_ATTEMPTS,
     DEFAULT_TIMEOUT_SECONDS,
@@ -33,7 +34,8 @@ class Asked(_Part):
 class UrlTarget(Asked):
     """A URL to be checked every so many minutes; `timeout_seconds` is for one attempt.
 
-    One that is `fast` is checked as often in a minute as the stack checks anything.
+    One that is `fast` is checked as often in a minute as the stack checks anything. `host_check` is made on its host
+    when a probe times out, and only then.
     """
 
     name: str = Field(pattern=NAME_PATTERN)
@@ -42,6 +44,7 @@ class UrlTarget(Asked):
     every_minutes: Literal[1, 5, 15] = 1
     fast: bool = False
     probe_from: ProbeLocation = ProbeLocation.PUBLIC
+    host_check: OnHost | None = None
 
     @model_validator(mode="after")
     def _can_be_probed(self) -> Self:
@@ -81,6 +84,7 @@ class UrlTarget(Asked):
             fast=self.fast or None,
             probe_from=None if self.probe_from is ProbeLocation.PUBLIC else self.probe_from,
             asked=None if asked == "{}" else asked,
+            on_host=stored(self.host_check),
         )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.exceptions import AttributeDeserializationError, GetError, PynamoDBException, UpdateError
+from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from paramedic.clock import to_iso
@@ -40,6 +41,15 @@ class Report(Row):
     target_id = UnicodeAttribute(hash_key=True)
     reported_at = UnicodeAttribute(null=True)
     problem = UnicodeAttribute(null=True)
+
+    @classmethod
+    def change(cls, target_id: str, actions: Sequence[Action], condition: Condition) -> None:
+        """Update a row and have nothing of it returned, which a reporter need not be allowed to see.
+
+        Raises:
+            UpdateError: DynamoDB did not answer, or refused.
+        """
+        cls._get_connection().update_item(target_id, actions=actions, condition=condition)
 
     @classmethod
     def items(cls, ids: Sequence[str]) -> Sequence[dict[str, Any]]:
@@ -75,7 +85,7 @@ def _write(target_id: str, actions: Sequence[Action]) -> None:
     # Not conditional on the last report: one from a clock that was ahead would outlast all true ones.
     there = Report.target_id.exists()
     try:
-        Report(target_id).update(actions=list(actions), condition=there)
+        Report.change(target_id, actions, there)
     except UpdateError as error:
         if error.cause_response_code == "ConditionalCheckFailedException":
             raise UnknownReporterError(f"target {target_id} is not registered, so nobody waits for it") from error

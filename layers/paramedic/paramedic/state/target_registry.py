@@ -14,7 +14,7 @@ from paramedic.state.tables import InvalidRowError
 from paramedic.state.targets import COUNTS_BUCKET, Target, TargetCount, TargetKind, bucket_of, prefix_of
 from paramedic.state.transactions import Change, ConditionFailedError, Delete, Put, Update, put_new, transact
 
-KEPT_WHERE_GIVEN = ("url", "fast", "asked", "silent_after_seconds", "probe_from")
+KEPT_WHERE_GIVEN = ("url", "fast", "asked", "on_host", "silent_after_seconds", "probe_from")
 """Attributes of what is looked at that a target may be without."""
 
 
@@ -84,6 +84,21 @@ def change_target(before: Target, after: Target, clock: Clock) -> None:
         transact(changes, clock)
     except ConditionFailedError as error:
         raise TargetMissingError(f"target {before.target_id} was removed meanwhile; look and repeat") from error
+
+
+def change_host_check(target_id: str, on_host: str | None, clock: Clock) -> None:
+    """Have a target's host asked `on_host` when its probe times out, or not at all; nothing else of it changes.
+
+    Raises:
+        TargetMissingError: there is no such target.
+        StateUnreachableError: DynamoDB did not answer; repeating it is harmless.
+    """
+    row = Target(bucket_of(target_id), target_id)
+    change = Update(row, (_kept(Target.on_host, on_host),), Target.target_id.exists())
+    try:
+        transact([change], clock)
+    except ConditionFailedError as error:
+        raise TargetMissingError(f"target {target_id} is not registered") from error
 
 
 def is_registered(target_id: str) -> bool:

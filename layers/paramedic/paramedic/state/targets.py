@@ -33,6 +33,7 @@ class TargetKind(StrEnum):
     CONTROLLER = "controller"
     URL = "url"
     PUSH = "push"
+    SSM = "ssm"
 
 
 class TargetMode(StrEnum):
@@ -103,8 +104,9 @@ class Target(Row):
     `beginnings` outlives that. A target is due every `every_minutes`, each of them where there is no such number; one
     that is `fast` also at the further checks of each minute, where the stack has any. It is probed from the location
     `probe_from`, public where there is none.
-    `asked` is JSON: what is sent and expected where that is more than GET and 200. One without a `url` reports by
-    itself, and is silent after so many seconds. `added_at` is when it was added, by the clock of whoever did.
+    `asked` is JSON: what is sent and expected where that is more than GET and 200. `on_host` is JSON too: the check
+    that is made on its host, by itself or when a probe times out. One that reports by itself is silent after so many
+    seconds. `added_at` is when it was added, by the clock of whoever did.
     `downtime` is the planned one it is in, about to enter or was in last. `registration` is a random word of whoever
     added it, to tell a lost reply from a target that was there before.
     """
@@ -122,6 +124,7 @@ class Target(Row):
     fast = BooleanAttribute(null=True)
     probe_from = UnicodeAttribute(null=True)
     asked = UnicodeAttribute(null=True)
+    on_host = UnicodeAttribute(null=True)
     silent_after_seconds = NumberAttribute(null=True)
     added_at = UnicodeAttribute(null=True)
     profile = UnicodeAttribute(null=True)

@@ -1,0 +1,118 @@
+"""Everything that is looked at of a group of targets at one tick, with one wait for all that needs a second look.
+
+What nobody doubts costs one probe or one report: heartbeats and hosts are asked about what fails alone.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from paramedic.clock import Clock
+from paramedic.health.checked_target import CheckedTarget
+from paramedic.health.diagnosis import HostCheck
+from paramedic.health.heartbeat_watch import NOT_WATCHED, HeartbeatReading, HeartbeatWatch
+from paramedic.health.host_commands import HostChecks
+from paramedic.health.on_host import HostAnswer, OnHost
+from paramedic.health.outcomes import OutcomeKind, ProbeOutcome
+from paramedic.health.probe_locations import probe_from_each
+from paramedic.health.probing import Probed, Prober
+from paramedic.health.push_targets import look_at_reports
+from paramedic.health.transitions import Observation
+from paramedic.health.verdict import has_failed
+
+PROMPT_SECONDS = 1.0
+"""Probes that take longer have met a target that fails, for what is well answers at once and is asked once."""
+
+NOT_ASKED = HostAnswer(HostCheck.UNKNOWN, "nothing was looked at")
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What is seen of some of the targets, and how many invocations of the prober failed for it."""
+
+    seen: Sequence[tuple[CheckedTarget, Observation]]
+    failed_invocations: int = 0
+
+
+@dataclass(frozen=True)
+class Looker:
+    """Looks at targets in the ways that their kinds ask for; `probers` by probe location."""
+
+    probers: Mapping[str, Prober]
+    hosts: HostChecks
+    clock: Clock
+    stale_seconds: float
+    prompt_seconds: float = PROMPT_SECONDS
+
+    def look(self, targets: Sequence[CheckedTarget], tick: datetime) -> Iterator[Looks]:
+        """What is seen of `targets`, once of each: first of those that need no second look, which takes its time.
+
+        What cannot be looked at is unknown, never an error.
+        """
+        watch = HeartbeatWatch(self.clock, self.stale_seconds)
+        probed = self._probed(targets, watch)
+        reported = look_at_reports([target.awaited for target in targets if target.awaited], tick)
+        outcomes = {**probed.outcomes, **{each.target_id: each for each in reported}}
+        first = [_Sight(target, outcomes.get(target.row.target_id)) for target in targets]
+        conclusive = [each for each in first if not (each.watched or each.asked)]
+        yield Looks([(each.target, each.observation(tick)) for each in conclusive], probed.failed_invocations)
+        doubtful = [each for each in first if each.watched or each.asked]
+        if not doubtful:
+            return
+        heartbeats, answers = self._look_again(doubtful, watch)
+        yield Looks([(each.target, each.observation(tick, heartbeats, answers)) for each in doubtful])
+
+    def _probed(self, targets: Sequence[CheckedTarget], watch: HeartbeatWatch) -> Probed:
+        """What probing gave; where that takes long, the time is also spent on looking at heartbeats."""
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            probing = beside.submit(probe_from_each, self.probers, targets)
+            if wait([probing], timeout=self.prompt_seconds).not_done:
+                watch.begin([target.controller_id for target in targets if target.controller_id])
+            return probing.result()
+
+    def _look_again(
+        self, doubtful: Sequence["_Sight"], watch: HeartbeatWatch
+    ) -> tuple[Mapping[str, HeartbeatReading], Mapping[str, HostAnswer]]:
+        watched = [each.watched for each in doubtful if each.watched]
+        asked = {each.target.row.target_id: each.asked for each in doubtful if each.asked}
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            answers = beside.submit(self.hosts.ask, asked)
+            return watch.readings(watched), answers.result()
+
+
+@dataclass(frozen=True)
+class _Sight:
+    """A target and what the first look at it gave; None where there was none."""
+
+    target: CheckedTarget
+    outcome: ProbeOutcome | None
+
+    @property
+    def watched(self) -> str | None:
+        """The controller whose heartbeat is the second signal, if one is needed."""
+        failed = self.outcome is not None and has_failed(self.outcome.kind)
+        return self.target.controller_id if failed else None
+
+    @property
+    def asked(self) -> OnHost | None:
+        """What its host is asked, if anything."""
+        doubted = self.outcome is None or self.outcome.kind is OutcomeKind.TIMEOUT
+        return self.target.on_host if doubted else None
+
+    def observation(
+        self,
+        tick: datetime,
+        heartbeats: Mapping[str, HeartbeatReading] | None = None,
+        answers: Mapping[str, HostAnswer] | None = None,
+    ) -> Observation:
+        """The same with what the second look gave, where there was one."""
+        target_id = self.target.row.target_id
+        heartbeat = (heartbeats or {}).get(self.target.controller_id or "", NOT_WATCHED)
+        answer = (answers or {}).get(target_id)
+        if answer is None:
+            return Observation(tick, self.outcome or NOT_ASKED.outcome(target_id), heartbeat)
+        if self.outcome is None:
+            return Observation(tick, answer.outcome(target_id), heartbeat)
+        detail = f"{self.outcome.detail}; on its host: {answer.says} {answer.detail}".strip("; ")
+        return Observation(tick, replace(self.outcome, detail=detail), heartbeat, answer.says)
