@@ -2,23 +2,30 @@
 
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
 
-import boto3
+import botocore.session
 from botocore.config import Config
+from botocore.session import Session
 
-from paramedic.clock import SystemClock
+from paramedic.clock import Clock, SystemClock
 from paramedic.health.check import HealthCheck
 from paramedic.health.check_messages import CheckMessage
 from paramedic.health.events import EventPublisher
 from paramedic.health.host_commands import HostChecks, NoHostChecks, SsmHostChecks
 from paramedic.health.looking import Looker
-from paramedic.health.probing import INVOCATIONS_AT_ONCE, LambdaProber, Prober
+from paramedic.health.probing import INVOCATIONS_AT_ONCE, LambdaProber
 from paramedic.observability import add_counts, make_logger, make_metrics
 from paramedic.queue_records import BatchResponse, handle_records
 from paramedic.settings import HealthCheckSettings
-from paramedic.state import tables
+from paramedic.state import controllers, reports, tables, targets
 from paramedic.validation import validated_json
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_ssm import SSMClient
 
 PROBE_READ_TIMEOUT_SECONDS = 30
 """Longer than the prober's own time-out, so that it is the prober that says what went wrong."""
@@ -26,36 +33,7 @@ PROBE_READ_TIMEOUT_SECONDS = 30
 SETTINGS = HealthCheckSettings.from_env()
 LOGGER = make_logger()
 METRICS = make_metrics()
-# A retried synchronous invocation would probe again and double the wait; the next tick is soon enough.
-ONCE = Config(
-    connect_timeout=2,
-    read_timeout=PROBE_READ_TIMEOUT_SECONDS,
-    retries={"total_max_attempts": 1},
-    max_pool_connections=INVOCATIONS_AT_ONCE * len(SETTINGS.probe_functions),
-)
-BRIEF = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2})
-CLOCK = SystemClock()
-
-
-def _hosts() -> HostChecks:
-    # A client for SSM takes its time to make, which a stack without such checks need not spend.
-    if not SETTINGS.host_check_document:
-        return NoHostChecks()
-    return SsmHostChecks(boto3.client("ssm", config=BRIEF), SETTINGS.host_check_document, CLOCK)
-
-
-INVOKER = boto3.client("lambda", config=ONCE)
-PROBERS: Mapping[str, Prober] = {
-    location: LambdaProber(INVOKER, name) for location, name in SETTINGS.probe_functions.items()
-}
-CHECK = HealthCheck(
-    looker=Looker(PROBERS, _hosts(), CLOCK, SETTINGS.stale_seconds),
-    publisher=EventPublisher(boto3.client("events"), SETTINGS.event_bus_name),
-    clock=CLOCK,
-    new_id=lambda: uuid.uuid4().hex,
-    hung_after_seconds=SETTINGS.hung_after_seconds,
-)
-tables.bind(SETTINGS.table_prefix)
+tables.bind(SETTINGS.table_prefix, controllers, reports, targets)
 
 
 @LOGGER.inject_lambda_context
@@ -66,4 +44,35 @@ def handler(event: Mapping[str, Any], context: object) -> BatchResponse:  # noqa
 
 
 def _check(body: str) -> None:
-    add_counts(METRICS, CHECK.run(validated_json(CheckMessage, body, "body")).counts())
+    add_counts(METRICS, _health_check().run(validated_json(CheckMessage, body, "body")).counts())
+
+
+@cache
+def _health_check() -> HealthCheck:
+    """Made by the first message. Not by boto3, whose resources and transfers nobody here uses and every start pays."""
+    session, clock = botocore.session.get_session(), SystemClock()
+    # A retried synchronous invocation would probe again and double the wait; the next tick is soon enough.
+    once = Config(
+        connect_timeout=2,
+        read_timeout=PROBE_READ_TIMEOUT_SECONDS,
+        retries={"total_max_attempts": 1},
+        max_pool_connections=INVOCATIONS_AT_ONCE * len(SETTINGS.probe_functions),
+    )
+    invoker = cast("LambdaClient", session.create_client("lambda", config=once))
+    probers = {location: LambdaProber(invoker, name) for location, name in SETTINGS.probe_functions.items()}
+    return HealthCheck(
+        looker=Looker(probers, _hosts(session, clock), clock, SETTINGS.stale_seconds),
+        publisher=EventPublisher(cast("EventBridgeClient", session.create_client("events")), SETTINGS.event_bus_name),
+        clock=clock,
+        new_id=lambda: uuid.uuid4().hex,
+        hung_after_seconds=SETTINGS.hung_after_seconds,
+    )
+
+
+def _hosts(session: Session, clock: Clock) -> HostChecks:
+    # A client for SSM takes its time to make, which a stack without such checks need not spend.
+    if not SETTINGS.host_check_document:
+        return NoHostChecks()
+    brief = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2})
+    client = cast("SSMClient", session.create_client("ssm", config=brief))
+    return SsmHostChecks(client, SETTINGS.host_check_document, clock)

@@ -4,17 +4,21 @@ import asyncio
 import socket
 from dataclasses import dataclass
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from paramedic.errors import InvalidInputError
 from paramedic.health.addresses import AddressGuard, ForbiddenAddressError
 from paramedic.health.exchange import Marks, ProbeFailedError, connect_only, exchange
 from paramedic.health.expectations import Answered
-from paramedic.health.http_answer import HeadReader, HttpAnswer, WholeReader, message
+from paramedic.health.http_answer import HeadReader, HttpAnswer, message
 from paramedic.health.http_request import HttpRequest
 from paramedic.health.lag import LagWatch
 from paramedic.health.lookup import Lookup
 from paramedic.health.outcomes import LONGEST_DETAIL, OutcomeKind, ProbeOutcome, ProbeRequest, Timings
 from paramedic.health.probe_url import ProbeUrl
+
+if TYPE_CHECKING:
+    from paramedic.health.whole_answer import WholeReader
 
 MOST_ADDRESSES = 4
 
@@ -150,9 +154,16 @@ class _Asks:
     whole: bool
 
     async def of(self, url: ProbeUrl, address: str, marks: Marks) -> HttpAnswer | None:
-        reader = WholeReader(url, self.asked) if self.whole else HeadReader()
+        reader = _whole_reader(url, self.asked) if self.whole else HeadReader()
         await exchange(url, address, message(url, self.asked), reader, marks)
         return reader.answer
+
+
+def _whole_reader(url: ProbeUrl, asked: HttpRequest) -> "WholeReader":
+    # It is needed by few, and what it imports would be a tenth of the others' cold starts.
+    from paramedic.health.whole_answer import WholeReader
+
+    return WholeReader(url, asked)
 
 
 def _followed(url: ProbeUrl, location: str) -> ProbeUrl:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
+from types import ModuleType
 from typing import Any, Self, cast
 
 from pydantic import BaseModel, ValidationError
@@ -357,13 +358,15 @@ def all_models() -> Mapping[str, tuple[type[Row], ...]]:
     return {module.TABLE: cast(tuple[type[Row], ...], module.MODELS) for module in modules}
 
 
-def bind(table_prefix: str) -> None:
-    """Point every model at the tables named `<table_prefix><logical name>`, where the environment now says AWS is.
+def bind(table_prefix: str, *modules: ModuleType) -> None:
+    """Point models at the tables named `<table_prefix><logical name>`, where the environment now says AWS is.
 
-    Call it before any read.
+    All models, or only those of the table modules given: whoever needs few of them is spared importing the others. Call
+    it before any read.
     """
     _Surroundings.variables = frozenset(pair for pair in os.environ.items() if pair[0].startswith("AWS_"))
-    for table, models in all_models().items():
+    wanted = {module.TABLE: module.MODELS for module in modules} or all_models()
+    for table, models in wanted.items():
         for model in models:
             model.Meta.table_name = f"{table_prefix}{table}"
 

@@ -1,0 +1,49 @@
+"""What functions import before they do anything: every cold start pays for it.
+
+How long that takes is measured by `make bench NAME=health ARGS=cold-start`; a count says the same on any machine.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SETTINGS = {"TABLE_PREFIX": "t-", "PROBE_FUNCTION_NAME": "probe", "EVENT_BUS_NAME": "bus"}
+AWS_CLIENTS = {"boto3", "botocore", "pynamodb", "aws_lambda_powertools"}
+NOBODYS = {"aws_xray_sdk", "h11", "httpx", "yaml"}
+
+
+def imported_by(function: str) -> set[str]:
+    """The modules there are once `function` is imported, but for those of Python's own start."""
+    program = "import sys; own = set(sys.modules); import app; print(*(set(sys.modules) - own))"
+    path = os.pathsep.join(str(ROOT / each) for each in ("layers/paramedic", f"functions/{function}"))
+    loaded = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": path, "AWS_DEFAULT_REGION": "us-east-1", **SETTINGS},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(loaded.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("function", "budget", "never"),
+    [
+        ("health_probe", 280, AWS_CLIENTS | NOBODYS),
+        ("health_check", 500, NOBODYS | {"asyncio", "boto3", "s3transfer", "uvloop"}),
+    ],
+)
+def test_a_function_imports_little_before_it_begins(function: str, budget: int, never: set[str]) -> None:
+    modules = imported_by(function)
+    assert never.isdisjoint(name.partition(".")[0] for name in modules)
+    assert len(modules) <= budget
+
+
+def test_a_check_knows_no_more_of_the_stack_than_it_reads() -> None:
+    others = ("launchers", "recovery", "services", "autoscaling", "state.services", "state.replicas", "state.traffic")
+    prefixes = tuple(f"paramedic.{each}" for each in others)
+    assert [name for name in imported_by("health_check") if name.startswith(prefixes)] == []
