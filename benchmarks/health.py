@@ -10,10 +10,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.health_parts import cold_start, crowd, detection, speed
+from benchmarks.health_parts import cold_start, crowd, detection, fast_detection, speed
 from benchmarks.report import Parts, run
 
-PARTS: Parts[Path] = {"speed": speed, "crowd": crowd, "detection": detection, "cold-start": cold_start}
+PARTS: Parts[Path] = {
+    "speed": speed,
+    "crowd": crowd,
+    "detection": detection,
+    "fast-detection": fast_detection,
+    "cold-start": cold_start,
+}
 
 
 @contextmanager

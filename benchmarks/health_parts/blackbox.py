@@ -43,7 +43,8 @@ def binary() -> Path:
         return installed if installed.exists() else unpacked
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        subprocess.run(["apt-get", "download", "--quiet", PACKAGE], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        command = ["apt-get", "--option", "APT::Sandbox::User=root", "download", "--quiet", PACKAGE]
+        subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
         package = next(folder.glob("*.deb"))
         subprocess.run(["dpkg-deb", "--extract", package, folder], check=True)
     except (OSError, subprocess.CalledProcessError, StopIteration) as error:

@@ -46,13 +46,9 @@ def measure(folder: Path) -> Figures:
     with deployed(folder / "stack", {"HungAfterSeconds": str(HUNG_AFTER_SECONDS)}) as stage, ExitStack() as cleanup:
         killed, suspended = (cleanup.enter_context(server(stage, folder, name)) for name in (DEAD, HUNG))
         dead, hung = (controller(stage, name) for name in (DEAD, HUNG))
+        # Probed once while all were well.
         wait_for_tick(stage.stack)
-        # Probed once while it was well.
-        wait_for_tick(stage.stack)
-        struck = time.monotonic()
-        kill(killed)
-        kill_group(dead, stage.launcher)
-        refused = await_found({url_target(DEAD): is_down, controller_target_id(DEAD): is_down}, struck)
+        refused = found_after_kill(stage, killed, dead)
         wait_for_tick(stage.stack)
         struck = time.monotonic()
         cleanup.enter_context(suspended_group(int(hung.identity["pid"])))
@@ -66,14 +62,23 @@ def measure(folder: Path) -> Figures:
     }
 
 
+def found_after_kill(stage: Stage, killed: subprocess.Popen[bytes], dead: Receipt) -> Mapping[str, float]:
+    """Kill a target's server and a controller right after a tick; when each is known to be down."""
+    wait_for_tick(stage.stack)
+    struck = time.monotonic()
+    kill(killed)
+    kill_group(dead, stage.launcher)
+    return await_found({url_target(DEAD): is_down, controller_target_id(DEAD): is_down}, struck)
+
+
 @contextmanager
-def server(stage: Stage, folder: Path, name: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A server that is a target of the stack."""
+def server(stage: Stage, folder: Path, name: str, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A server that is a target of the stack, added with these options."""
     address = own_address()
     command = [sys.executable, "-m", "http.server", str(address.port), "--bind", address.host]
     with running([*command, "--directory", folder], folder / f"{name}.log") as process:
         await_ok(address)
-        stage.run("target", "add", name, address.url)
+        stage.run("target", "add", name, address.url, *options)
         yield process
 
 

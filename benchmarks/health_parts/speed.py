@@ -32,20 +32,23 @@ def measure(folder: Path) -> Figures:
             rates += _rates(swept)
             ours += [each.cpu_seconds / TARGETS for each in swept.sweeps]
             httpx_costs.append(_with_httpx(found, folder))
-            blackbox_costs.append(blackbox.cpu_per_probe(found.urls(TARGETS), folder))
+            blackbox_costs += _with_blackbox(found, folder)
     with targets(tls_in=folder) as encrypted:
-        https = _rates(sweep(encrypted, TARGETS, SWEEPS))
+        swept = sweep(encrypted, TARGETS, SWEEPS)
+        https, https_costs = _rates(swept), [each.cpu_seconds / TARGETS for each in swept.sweeps]
     cost = statistics.median(ours)
+    beside = statistics.median(blackbox_costs) if blackbox_costs else None
     figures = {
         "http_probes_per_second": statistics.median(rates),
         "https_probes_per_second": statistics.median(https),
         "cpu_ms_per_probe": cost * 1000,
         "httpx_cpu_ms_per_probe": statistics.median(httpx_costs) * 1000,
-        "blackbox_exporter_cpu_ms_per_probe": statistics.median(blackbox_costs) * 1000,
+        "https_cpu_ms_per_probe": statistics.median(https_costs) * 1000,
+        "blackbox_exporter_cpu_ms_per_probe": None if beside is None else beside * 1000,
         "cpu_beside_httpx": cost / statistics.median(httpx_costs),
-        "cpu_beside_blackbox_exporter": cost / statistics.median(blackbox_costs),
+        "cpu_beside_blackbox_exporter": None if beside is None else cost / beside,
     }
-    return {name: round(figure, 4) for name, figure in figures.items()}
+    return {name: None if figure is None else round(figure, 4) for name, figure in figures.items()}
 
 
 def _rates(swept: Swept) -> list[float]:
@@ -54,6 +57,14 @@ def _rates(swept: Swept) -> list[float]:
         raise AssertionError(f"healthy targets were not found healthy: {failed}")
     # The first sweep of a process pays for what it loads.
     return [TARGETS / each.seconds for each in swept.sweeps[1:]]
+
+
+def _with_blackbox(found: Targets, folder: Path) -> list[float]:
+    try:
+        return [blackbox.cpu_per_probe(found.urls(TARGETS), folder)]
+    except blackbox.NoPackageError as error:
+        print(f"  not compared with blackbox_exporter: {error}", flush=True)
+        return []
 
 
 def _with_httpx(found: Targets, folder: Path) -> float:

@@ -6,6 +6,7 @@ with the process's peak memory.
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import random
@@ -52,6 +53,8 @@ def main() -> None:
     given = options.parse_args()
     if given.processor is not None:
         os.sched_setaffinity(0, {given.processor})
+    # As the function does.
+    gc.freeze()
     # What Lambda gives a function.
     resource.setrlimit(resource.RLIMIT_NOFILE, (LEAST_DESCRIPTORS, LEAST_DESCRIPTORS))
     ports = range(given.first_port, given.first_port + given.ports)

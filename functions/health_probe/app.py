@@ -1,6 +1,7 @@
 """`health_probe`: targets in, outcomes out. Imports no AWS client, and its role may do nothing with one."""
 
 import asyncio
+import gc
 import os
 import random
 from typing import Any, Protocol
@@ -14,6 +15,9 @@ from paramedic.health.settings import ProbeSettings
 from paramedic.validation import validated
 
 ANSWER_SECONDS = 2.0
+
+# What is imported stays: looking through it again and again costs some percent of all probing.
+gc.freeze()
 
 
 class Context(Protocol):
