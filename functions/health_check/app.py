@@ -13,9 +13,9 @@ from paramedic.clock import Clock, SystemClock
 from paramedic.health.check import HealthCheck
 from paramedic.health.check_messages import CheckMessage
 from paramedic.health.events import EventPublisher
-from paramedic.health.host_commands import HostChecks, NoHostChecks, SsmHostChecks
+from paramedic.health.host_commands import HostChecks, NoHostChecks, RunCommand, SsmHostChecks
 from paramedic.health.looking import Looker
-from paramedic.health.probing import INVOCATIONS_AT_ONCE, LambdaProber
+from paramedic.health.probing import INVOCATIONS_AT_ONCE, LambdaProber, Prober
 from paramedic.observability import add_counts, make_logger, make_metrics
 from paramedic.queue_records import BatchResponse, handle_records
 from paramedic.settings import HealthCheckSettings
@@ -25,7 +25,6 @@ from paramedic.validation import validated_json
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
-    from mypy_boto3_ssm import SSMClient
 
 PROBE_READ_TIMEOUT_SECONDS = 30
 """Longer than the prober's own time-out, so that it is the prober that says what went wrong."""
@@ -59,7 +58,9 @@ def _health_check() -> HealthCheck:
         max_pool_connections=INVOCATIONS_AT_ONCE * len(SETTINGS.probe_functions),
     )
     invoker = cast("LambdaClient", session.create_client("lambda", config=once))
-    probers = {location: LambdaProber(invoker, name) for location, name in SETTINGS.probe_functions.items()}
+    probers: Mapping[str, Prober] = {
+        location: LambdaProber(invoker, name) for location, name in SETTINGS.probe_functions.items()
+    }
     return HealthCheck(
         looker=Looker(probers, _hosts(session, clock), clock, SETTINGS.stale_seconds),
         publisher=EventPublisher(cast("EventBridgeClient", session.create_client("events")), SETTINGS.event_bus_name),
@@ -74,5 +75,5 @@ def _hosts(session: Session, clock: Clock) -> HostChecks:
     if not SETTINGS.host_check_document:
         return NoHostChecks()
     brief = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2})
-    client = cast("SSMClient", session.create_client("ssm", config=brief))
+    client = cast(RunCommand, session.create_client("ssm", config=brief))
     return SsmHostChecks(client, SETTINGS.host_check_document, clock)
