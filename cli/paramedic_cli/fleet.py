@@ -1,13 +1,25 @@
 """Everything a stack looks after, as its tables say it now."""
 
+from collections.abc import Sequence
+
 from pydantic import BaseModel, ConfigDict
 
 from paramedic.clock import to_iso
+from paramedic.health.verdict import Verdict
 from paramedic.services.status import ControllerView, build_status, read_controller
 from paramedic.state.controllers import HEARTBEAT, ControllerHeartbeat
+from paramedic.state.gateways import GatewayReplica
 from paramedic.state.recoveries import OPEN_STEPS, Recovery
 from paramedic.state.standbys import read_standby
-from paramedic.state.targets import COUNTS_BUCKET, Target, TargetCount, controller_id_of, controller_target_id
+from paramedic.state.targets import (
+    COUNTS_BUCKET,
+    GatewayReplicaKey,
+    Target,
+    TargetCount,
+    controller_id_of,
+    controller_target_id,
+    gateway_replica_of,
+)
 
 
 class RecoveryView(BaseModel):
@@ -45,12 +57,31 @@ class Watched(BaseModel):
     standby: StandbyView | None = None
 
 
+class GatewayReplicaView(BaseModel):
+    """A gateway replica as it is checked: `found` is what was found of it last, `tries` the service that is asked for.
+
+    One that has left, at `left_at`, was asked to, and is not checked until it is back.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    gateway: str
+    number: int
+    name: str | None
+    url: str
+    found: str
+    since: str | None
+    tries: str | None
+    left_at: str | None
+
+
 class Fleet(BaseModel):
-    """All controllers in order of name, their services with them."""
+    """All controllers in order of name, their services with them, and all gateway replicas."""
 
     model_config = ConfigDict(frozen=True)
 
     watched: tuple[Watched, ...]
+    gateways: tuple[GatewayReplicaView, ...] = ()
 
 
 def read_fleet() -> Fleet:
@@ -60,8 +91,9 @@ def read_fleet() -> Fleet:
         InvalidRowError: a row is malformed.
         StateUnreachableError: DynamoDB did not answer.
     """
-    found = (_watched(controller_id) for controller_id in controller_ids())
-    return Fleet(watched=tuple(watched for watched in found if watched is not None))
+    targets = _targets()
+    found = (_watched(controller_id) for controller_id in _controller_ids(targets))
+    return Fleet(watched=tuple(watched for watched in found if watched is not None), gateways=_gateways(targets))
 
 
 def controller_ids() -> tuple[str, ...]:
@@ -70,10 +102,40 @@ def controller_ids() -> tuple[str, ...]:
     Raises:
         StateUnreachableError: DynamoDB did not answer.
     """
+    return _controller_ids(_targets())
+
+
+def _targets() -> Sequence[Target]:
     counts = TargetCount.read_all(COUNTS_BUCKET)
-    targets = [target for count in counts if count.targets for target in Target.read_all(int(count.target_id))]
+    return [target for count in counts if count.targets for target in Target.read_all(int(count.target_id))]
+
+
+def _controller_ids(targets: Sequence[Target]) -> tuple[str, ...]:
     found = (controller_id_of(target.target_id) for target in targets)
     return tuple(sorted(controller_id for controller_id in found if controller_id is not None))
+
+
+def _gateways(targets: Sequence[Target]) -> tuple[GatewayReplicaView, ...]:
+    keys = {target.target_id: gateway_replica_of(target.target_id) for target in targets}
+    replicas = [(key, target) for target in targets if (key := keys[target.target_id]) is not None]
+    rows = [row for gateway in {key.gateway for key, _ in replicas} for row in GatewayReplica.read_all(gateway)]
+    names = {(row.gateway, int(row.replica_num)): row.name for row in rows}
+    views = [_gateway(key, names.get((key.gateway, key.number)), target) for key, target in replicas]
+    return tuple(sorted(views, key=lambda view: (view.gateway, view.number)))
+
+
+def _gateway(key: GatewayReplicaKey, name: str | None, target: Target) -> GatewayReplicaView:
+    bad = None if target.bad is None or target.bad.verdict == Verdict.HEALTHY else target.bad
+    return GatewayReplicaView(
+        gateway=key.gateway,
+        number=key.number,
+        name=name,
+        url=target.url,
+        found="healthy" if bad is None else bad.diagnosis,
+        since=None if bad is None else bad.since,
+        tries=None if target.route is None else target.route.service,
+        left_at=target.left_at,
+    )
 
 
 def _watched(controller_id: str) -> Watched | None:

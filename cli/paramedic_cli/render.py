@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -10,17 +11,19 @@ from rich.text import Text
 from paramedic.clock import from_iso
 from paramedic.services.progress import Outcome
 from paramedic.state.downtime_windows import PlannedPeriod
-from paramedic_cli.fleet import Fleet, StandbyView, Watched
+from paramedic_cli.fleet import Fleet, GatewayReplicaView, StandbyView, Watched
 
 _NOTHING = "-"
 _STANDBY_SILENT = timedelta(minutes=3)
 
 
 def fleet_tables(fleet: Fleet, now: datetime) -> RenderableType:
-    """Controllers, services and replicas as seen at `now`."""
-    if not fleet.watched:
-        return Text("no controller is registered yet")
-    parts: list[RenderableType] = [_controllers(fleet, now)]
+    """Controllers, gateways, services and replicas as seen at `now`."""
+    parts: list[RenderableType] = [
+        _controllers(fleet, now) if fleet.watched else Text("no controller is registered yet")
+    ]
+    if fleet.gateways:
+        parts += [Text(), _gateways(fleet, now)]
     if any(watched.controller.services for watched in fleet.watched):
         parts += [Text(), _services(fleet), Text(), _replicas(fleet)]
     remarks = list(_remarks(fleet, now))
@@ -40,6 +43,25 @@ def _controllers(fleet: Fleet, now: datetime) -> Table:
             watched.recovery.actor if watched.recovery else "its first start",
         )
     return table
+
+
+def _gateways(fleet: Fleet, now: datetime) -> Table:
+    table = _table("Gateways", "gateway", "replica", "name", "health", "address")
+    for replica in fleet.gateways:
+        table.add_row(
+            replica.gateway,
+            str(replica.number),
+            replica.name or _NOTHING,
+            _gateway_health(replica, now),
+            urlsplit(replica.url).netloc,
+        )
+    return table
+
+
+def _gateway_health(replica: GatewayReplicaView, now: datetime) -> str:
+    if replica.left_at is not None:
+        return f"left {_age(replica.left_at, now)}"
+    return replica.found if replica.since is None else f"{replica.found}, found {_age(replica.since, now)}"
 
 
 def _services(fleet: Fleet) -> Table:

@@ -19,7 +19,7 @@ from paramedic.health.probing import INVOCATIONS_AT_ONCE, LambdaProber, Prober
 from paramedic.observability import add_counts, make_logger, make_metrics
 from paramedic.queue_records import BatchResponse, handle_records
 from paramedic.settings import HealthCheckSettings
-from paramedic.state import controllers, reports, tables, targets
+from paramedic.state import controllers, gateways, load_balancers, reports, tables, targets, traffic
 from paramedic.validation import validated_json
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ PROBE_READ_TIMEOUT_SECONDS = 30
 SETTINGS = HealthCheckSettings.from_env()
 LOGGER = make_logger()
 METRICS = make_metrics()
-tables.bind(SETTINGS.table_prefix, controllers, reports, targets)
+tables.bind(SETTINGS.table_prefix, controllers, gateways, load_balancers, reports, targets, traffic)
 
 
 @LOGGER.inject_lambda_context

@@ -15,6 +15,8 @@ from paramedic_gateway.loops import Crew
 from paramedic_gateway.proxy.admin import AdminUnreachableError, EnvoyAdmin
 from paramedic_gateway.proxy.envoy_log import LOOK_SECONDS, EnvoyLog
 from paramedic_gateway.proxy.process import END_SECONDS, EnvoyIdentity
+from paramedic_gateway.registration import LOOK_SECONDS as REGISTRATION_LOOK_SECONDS
+from paramedic_gateway.registration import Registration
 from paramedic_gateway.routes.follow import RouteFollower, StoredRows
 from paramedic_gateway.routes.model import ServiceRoutes
 from paramedic_gateway.serving import Serving
@@ -59,6 +61,7 @@ class Agent:
             services=lambda: self._serving.applier.names,
             rotate_bytes=settings.rotate_bytes,
         )
+        self._registration = Registration(settings, self._served, clock, log)
         self._crew = Crew(self._report_end, ending.woken)
 
     def run(self) -> bool:
@@ -77,6 +80,7 @@ class Agent:
         self._crew.repeat("routes", self._serving.run_pass, self._settings.poll_seconds)
         self._crew.repeat("certificate", self._look_at_certificate, CERTIFICATE_LOOK_SECONDS)
         self._crew.repeat("counting", self._report, self._settings.report_seconds)
+        self._crew.repeat("registration", self._registration.look, REGISTRATION_LOOK_SECONDS)
         self._crew.repeat("envoy log", self._envoy_log.cap, LOOK_SECONDS)
         self._log.info(f"serving {len(self._services())} services, Envoy is process {self._envoy_pid()}")
         self._crew.wait()
@@ -101,6 +105,7 @@ class Agent:
             services=len(self._services()),
             unfinished_requests=self._counting.unfinished,
             state_age_seconds=None if serving.seen_at is None else round(now - serving.seen_at, 3),
+            target=self._registration.target,
             problems=self._problems(),
         )
 
@@ -110,6 +115,7 @@ class Agent:
             self._front.envoy.problem,
             self._envoy_log.problem,
             self._front.certificates.problem,
+            self._registration.problem,
         )
         return [*self._serving.problems, *self._counting.problems, *(each for each in single if each is not None)]
 
@@ -120,10 +126,13 @@ class Agent:
             self._report()
             return
         self._leaving = True
+        self._registration.leave()
         self._leave()
         self._stop_threads()
         self._front.predecessors.end()
         self._front.envoy.end(END_SECONDS)
+        # Where DynamoDB did not answer before.
+        self._registration.leave()
         self._counting.close()
         self._log.info(f"ended with {self._counting.unfinished} requests under way")
 
@@ -167,6 +176,9 @@ class Agent:
 
     def _services(self) -> list[ServiceRoutes]:
         return list(self._serving.follower.services.values())
+
+    def _served(self) -> list[ServiceRoutes] | None:
+        return None if self._serving.seen_at is None else self._services()
 
     def _envoy_pid(self) -> int | None:
         identity = self._front.envoy.identity

@@ -1,4 +1,4 @@
-"""The replica's health, answered through Envoy, on a unix socket, to whoever knows the token."""
+"""The replica's health, answered through Envoy, on a unix socket: whether it is well to anybody, more for the token."""
 
 import hmac
 import socket
@@ -23,7 +23,8 @@ STALLED_SECONDS = 15.0
 class Health(BaseModel):
     """`status` is ok, leaving (it takes no more connections) or stalled; only stalled wants to be relaunched.
 
-    `state_age_seconds` is how long ago DynamoDB last answered; None when it never did in this agent's life.
+    `state_age_seconds` is how long ago DynamoDB last answered; None when it never did in this agent's life. `target` is
+    what it is checked as, None while it is not.
     """
 
     status: str
@@ -35,6 +36,7 @@ class Health(BaseModel):
     services: int
     unfinished_requests: int
     state_age_seconds: float | None
+    target: str | None = None
     problems: list[str]
 
     @property
@@ -54,7 +56,10 @@ class _UnixServer(ThreadingHTTPServer):
 
 
 class HealthApi:
-    """Answers in threads of its own, so that a slow DynamoDB does not make it look dead. Without a token to nobody."""
+    """Answers in threads of its own, so that a slow DynamoDB does not make it look dead.
+
+    Who brings no token gets the status alone: health checks keep no secret. A wrong one gets what an unknown host gets.
+    """
 
     def __init__(self, path: Path, health: Callable[[], Health], token: str | None) -> None:
         # Left behind by an agent that was killed; the directory's lock says that it is nobody's.
@@ -78,7 +83,10 @@ def _handler_for(health: Callable[[], Health], token: str | None) -> type[BaseHT
         timeout = CLIENT_SECONDS
 
         def do_GET(self) -> None:
-            if _is_token(self.headers.get(TOKEN_HEADER, ""), token):
+            given = self.headers.get(TOKEN_HEADER)
+            if given is None:
+                self._answer(health().code, "text/plain", "")
+            elif _is_token(given, token):
                 now = health()
                 self._answer(now.code, "application/json", now.model_dump_json())
             else:
@@ -99,7 +107,9 @@ def _handler_for(health: Callable[[], Health], token: str | None) -> type[BaseHT
             # A body that came along is not read: what follows on this connection is no request.
             self.send_header("Connection", "close")
             self.end_headers()
-            self.wfile.write(body)
+            # Whoever has all of an empty answer may be gone already.
+            if body:
+                self.wfile.write(body)
 
         def log_message(self, *_: Any) -> None:
             """Probes come every few seconds; a line for each would hide what matters."""

@@ -10,6 +10,7 @@ from paramedic.gateways.replica import SHARED_PORT
 from paramedic.launchers.process.scopes import ScopeCommand
 from paramedic.services.spec import NAME_PATTERN
 from paramedic.settings import EnvironmentSettings, InvalidSettingError
+from paramedic.state.probe_location import ProbeLocation
 from paramedic.state.request_handling import HOST_NAME_PATTERN
 from paramedic_gateway.layout import Layout
 
@@ -29,12 +30,17 @@ SHORTEST_REPORT_SECONDS = 0.5
 """Each report is a paid write, and figures are of whole seconds."""
 
 
+ANY_ADDRESS = (None, "0.0.0.0", "::")  # noqa: S104 - what to bind to, and nothing to reach
+"""Where the host alone does not say at what address it is reached."""
+
+
 class Settings(EnvironmentSettings):
     """Times in seconds. `replica` names this replica of `gateway` for good, over all its lives.
 
     `directory` is this replica's alone and outlives it. `host` is where it listens; without one, where each service's
-    row says. `port` and `tls_port` are shared by all services, told apart by `<service>.<domain>`. `health_token` is
-    what health checks carry. The certificate comes from two files or from one secret.
+    row says. `address` is where health checks reach it, a name or an address; without one, `host`; `probe_from` says
+    from where. `port` and `tls_port` are shared by all services, told apart by `<service>.<domain>`. `health_token` is
+    for whom more is told than that it is well. The certificate comes from two files or from one secret.
     `scope_command` keeps Envoy out of the agent's control group.
     """
 
@@ -43,6 +49,8 @@ class Settings(EnvironmentSettings):
     replica: str = Field(alias="PARAMEDIC_GATEWAY_REPLICA", pattern=NAME_PATTERN)
     directory: Path = Field(alias="PARAMEDIC_GATEWAY_DIR")
     host: str | None = Field(default=None, alias="PARAMEDIC_GATEWAY_HOST")
+    address: str | None = Field(default=None, alias="PARAMEDIC_GATEWAY_ADDRESS", pattern=r"^[A-Za-z0-9.:-]{1,253}$")
+    probe_from: ProbeLocation = Field(default=ProbeLocation.PUBLIC, alias="PARAMEDIC_GATEWAY_PROBE_FROM")
     port: int = Field(default=SHARED_PORT, ge=1, le=65535, alias="PARAMEDIC_GATEWAY_PORT")
     tls_port: int = Field(default=8443, ge=1, le=65535, alias="PARAMEDIC_GATEWAY_TLS_PORT")
     domain: str = Field(default="localhost", alias="PARAMEDIC_GATEWAY_DOMAIN", pattern=HOST_NAME_PATTERN)
@@ -80,6 +88,11 @@ class Settings(EnvironmentSettings):
     def speaks_tls(self) -> bool:
         """Whether there is a certificate to serve."""
         return self.certificate_file is not None or self.certificate_secret is not None
+
+    @property
+    def checked_address(self) -> str | None:
+        """Where health checks reach it; None where nobody said so."""
+        return self.address or (None if self.host in ANY_ADDRESS else self.host)
 
     def token(self) -> str | None:
         """What health checks must carry; None where none are answered.

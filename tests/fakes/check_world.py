@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -30,16 +30,22 @@ SCHEMAS = event_schemas()
 
 
 class FakeProber:
-    """Answers OK unless told otherwise."""
+    """Answers OK unless told otherwise. `asked` is what it was asked, `before_each` is called before it answers."""
 
     def __init__(self) -> None:
         self.kinds: dict[str, OutcomeKind] = {}
+        self.statuses: dict[str, int] = {}
+        self.asked: list[Sequence[ProbeRequest]] = []
+        self.before_each: Callable[[], None] = lambda: None
 
     def probe(self, requests: Sequence[ProbeRequest]) -> Probed:
+        self.asked.append(requests)
+        self.before_each()
         return Probed({r.target_id: self._outcome(r.target_id) for r in requests})
 
     def _outcome(self, target_id: str) -> ProbeOutcome:
-        return ProbeOutcome(target_id=target_id, kind=self.kinds.get(target_id, OutcomeKind.OK))
+        kind = self.kinds.get(target_id, OutcomeKind.OK)
+        return ProbeOutcome(target_id=target_id, kind=kind, status=self.statuses.get(target_id))
 
 
 class FakeBus:

@@ -24,6 +24,7 @@ from paramedic.state.claims import register
 from paramedic.state.controllers import ControllerEndpoint, ControllerEpoch, ControllerHeartbeat
 from paramedic.state.downtime_windows import OneOff
 from paramedic.state.downtimes import PARTITION, PlannedDowntime
+from paramedic.state.gateway_registry import RunningReplica, note_departure, note_route, register_replica
 from paramedic.state.incidents import GLOBAL_TARGET
 from paramedic.state.load_balancers import LoadBalancer
 from paramedic.state.reports import Report
@@ -39,7 +40,7 @@ from paramedic.state.services import (
 )
 from paramedic.state.tables import Row
 from paramedic.state.target_registry import remove_target
-from paramedic.state.targets import Target, bucket_of, controller_target_id
+from paramedic.state.targets import RouteToTry, Target, bucket_of, controller_target_id
 from paramedic_cli.fleet import controller_ids
 from paramedic_cli.host.embedded import grant_access
 from paramedic_cli.host.layout import HostLayout
@@ -195,9 +196,40 @@ def test_a_controller_records_recoveries_of_controllers_and_cannot_touch_the_glo
     assert not GLOBAL_TARGET.startswith("controller:")
 
 
-def test_a_gateway_follows_routes_and_reports_traffic_and_does_nothing_else(template: Template) -> None:
-    allowed = {(s["Action"], s["Resource"]["Fn::GetAtt"][0]) for s in _allowed(template, "GatewayPolicy")}
-    assert allowed == {("dynamodb:GetItem", "LoadBalancersTable"), ("dynamodb:UpdateItem", "TrafficTable")}
+def test_a_gateway_follows_routes_reports_traffic_has_itself_checked_and_does_nothing_else(template: Template) -> None:
+    allowed = {
+        (action.removeprefix("dynamodb:"), s["Resource"]["Fn::GetAtt"][0])
+        for s in _allowed(template, "GatewayPolicy")
+        for action in as_list(s["Action"])
+    }
+    assert allowed == {
+        ("GetItem", "LoadBalancersTable"),
+        ("UpdateItem", "TrafficTable"),
+        *((action, "GatewaysTable") for action in ("Query", "PutItem", "UpdateItem")),
+        *((action, "TargetsTable") for action in ("GetItem", "PutItem", "UpdateItem")),
+    }
+
+
+@pytest.mark.integration
+def test_a_gateway_that_comes_and_goes_writes_no_attribute_that_it_may_not(
+    template: Template, table_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables.bind(table_prefix)
+    sent, clock = _writes_noted(monkeypatch), SystemClock()
+    registered = register_replica(_running("10.0.0.4"), clock)
+    note_route(registered.key, RouteToTry(service="echo", host="echo.models.test"), clock)
+    note_route(registered.key, None, clock)
+    note_departure(registered.key, clock)
+    register_replica(_running("10.0.0.5"), clock)
+    kept_from = {"bad", "mode", "profile", "downtime", "paused", "asked", "kind"}
+    for action, kind in (("PutItem", "Put"), ("UpdateItem", "Update")):
+        for logical_id, table in (("GatewaysTable", "gateways"), ("TargetsTable", "targets")):
+            allowed = _attributes_of(template, "GatewayPolicy", action, logical_id)
+            changes = [changed for done, changed in _changes_of(sent, f"{table_prefix}{table}") if done == kind]
+            assert changes
+            assert set().union(*changes) <= allowed
+    assert kept_from <= set(Target.get_attributes())
+    assert kept_from.isdisjoint(_attributes_of(template, "GatewayPolicy", "UpdateItem", "TargetsTable"))
 
 
 def test_a_reporter_reports_for_the_target_its_role_is_tagged_with_and_does_nothing_else(template: Template) -> None:
@@ -317,7 +349,25 @@ def _writes_noted(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 def _changes_of(sent: list[dict[str, Any]], table: str) -> list[tuple[str, set[str]]]:
     """Kind and attributes of every change of a table."""
     changes = [change for item in sent for change in item.items() if change[1].get("TableName") == table]
-    return [(kind, {*change["Key"], *change["ExpressionAttributeNames"].values()}) for kind, change in changes]
+    return [
+        (kind, {*change.get("Key", change.get("Item", {})), *change.get("ExpressionAttributeNames", {}).values()})
+        for kind, change in changes
+    ]
+
+
+def _running(address: str) -> RunningReplica:
+    url = f"http://{address}:8080/.paramedic/health"
+    return RunningReplica(gateway="default", name="edge-a", hostname=address, port=8080, health_url=url)
+
+
+def _attributes_of(template: Template, name: str, action: str, table: str) -> set[str]:
+    """The attributes that an action of a policy is limited to on a table."""
+    [allowed] = [
+        statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"]
+        for statement in _allowed(template, name)
+        if f"dynamodb:{action}" in as_list(statement["Action"]) and statement["Resource"]["Fn::GetAtt"][0] == table
+    ]
+    return set(allowed)
 
 
 @pytest.fixture
@@ -490,6 +540,9 @@ def test_a_gateways_keys_change_no_route_and_read_no_service(deployed_stack: Loc
     service = {"controller_id": {"S": "main"}, "item": {"S": "desired#chat"}}
     with pytest.raises(dynamodb.exceptions.ClientError, match="AccessDenied"):
         dynamodb.get_item(TableName=f"{outputs.table_prefix}services", Key=service)
+    target = {"bucket": {"N": "1"}, "target_id": {"S": "url:nosuch"}}
+    with pytest.raises(dynamodb.exceptions.ClientError, match="AccessDenied"):
+        dynamodb.delete_item(TableName=f"{outputs.table_prefix}targets", Key=target)
 
 
 @pytest.mark.e2e

@@ -6,7 +6,7 @@ from typing import Any
 from paramedic.health.check import CheckSummary
 from paramedic.health.dispatch import DispatchSummary
 from paramedic.health.events import SOURCE, event_schemas
-from paramedic.health.transitions import Notice
+from paramedic.health.transitions import DetailType, Notice
 from paramedic.observability import NAMESPACE
 from paramedic.settings import HealthDispatchSettings
 from paramedic.state.lease import SELF_FENCE_LEASE_SECONDS
@@ -152,6 +152,17 @@ def test_people_are_sent_what_opens_and_what_closes_and_nothing_else(template: T
     fields = {path.removeprefix("$.detail.") for path in target["InputTransformer"]["InputPathsMap"].values()}
     for schema in event_schemas().values():
         assert fields - {"$.detail-type"} <= set(schema["required"])
+
+
+def test_recovery_is_only_given_what_it_recovers(template: Template) -> None:
+    rules = template.of_type("AWS::Events::Rule").values()
+    queue = {"Fn::GetAtt": ["RecoveryQueue", "Arn"]}
+    patterns = [rule["Properties"]["EventPattern"] for rule in rules if queue in _targets_of(rule)]
+    assert patterns == [{"source": [SOURCE], "detail-type": [DetailType.CONTROLLER_FAILED]}]
+
+
+def _targets_of(rule: dict[str, Any]) -> list[Any]:
+    return [target["Arn"] for target in rule["Properties"]["Targets"]]
 
 
 def test_every_function_logs_to_a_group_with_a_retention(template: Template) -> None:

@@ -15,7 +15,7 @@ def status(
     context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document, for programs")] = False,
 ) -> None:
-    """Controllers, services and replicas, as the stack's tables say it now."""
+    """Controllers, gateways, services and replicas, as the stack's tables say it now."""
     chosen_stack(context)
     fleet = read_fleet()
     if as_json:

@@ -247,6 +247,8 @@ def _looked_at(row: Target) -> str:
 def _found(row: Target, reported: Report | InvalidRowError | None) -> str:
     if row.paused:
         return "paused"
+    if row.left_at:
+        return f"left on purpose at {row.left_at}"
     if row.bad is not None and row.bad.verdict != Verdict.HEALTHY:
         return f"{row.bad.diagnosis} since {row.bad.since}: {row.bad.detail}"
     if row.kind != TargetKind.PUSH:

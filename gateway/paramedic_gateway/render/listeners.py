@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from paramedic.gateways.replica import ROUTE_LOST, ROUTE_PATH
 from paramedic_gateway.render.clusters import BUFFER_BYTES
 from paramedic_gateway.render.frame import (
     Frame,
@@ -155,4 +156,12 @@ def _local_replies() -> Resource:
     header = {"header": {"key": "retry-after", "value": str(RETRY_AFTER_SECONDS)}}
     unavailable = {"response_flag_filter": {"flags": ["UH", "UF", "NC"]}}
     text = "no replica of this service answers\n"
-    return {"mappers": [{"filter": unavailable, "headers_to_add": [header], "body": {"inline_string": text}}]}
+    told = {"filter": unavailable, "headers_to_add": [header], "body": {"inline_string": text}}
+    return {"mappers": [{"filter": _nowhere_to_send_a_trial(), "status_code": ROUTE_LOST}, told]}
+
+
+def _nowhere_to_send_a_trial() -> Resource:
+    # No route, no cluster, no host in the cluster; that no host answers has another flag.
+    nowhere = {"response_flag_filter": {"flags": ["NR", "NC", "UH"]}}
+    trial = {"header_filter": {"header": {"name": ":path", "string_match": {"exact": ROUTE_PATH}}}}
+    return {"and_filter": {"filters": [trial, nowhere]}}

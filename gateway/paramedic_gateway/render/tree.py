@@ -14,7 +14,7 @@ from paramedic_gateway.render.listeners import (
     shared_routes,
     tls_listener,
 )
-from paramedic_gateway.render.virtual_hosts import UNCOUNTED, UNKNOWN_HOST, health_routes, virtual_host
+from paramedic_gateway.render.virtual_hosts import nobody, virtual_host
 from paramedic_gateway.routes.model import ServiceRoutes
 
 ROUTES = "config.route.v3.RouteConfiguration"
@@ -86,7 +86,7 @@ def tree(parts: Sequence[ServiceParts], frame: Frame) -> Tree:
     files = {path: text for part in parts for path, text in part.files.items()}
     listeners = [*_shared_listeners(frame), *_own_listeners(parts, frame, problems)]
     all_clusters = tuple(cluster for part in parts for cluster in part.clusters)
-    files[routes_file(SHARED)] = discovery([_shared_routes(parts, frame, problems)])
+    files[routes_file(SHARED)] = discovery([_shared_routes(parts, problems)])
     files[CLUSTERS_FILE] = discovery(all_clusters)
     files[LISTENERS_FILE] = discovery(listeners)
     if frame.certificate is not None:
@@ -120,7 +120,7 @@ def _own_listeners(parts: Sequence[ServiceParts], frame: Frame, problems: list[s
             yield part.listener
 
 
-def _shared_routes(parts: Sequence[ServiceParts], frame: Frame, problems: list[str]) -> Resource:
+def _shared_routes(parts: Sequence[ServiceParts], problems: list[str]) -> Resource:
     owners: dict[str, str] = {}
     hosts = []
     for part in parts:
@@ -132,16 +132,7 @@ def _shared_routes(parts: Sequence[ServiceParts], frame: Frame, problems: list[s
         names = [name for name in dict.fromkeys(part.names) if owners[name] == service]
         if names:
             hosts.append({**part.host, "domains": names})
-    return _route_config(SHARED, [*hosts, _nobody(frame)])
-
-
-def _nobody(frame: Frame) -> Resource:
-    unknown = {
-        "name": UNCOUNTED,
-        "match": {"prefix": "/"},
-        "direct_response": {"status": 404, "body": {"inline_string": UNKNOWN_HOST}},
-    }
-    return {"name": "nobody", "domains": ["*"], "routes": [*health_routes(frame), unknown]}
+    return _route_config(SHARED, [*hosts, nobody()])
 
 
 def _route_config(name: str, hosts: list[Resource]) -> Resource:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from paramedic.gateways.replica import HEALTH_PATH, TOKEN_HEADER
+from paramedic.gateways.replica import HEALTH_PATH, ROUTE_LOST, ROUTE_PATH, TOKEN_HEADER
 from paramedic.state.request_handling import Authorization, RequestHandling, StickyCookie, VersionRule
 from paramedic_gateway.render.clusters import authorization_cluster, cluster_name
 from paramedic_gateway.render.frame import Frame, Resource, seconds, typed
@@ -43,7 +43,7 @@ def virtual_host(routes: ServiceRoutes, domains: list[str], frame: Frame) -> Res
     return {
         "name": routes.service,
         "domains": domains,
-        "routes": [*health_routes(frame), *_refusals(routes), *_forwarding(routes)],
+        "routes": [*health_routes(frame), _tried(routes), *_refusals(routes), *_forwarding(routes)],
         "typed_per_filter_config": {
             **_sticky(handling.sticky),
             **_authorized(routes.service, handling.authorization),
@@ -53,12 +53,25 @@ def virtual_host(routes: ServiceRoutes, domains: list[str], frame: Frame) -> Res
 
 def health_routes(frame: Frame) -> Iterator[Resource]:
     """The reserved path, for whoever brings a token: the agent checks it. Without one the path is the service's own."""
-    if not frame.answers_health:
-        return
-    token = {"name": TOKEN_HEADER, "present_match": True}
-    yield {
+    if frame.answers_health:
+        yield _health([_GET, {"name": TOKEN_HEADER, "present_match": True}])
+
+
+def nobody() -> Resource:
+    """Who answers where no service is meant: the agent says to anybody whether this replica is well, and no more."""
+    refused = {"status": 404, "body": {"inline_string": UNKNOWN_HOST}}
+    answers = [
+        _health([_GET]),
+        {"name": UNCOUNTED, "match": {"path": ROUTE_PATH}, "direct_response": {"status": ROUTE_LOST}},
+        {"name": UNCOUNTED, "match": {"prefix": "/"}, "direct_response": refused},
+    ]
+    return {"name": "nobody", "domains": ["*"], "routes": answers}
+
+
+def _health(headers: list[Resource]) -> Resource:
+    return {
         "name": UNCOUNTED,
-        "match": {"path": HEALTH_PATH, "headers": [_GET, token]},
+        "match": {"path": HEALTH_PATH, "headers": headers},
         "route": {"cluster": AGENT_CLUSTER, "timeout": "5s"},
         "typed_per_filter_config": {
             STICKY_FILTER: _filter_off(),
@@ -71,6 +84,12 @@ def health_routes(frame: Frame) -> Iterator[Resource]:
 
 def _filter_off() -> Resource:
     return typed("config.route.v3.FilterConfig", disabled=True)
+
+
+def _tried(routes: ServiceRoutes) -> Resource:
+    """A request by which it is seen that the service is reached; it goes where others go and counts for nothing."""
+    action = _action(routes.requests, cluster_name(routes.service), _ALWAYS_SAFE)
+    return {"name": UNCOUNTED, "match": {"path": ROUTE_PATH, "headers": [_GET]}, "route": action}
 
 
 def _refusals(routes: ServiceRoutes) -> Iterator[Resource]:

@@ -32,3 +32,9 @@ class ServiceRoutes(BaseModel):
     policy: LoadBalancingPolicy
     requests: RequestHandling
     upstreams: tuple[Upstream, ...]
+
+    @property
+    def has_ready_replica(self) -> bool:
+        """Whether somebody is there for requests that no rule sends to a version of their own."""
+        apart = {rule.version for rule in self.requests.versions}
+        return any(not each.draining and each.version not in apart for each in self.upstreams)

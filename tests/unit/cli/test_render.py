@@ -1,6 +1,7 @@
 """Status fits a terminal of 80 columns."""
 
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 
 import pytest
 from rich.console import Console
@@ -8,7 +9,7 @@ from rich.console import Console
 from paramedic.services.progress import Outcome, Progress
 from paramedic.services.status import ControllerView, ReplicaView, ServiceStatus, ServiceView
 from paramedic.state.downtime_windows import PlannedPeriod
-from paramedic_cli.fleet import Fleet, RecoveryView, StandbyView, Watched
+from paramedic_cli.fleet import Fleet, GatewayReplicaView, RecoveryView, StandbyView, Watched
 from paramedic_cli.render import fleet_tables
 
 NOW = datetime(2026, 1, 1, 12, 0, 30, tzinfo=UTC)
@@ -120,3 +121,32 @@ def test_a_standby_is_shown_and_one_that_went_silent_is_told_apart(seen_at: str,
     text = shown(watched(standby=standby))
     assert told in text
     assert max(len(line) for line in text.splitlines()) <= 80
+
+
+def gateway(number: int, found: str, since: str | None, left_at: str | None = None) -> GatewayReplicaView:
+    return GatewayReplicaView(
+        gateway="default",
+        number=number,
+        name=f"default-{number}",
+        url="http://127.200.200.200:8080/.paramedic/health",
+        found=found,
+        since=since,
+        tries="a-service-with-a-name",
+        left_at=left_at,
+    )
+
+
+def test_gateway_replicas_are_shown_with_what_was_found_of_them() -> None:
+    console = Console(width=80, record=True, file=StringIO())
+    replicas = (
+        gateway(1, "healthy", None),
+        gateway(2, "routes_lost", "2026-01-01T12:00:00Z"),
+        gateway(3, "dead", "2026-01-01T11:00:00Z", left_at="2026-01-01T12:00:20Z"),
+    )
+    console.print(fleet_tables(Fleet(watched=(), gateways=replicas), NOW))
+    text = console.export_text()
+    assert max(map(len, text.splitlines())) <= 80
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    assert "default 1 default-1 healthy 127.200.200.200:8080" in lines
+    assert "default 2 default-2 routes_lost, found 30 s ago 127.200.200.200:8080" in lines
+    assert "default 3 default-3 left 10 s ago 127.200.200.200:8080" in lines

@@ -62,7 +62,6 @@ def test_who_knows_the_token_is_told(path: Path, api: HealthApi) -> None:
 @pytest.mark.parametrize(
     "lines",
     [
-        [b"GET / HTTP/1.1"],
         [b"GET / HTTP/1.1", with_token("")],
         [b"GET / HTTP/1.1", with_token("horse")],
         [b"GET / HTTP/1.1", with_token("hörse"), *(f"h{number}: x".encode() for number in range(100))],
@@ -78,6 +77,15 @@ def test_all_others_learn_nothing(path: Path, api: HealthApi, lines: list[bytes]
         b"Content-Type",
     ]
     assert body == b"no service has this host name\n"
+
+
+@pytest.mark.parametrize("token", ["hörse", None])
+def test_who_brings_no_token_is_told_whether_it_is_well_and_no_more(
+    path: Path, api: HealthApi, token: str | None
+) -> None:
+    head, _, body = ask(path, b"GET / HTTP/1.1").partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert body == b""
 
 
 def test_a_request_hidden_in_a_body_is_not_answered(path: Path, api: HealthApi) -> None:

@@ -46,6 +46,7 @@ NUMBERS: dict[str, tuple[int, int]] = {
     "value": (0, 100),  # type.v3.Percent
     "code": (200, 599),  # type.v3.HttpStatus
     "status": (200, 599),  # route.v3.DirectResponseAction
+    "status_code": (200, 599),  # http_connection_manager.v3.ResponseMapper
     "num_retries": (0, UINT32),  # route.v3.RetryPolicy
     "host_selection_retry_max_attempts": (0, INT64),
     "start": (0, INT64),  # type.v3.Int64Range

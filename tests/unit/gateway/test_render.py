@@ -98,5 +98,7 @@ def test_a_port_that_two_services_want_is_the_first_ones_and_the_other_keeps_its
     assert [each["domains"] for each in hosts] == [["echo.models.test"], ["other.models.test"], ["*"]]
 
 
-def test_without_a_token_there_is_no_health_path() -> None:
-    assert ".paramedic" not in "".join(rendered(replace(FRAME, answers_health=False), PLAIN).files.values())
+def test_without_a_token_the_health_path_is_the_services_own() -> None:
+    files = rendered(replace(FRAME, answers_health=False), PLAIN).files
+    assert "/.paramedic/health" not in files["rds/port-echo.json"]
+    assert files["rds/shared.json"].count("/.paramedic/health") == 1

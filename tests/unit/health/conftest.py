@@ -9,21 +9,24 @@ from moto import mock_aws
 
 from paramedic.state import tables
 from paramedic.state.controllers import ControllerHeartbeat
+from paramedic.state.gateways import GatewayReplica
+from paramedic.state.load_balancers import LoadBalancer
 from paramedic.state.reports import Report
 from paramedic.state.targets import Target
+from paramedic.state.traffic import TrafficReport
 from tests.fakes.probed_servers import make_self_signed
 
 
 @pytest.fixture
 def memory_tables(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Empty tables `targets`, `reports` and `controllers`."""
+    """Empty tables, as far as checks read them."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws():
         tables.bind("memory-")
-        for model in (Target, Report, ControllerHeartbeat):
+        for model in (Target, Report, ControllerHeartbeat, GatewayReplica, LoadBalancer, TrafficReport):
             model.create_table(billing_mode="PAY_PER_REQUEST")
         yield
 

@@ -1,11 +1,11 @@
 """How long a check takes to say what it found."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 
-from paramedic.health.heartbeat_watch import HeartbeatWatch
+from paramedic.health.heartbeat_watch import HeartbeatWatch, ReadBeat
 from paramedic.health.outcomes import DEFAULT_ATTEMPTS, OutcomeKind, ProbeOutcome, ProbeRequest
 from paramedic.health.probing import Probed
 from paramedic.state.controllers import ControllerHeartbeat
@@ -29,8 +29,8 @@ class SlowProber:
         self._looked_at = threading.Event()
         begin = HeartbeatWatch.begin
 
-        def seen_to_begin(watch: HeartbeatWatch, controller_ids: Sequence[str]) -> None:
-            begin(watch, controller_ids)
+        def seen_to_begin(watch: HeartbeatWatch, reads: Mapping[str, ReadBeat]) -> None:
+            begin(watch, reads)
             self._looked_at.set()
 
         monkeypatch.setattr(HeartbeatWatch, "begin", seen_to_begin)

@@ -79,6 +79,11 @@ def test_method_headers_and_body_are_sent_as_asked() -> None:
     assert outcome.kind is OutcomeKind.OK, outcome.detail
 
 
+def test_another_host_than_the_urls_is_asked_for_where_that_is_said() -> None:
+    outcome = probe_one(_echo, host="echo.models.test", expect={"body": ["GET / ", "Host: echo.models.test\r\n"]})
+    assert outcome.kind is OutcomeKind.OK, outcome.detail
+
+
 @pytest.mark.parametrize("to", ["/there", "http://127.0.0.1:{port}/there", "there?x=1"])
 def test_redirects_are_followed_as_far_as_asked(to: str) -> None:
     async def scenario(redirects: int) -> ProbeOutcome:

@@ -83,15 +83,15 @@ class Attempts:
         if not url.is_http:
             await self._at_first_address(url, marks, _Connects())
             return _judged(request, None, started, marks)
-        asked, left = request.request, request.request.redirects
+        asked, left, host = request.request, request.request.redirects, request.host
         while True:
-            asks = _Asks(asked, request.expect.needs_body)
+            asks = _Asks(asked, request.expect.needs_body, host)
             answer = await self._at_first_address(url, marks, asks)
             if answer is None:
                 raise ProbeFailedError(OutcomeKind.RESET, "closed the connection before it had answered")
             if answer.redirects_to is None or left == 0:
                 return _judged(request, answer, started, marks)
-            url, asked, left = _followed(url, answer.redirects_to), asked.redirected(), left - 1
+            url, asked, left, host = _followed(url, answer.redirects_to), asked.redirected(), left - 1, None
 
     async def _at_first_address(self, url: ProbeUrl, marks: Marks, asks: "_Connects | _Asks") -> HttpAnswer | None:
         """The answer of the first address that gives one; else what is known of the target before what ails us."""
@@ -152,10 +152,11 @@ class _Asks:
 
     asked: HttpRequest
     whole: bool
+    host: str | None
 
     async def of(self, url: ProbeUrl, address: str, marks: Marks) -> HttpAnswer | None:
         reader = _whole_reader(url, self.asked) if self.whole else HeadReader()
-        await exchange(url, address, message(url, self.asked), reader, marks)
+        await exchange(url, address, message(url, self.asked, self.host), reader, marks)
         return reader.answer
 
 

@@ -168,7 +168,8 @@ def _read_targets(message: CheckMessage, now: datetime) -> tuple[Sequence[Checke
     readable = _named(message.targets) if message.targets else _of_buckets(message.buckets)
     invalid = len(readable.invalid)
     for row in readable.rows:
-        if row.paused or any(map(row.is_off_on_purpose, (message.tick, now))) or not is_due(row, message.tick):
+        off = row.paused or row.left_at or any(map(row.is_off_on_purpose, (message.tick, now)))
+        if off or not is_due(row, message.tick):
             continue
         try:
             targets.append(checked_target(row))

@@ -3,11 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 
 from pydantic import ValidationError
 
 from paramedic.clock import from_iso
+from paramedic.gateways.replica import NO_SERVICE
 from paramedic.health.diagnosis import DiagnosisName
+from paramedic.health.gateway_routes import RouteTrial, route_trial
+from paramedic.health.heartbeat_watch import ReadBeat, controller_beat, gateway_beat
 from paramedic.health.on_host import OnHost, on_host_of
 from paramedic.health.outcomes import DEFAULT_ATTEMPTS, ProbeRequest
 from paramedic.health.push_targets import AwaitedReports, awaited_of
@@ -17,7 +21,15 @@ from paramedic.health.url_targets import asked_of
 from paramedic.health.verdict import Verdict
 from paramedic.state.probe_location import ProbeLocation
 from paramedic.state.tables import InvalidRowError
-from paramedic.state.targets import BadPeriod, Target, TargetKind, TargetMode, controller_id_of
+from paramedic.state.targets import (
+    BadPeriod,
+    GatewayReplicaKey,
+    Target,
+    TargetKind,
+    TargetMode,
+    controller_id_of,
+    gateway_replica_of,
+)
 
 ATTEMPTS_AFTER_TIMEOUTS = 2
 """Of three seconds each, with the rest between them, they end before a heartbeat is seen to stand still."""
@@ -25,10 +37,11 @@ ATTEMPTS_AFTER_TIMEOUTS = 2
 
 @dataclass(frozen=True)
 class CheckedTarget:
-    """`controller_id` is None for targets without a heartbeat; `row` is what is stored, kept up to date by writes.
+    """`row` is what is stored, kept up to date by writes. A controller has an id, a gateway replica a key.
 
     It is probed by `request`, or reports in by itself and is `awaited`, or is looked at `on_host` alone. One that is
-    probed may be looked at there besides; `probe_from` may be a location that the stack has no prober in.
+    probed may be looked at there besides; `probe_from` may be a location that the stack has no prober in. `route` is
+    what is asked besides, of a gateway replica that serves something.
     """
 
     row: Target
@@ -39,6 +52,21 @@ class CheckedTarget:
     awaited: AwaitedReports | None = None
     on_host: OnHost | None = None
     probe_from: str = ProbeLocation.PUBLIC
+    replica: GatewayReplicaKey | None = None
+    route: RouteTrial | None = None
+
+    @property
+    def read_beat(self) -> ReadBeat | None:
+        """How its heartbeat is read, if it has one."""
+        if self.controller_id is not None:
+            return partial(controller_beat, self.controller_id)
+        return None if self.replica is None else partial(gateway_beat, self.replica)
+
+    @property
+    def probes(self) -> list[tuple[str, ProbeRequest]]:
+        """Where from and what is probed."""
+        requests = (self.request, None if self.route is None else self.route.request)
+        return [(self.probe_from, request) for request in requests if request is not None]
 
 
 def checked_target(row: Target) -> CheckedTarget:
@@ -64,10 +92,26 @@ def checked_target(row: Target) -> CheckedTarget:
             raise _invalid(row, "on_host", None, "is missing, and nothing else is looked at")
         return CheckedTarget(row, kind, mode, on_host=on_host)
     location = row.probe_from or ProbeLocation.PUBLIC
-    return CheckedTarget(row, kind, mode, controller_id, _request(row), on_host=on_host, probe_from=location)
+    replica = gateway_replica_of(row.target_id)
+    if (kind is TargetKind.GATEWAY) != (replica is not None):
+        raise _invalid(row, "kind", row.kind, "only ids such as 'gateway:NAME/1' name gateway replicas, and all do")
+    if replica is None:
+        return CheckedTarget(row, kind, mode, controller_id, _request(row), on_host=on_host, probe_from=location)
+    request = _request(row, NO_SERVICE)
+    route = _route(row, replica, request, location)
+    return CheckedTarget(row, kind, mode, request=request, probe_from=location, replica=replica, route=route)
 
 
-def _request(row: Target) -> ProbeRequest:
+def _route(row: Target, replica: GatewayReplicaKey, health: ProbeRequest, location: str) -> RouteTrial | None:
+    if row.route is None:
+        return None
+    try:
+        return route_trial(replica.gateway, health, row.route, location)
+    except ValidationError as error:
+        raise _invalid(row, "route.host", row.route.host, error.errors(include_url=False)[0]["msg"]) from error
+
+
+def _request(row: Target, host: str | None = None) -> ProbeRequest:
     asked = asked_of(row)
     try:
         return ProbeRequest(
@@ -77,6 +121,7 @@ def _request(row: Target) -> ProbeRequest:
             attempts=_attempts(row),
             request=asked.request,
             expect=asked.expect,
+            host=host,
         )
     except ValidationError as error:
         first = error.errors(include_url=False)[0]

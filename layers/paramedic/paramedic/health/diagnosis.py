@@ -38,14 +38,6 @@ class HostCheck(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Routes(StrEnum):
-    """Whether the gateway in front of the target has the routes it should have."""
-
-    PRESENT = "present"
-    LOST = "lost"
-    UNKNOWN = "unknown"
-
-
 class DiagnosisName(StrEnum):
     """What is wrong, in one word."""
 
@@ -58,6 +50,7 @@ class DiagnosisName(StrEnum):
     HUNG = "hung"
     DEAD = "dead"
     ROUTES_LOST = "routes_lost"
+    AGENT_DEAD = "agent_dead"
     STALE_CONTROLLER = "stale_controller"
     MASS_FAILURE = "mass_failure"
     UNKNOWN = "unknown"
@@ -84,7 +77,6 @@ class Symptoms:
     timeouts_seconds: float = 0.0
     process: Process = Process.UNKNOWN
     host_check: HostCheck = HostCheck.UNKNOWN
-    routes: Routes = Routes.UNKNOWN
     mass_failure: bool = False
     downtime: bool = False
     recovering: bool = False
@@ -171,12 +163,6 @@ WELL_ON_ITS_HOST = Diagnosis(
     Severity.PAGE,
     "Answers on its own host and nowhere else: look at the network between, its address and its port.",
 )
-ROUTES_LOST = Diagnosis(
-    DiagnosisName.ROUTES_LOST,
-    Verdict.SUSPECT,
-    Severity.PAGE,
-    "Answers, but its gateway has lost its routes: users do not reach it. A relaunch of it would not bring them back.",
-)
 MASS_FAILURE = Diagnosis(
     DiagnosisName.MASS_FAILURE,
     Verdict.SUSPECT,
@@ -221,7 +207,11 @@ _STRAINED = (OutcomeKind.TIMEOUT, OutcomeKind.RESET, OutcomeKind.STATUS, Outcome
 
 def diagnose(symptoms: Symptoms, hung_after_seconds: float) -> Diagnosis:
     """What `symptoms` mean. Timeouts become *hung* only after `hung_after_seconds` of them."""
-    found = _diagnosed(symptoms, hung_after_seconds)
+    return settled(_diagnosed(symptoms, hung_after_seconds), symptoms)
+
+
+def settled(found: Diagnosis, symptoms: Symptoms) -> Diagnosis:
+    """What was found of one target, in the light of all others and of what is planned."""
     if symptoms.mass_failure and found.verdict is Verdict.DOWN and found.name is not DiagnosisName.DEAD:
         found = MASS_FAILURE
     if symptoms.downtime or symptoms.recovering:
@@ -232,7 +222,7 @@ def diagnose(symptoms: Symptoms, hung_after_seconds: float) -> Diagnosis:
 def _diagnosed(symptoms: Symptoms, hung_after_seconds: float) -> Diagnosis:
     match verdict_of(symptoms.outcome):
         case Verdict.HEALTHY:
-            return ROUTES_LOST if symptoms.routes is Routes.LOST else HEALTHY
+            return HEALTHY
         case Verdict.UNKNOWN:
             return NOT_PROBED
     match symptoms.heartbeat:

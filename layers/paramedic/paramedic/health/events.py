@@ -99,8 +99,26 @@ class ControllerFailed(HealthEvent):
     diagnosis: Literal[DiagnosisName.DEAD, DiagnosisName.HUNG]
 
 
+class GatewayReplicaFailed(HealthEvent):
+    """The detail of "Gateway Replica Failed": a gateway replica needs people, whom its `notice` tells.
+
+    Nothing acts on it by itself; `cures` is false until something can relaunch gateway replicas.
+    """
+
+    kind: Literal[TargetKind.GATEWAY]
+    diagnosis: Literal[
+        DiagnosisName.ROUTES_LOST,
+        DiagnosisName.DEAD,
+        DiagnosisName.UNREACHABLE,
+        DiagnosisName.HUNG,
+        DiagnosisName.AGENT_DEAD,
+        DiagnosisName.FAILING,
+    ]
+
+
 EVENTS: Mapping[DetailType, type[HealthEvent | MassFailureSuspected]] = {
     DetailType.CONTROLLER_FAILED: ControllerFailed,
+    DetailType.GATEWAY_REPLICA_FAILED: GatewayReplicaFailed,
     DetailType.TARGET_DOWN: HealthEvent,
     DetailType.TARGET_RECOVERED: HealthEvent,
     DetailType.MASS_FAILURE_SUSPECTED: MassFailureSuspected,

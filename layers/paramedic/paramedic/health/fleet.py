@@ -37,7 +37,13 @@ def _bad_of(bucket: int, moment: datetime) -> Sequence[BadTarget]:
     rows = read_readable(Target, bucket, "target_id", Target.bad.exists()).rows
     bad = []
     for row in rows:
-        if row.bad is None or row.bad.verdict == Verdict.HEALTHY or row.paused or row.is_off_on_purpose(moment):
+        if (
+            row.bad is None
+            or row.bad.verdict == Verdict.HEALTHY
+            or row.paused
+            or row.left_at
+            or row.is_off_on_purpose(moment)
+        ):
             continue
         try:
             bad.append(BadTarget(row.target_id, from_iso(row.bad.since)))

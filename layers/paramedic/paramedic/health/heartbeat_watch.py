@@ -1,14 +1,17 @@
-"""Looks twice at the heartbeats of controllers that fail, with one wait for all of a group."""
+"""Looks twice at the heartbeats of whatever fails, with one wait for all of a group."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from paramedic.clock import Clock
 from paramedic.health.diagnosis import Heartbeat
 from paramedic.state.controllers import HEARTBEAT, ControllerHeartbeat
+from paramedic.state.gateways import GatewayReplica
 from paramedic.state.tables import InvalidRowError, StateUnreachableError
+from paramedic.state.targets import GatewayReplicaKey
+from paramedic.state.traffic import TrafficReport, report_item
 
 LOG = logging.getLogger(__name__)
 
@@ -27,16 +30,41 @@ NOT_WATCHED = HeartbeatReading(Heartbeat.NOT_APPLICABLE)
 
 
 @dataclass(frozen=True)
+class Beat:
+    """`sequence` grows within one `life`."""
+
+    life: str
+    sequence: int
+
+
+type ReadBeat = Callable[[], Beat | None]
+"""Strongly consistent; None for what never beat. Raises InvalidRowError and StateUnreachableError."""
+
+
+@dataclass(frozen=True)
 class _Look:
     readable: bool
-    epoch: int | None = None
-    sequence: int | None = None
+    beat: Beat | None = None
+
+
+def controller_beat(controller_id: str) -> Beat | None:
+    """A controller's heartbeat; each epoch is another life."""
+    row = ControllerHeartbeat.read(controller_id, HEARTBEAT)
+    return None if row is None else Beat(str(int(row.sealed_epoch)), int(row.sequence))
+
+
+def gateway_beat(key: GatewayReplicaKey) -> Beat | None:
+    """The reports of a gateway replica's agent, which come every few seconds whether there is traffic or not."""
+    replica = GatewayReplica.read(key.gateway, key.number)
+    report = None if replica is None else TrafficReport.read(key.gateway, report_item(replica.name))
+    return None if report is None else Beat(report.incarnation, int(report.sequence))
 
 
 class HeartbeatWatch:
     """Two looks at each heartbeat, at least `stale_seconds` of the monotonic clock apart, with one wait for all.
 
-    Both looks are strongly consistent and belong to this watch; a heartbeat that cannot be read is UNKNOWN.
+    Both looks are strongly consistent and belong to this watch; a heartbeat that cannot be read is UNKNOWN. Whatever is
+    watched goes by the name under which it is given.
     """
 
     def __init__(self, clock: Clock, stale_seconds: float) -> None:
@@ -45,20 +73,20 @@ class HeartbeatWatch:
         self._first: dict[str, _Look] = {}
         self._last_first_look_at = 0.0
 
-    def begin(self, controller_ids: Sequence[str]) -> None:
+    def begin(self, reads: Mapping[str, ReadBeat]) -> None:
         """Take the first look at those that have had none."""
-        new = [name for name in controller_ids if name not in self._first]
+        new = {name: read for name, read in reads.items() if name not in self._first}
         if new:
             self._first.update(zip(new, _looks(new), strict=True))
             self._last_first_look_at = self._clock.monotonic()
 
-    def readings(self, controller_ids: Sequence[str]) -> Mapping[str, HeartbeatReading]:
+    def readings(self, reads: Mapping[str, ReadBeat]) -> Mapping[str, HeartbeatReading]:
         """What each heartbeat does, once it has been looked at for long enough."""
-        if not controller_ids:
+        if not reads:
             return {}
-        self.begin(controller_ids)
+        self.begin(reads)
         self._wait_until(self._last_first_look_at + self._stale_seconds)
-        second = zip(controller_ids, _looks(controller_ids), strict=True)
+        second = zip(reads, _looks(reads), strict=True)
         return {name: _compare(self._first[name], look) for name, look in second}
 
     def _wait_until(self, moment: float) -> None:
@@ -66,27 +94,24 @@ class HeartbeatWatch:
             self._clock.sleep(left)
 
 
-def _looks(controller_ids: Sequence[str]) -> Sequence[_Look]:
-    with ThreadPoolExecutor(max_workers=min(READERS, len(controller_ids))) as readers:
-        return list(readers.map(_look, controller_ids))
+def _looks(reads: Mapping[str, ReadBeat]) -> Sequence[_Look]:
+    with ThreadPoolExecutor(max_workers=min(READERS, len(reads))) as readers:
+        return list(readers.map(_look, reads, reads.values()))
 
 
-def _look(controller_id: str) -> _Look:
+def _look(name: str, read: ReadBeat) -> _Look:
     try:
-        row = ControllerHeartbeat.read(controller_id, HEARTBEAT)
+        return _Look(readable=True, beat=read())
     except (StateUnreachableError, InvalidRowError) as error:
-        LOG.warning("heartbeat of controller %s cannot be read: %s", controller_id, error)
+        LOG.warning("heartbeat of %s cannot be read: %s", name, error)
         return _Look(readable=False)
-    if row is None:
-        return _Look(readable=True)
-    return _Look(readable=True, epoch=int(row.sealed_epoch), sequence=int(row.sequence))
 
 
 def _compare(before: _Look, after: _Look) -> HeartbeatReading:
     if not (before.readable and after.readable):
         return HeartbeatReading(Heartbeat.UNKNOWN)
     if before != after:
-        return HeartbeatReading(Heartbeat.MOVING, after.sequence)
-    if after.sequence is None:
+        return HeartbeatReading(Heartbeat.MOVING, None if after.beat is None else after.beat.sequence)
+    if after.beat is None:
         return HeartbeatReading(Heartbeat.NONE)
-    return HeartbeatReading(Heartbeat.STALE, after.sequence)
+    return HeartbeatReading(Heartbeat.STALE, after.beat.sequence)

@@ -86,9 +86,9 @@ def _no_http(what: str, received: bytes) -> ProbeFailedError:
     return ProbeFailedError(OutcomeKind.PROTOCOL, f"{what} {received[:SHOWN]!r}, which is no HTTP/1 status line")
 
 
-def message(url: ProbeUrl, asked: HttpRequest) -> bytes:
-    """The request as it is sent."""
-    start = f"{asked.method} {url.target} HTTP/1.1\r\nHost: {url.authority}\r\n"
+def message(url: ProbeUrl, asked: HttpRequest, host: str | None = None) -> bytes:
+    """The request as it is sent, for `host` where that is not the URL's."""
+    start = f"{asked.method} {url.target} HTTP/1.1\r\nHost: {host or url.authority}\r\n"
     if asked.body is None and not asked.headers:
         return (start + _USUAL_HEADERS).encode("ascii")
     given = {name.lower() for name in asked.headers}

@@ -11,7 +11,9 @@ from datetime import datetime
 from paramedic.clock import Clock
 from paramedic.health.checked_target import CheckedTarget
 from paramedic.health.diagnosis import HostCheck
-from paramedic.health.heartbeat_watch import NOT_WATCHED, HeartbeatReading, HeartbeatWatch
+from paramedic.health.gateway_diagnosis import Routes
+from paramedic.health.gateway_routes import has_left, routes_of
+from paramedic.health.heartbeat_watch import NOT_WATCHED, HeartbeatReading, HeartbeatWatch, ReadBeat
 from paramedic.health.host_commands import HostChecks
 from paramedic.health.on_host import HostAnswer, OnHost
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome
@@ -54,27 +56,38 @@ class Looker:
         probed = self._probed(targets, watch)
         reported = look_at_reports([target.awaited for target in targets if target.awaited], tick)
         outcomes = {**probed.outcomes, **{each.target_id: each for each in reported}}
-        first = [_Sight(target, outcomes.get(target.row.target_id)) for target in targets]
+        routes = self._routes(targets, outcomes)
+        names = [target.row.target_id for target in targets]
+        first = [_Sight(each, outcomes.get(name), routes.get(name)) for each, name in zip(targets, names, strict=True)]
         conclusive = [each for each in first if not (each.watched or each.asked)]
         yield Looks([(each.target, each.observation(tick)) for each in conclusive], probed.failed_invocations)
         doubtful = [each for each in first if each.watched or each.asked]
         if not doubtful:
             return
         heartbeats, answers = self._look_again(doubtful, watch)
-        yield Looks([(each.target, each.observation(tick, heartbeats, answers)) for each in doubtful])
+        there = [each for each in doubtful if not has_left(each.target.row)]
+        yield Looks([(each.target, each.observation(tick, heartbeats, answers)) for each in there])
 
     def _probed(self, targets: Sequence[CheckedTarget], watch: HeartbeatWatch) -> Probed:
         """What probing gave; where that takes long, the time is also spent on looking at heartbeats."""
         with ThreadPoolExecutor(max_workers=1) as beside:
-            probing = beside.submit(probe_from_each, self.probers, targets)
+            probes = [each for target in targets for each in target.probes]
+            probing = beside.submit(probe_from_each, self.probers, probes)
             if wait([probing], timeout=self.prompt_seconds).not_done:
-                watch.begin([target.controller_id for target in targets if target.controller_id])
+                watch.begin({t.row.target_id: t.read_beat for t in targets if t.read_beat is not None})
             return probing.result()
+
+    def _routes(self, targets: Sequence[CheckedTarget], outcomes: Mapping[str, ProbeOutcome]) -> Mapping[str, Routes]:
+        """What is seen of the routes of each gateway replica."""
+        replicas = [target for target in targets if target.replica is not None]
+        trials = {target.row.target_id: target.route for target in replicas if target.route is not None}
+        nothing = {target.row.target_id: Routes.NONE for target in replicas}
+        return {**nothing, **routes_of(trials, outcomes, self.probers)}
 
     def _look_again(
         self, doubtful: Sequence["_Sight"], watch: HeartbeatWatch
     ) -> tuple[Mapping[str, HeartbeatReading], Mapping[str, HostAnswer]]:
-        watched = [each.watched for each in doubtful if each.watched]
+        watched = {each.target.row.target_id: each.watched for each in doubtful if each.watched}
         asked = {each.target.row.target_id: each.asked for each in doubtful if each.asked}
         with ThreadPoolExecutor(max_workers=1) as beside:
             answers = beside.submit(self.hosts.ask, asked)
@@ -83,16 +96,17 @@ class Looker:
 
 @dataclass(frozen=True)
 class _Sight:
-    """A target and what the first look at it gave; None where there was none."""
+    """A target and what the first look at it gave; None where there was none. Only gateway replicas have `routes`."""
 
     target: CheckedTarget
     outcome: ProbeOutcome | None
+    routes: Routes | None
 
     @property
-    def watched(self) -> str | None:
-        """The controller whose heartbeat is the second signal, if one is needed."""
+    def watched(self) -> ReadBeat | None:
+        """The heartbeat that is the second signal, if one is needed."""
         failed = self.outcome is not None and has_failed(self.outcome.kind)
-        return self.target.controller_id if failed else None
+        return self.target.read_beat if failed else None
 
     @property
     def asked(self) -> OnHost | None:
@@ -108,10 +122,11 @@ class _Sight:
     ) -> Observation:
         """The same with what the second look gave, where there was one."""
         target_id = self.target.row.target_id
-        heartbeat = (heartbeats or {}).get(self.target.controller_id or "", NOT_WATCHED)
+        heartbeat = (heartbeats or {}).get(target_id, NOT_WATCHED)
         answer = (answers or {}).get(target_id)
         if answer is None:
-            return Observation(tick, self.outcome or NOT_ASKED.outcome(target_id), heartbeat)
+            outcome = self.outcome or NOT_ASKED.outcome(target_id)
+            return Observation(tick, outcome, heartbeat, routes=self.routes)
         if self.outcome is None:
             return Observation(tick, answer.outcome(target_id), heartbeat)
         detail = f"{self.outcome.detail}; on its host: {answer.says} {answer.detail}".strip("; ")

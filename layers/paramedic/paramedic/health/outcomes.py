@@ -24,7 +24,8 @@ class ProbeRequest(BaseModel):
     """One target to probe. Times in seconds.
 
     The scheme of `url` says how: `http`, `https`, `tcp` (a connection is enough) or `tls` (a handshake with a valid
-    certificate is). `timeout_seconds` holds for one attempt, redirects included.
+    certificate is). `timeout_seconds` holds for one attempt, redirects included. `host` is who is asked for at that
+    address, where that is not what `url` says.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,6 +34,7 @@ class ProbeRequest(BaseModel):
     url: str = Field(min_length=1)
     timeout_seconds: float = Field(default=DEFAULT_TIMEOUT_SECONDS, gt=0, le=20)
     attempts: int = Field(default=DEFAULT_ATTEMPTS, ge=1, le=5)
+    host: str | None = Field(default=None, pattern=r"^[a-z0-9.-]{1,253}$")
     request: HttpRequest = Field(default_factory=lambda: PLAIN_REQUEST)
     expect: Expectations = Field(default_factory=lambda: PLAIN_EXPECTATIONS)
 

@@ -1,20 +1,21 @@
 """Has each target probed from the location that its row names, all locations at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from paramedic.health.checked_target import CheckedTarget
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest
 from paramedic.health.probing import Probed, Prober
 from paramedic.state.probe_location import ProbeLocation
 
+type Asked = Iterable[tuple[str, ProbeRequest]]
+"""What is asked, and from which location."""
 
-def probe_from_each(probers: Mapping[str, Prober], targets: Sequence[CheckedTarget]) -> Probed:
-    """One outcome for each of `targets` that is probed: NOT_PROBED, never an error, where there is no prober."""
+
+def probe_from_each(probers: Mapping[str, Prober], asked: Asked) -> Probed:
+    """One outcome for each that is `asked`: NOT_PROBED, never an error, where there is no prober."""
     by_location: dict[str, list[ProbeRequest]] = {}
-    for target in targets:
-        if target.request is not None:
-            by_location.setdefault(target.probe_from, []).append(target.request)
+    for location, request in asked:
+        by_location.setdefault(location, []).append(request)
     if not by_location:
         return Probed({})
     with ThreadPoolExecutor(max_workers=len(by_location)) as locations:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from paramedic.clock import from_iso, to_iso
 from paramedic.health.diagnosis import Diagnosis, DiagnosisName, Heartbeat, HostCheck, Severity, Symptoms, diagnose
 from paramedic.health.flapping import is_flapping, recovery_waits, with_another
+from paramedic.health.gateway_diagnosis import Routes, diagnose_gateway
 from paramedic.health.heartbeat_watch import HeartbeatReading
 from paramedic.health.outcomes import LONGEST_DETAIL, OutcomeKind, ProbeOutcome
 from paramedic.health.ticks import UNBROKEN_WITHIN
@@ -22,6 +23,7 @@ class DetailType(StrEnum):
     """What the bus is told."""
 
     CONTROLLER_FAILED = "Controller Failed"
+    GATEWAY_REPLICA_FAILED = "Gateway Replica Failed"
     TARGET_DOWN = "Target Down"
     TARGET_RECOVERED = "Target Recovered"
     MASS_FAILURE_SUSPECTED = "Mass Failure Suspected"
@@ -39,12 +41,16 @@ class Notice(StrEnum):
 
 @dataclass(frozen=True)
 class Observation:
-    """One target at one scheduled tick; `host_check` is what its own host says of it, if that was asked."""
+    """One target at one scheduled tick; `host_check` is what its own host says of it, if that was asked.
+
+    `routes` is what was seen of a gateway replica's, None for other targets.
+    """
 
     tick: datetime
     outcome: ProbeOutcome
     heartbeat: HeartbeatReading
     host_check: HostCheck = HostCheck.UNKNOWN
+    routes: Routes | None = None
 
 
 @dataclass(frozen=True)
@@ -84,8 +90,7 @@ def transition(
     """
     timeouts_since = _timeouts_since(recorded, seen)
     lasted = (seen.tick - timeouts_since).total_seconds() if timeouts_since else 0.0
-    symptoms = Symptoms(seen.outcome.kind, seen.heartbeat.state, lasted, host_check=seen.host_check)
-    diagnosis = diagnose(symptoms, hung_after_seconds)
+    diagnosis = _diagnosed(seen, lasted, hung_after_seconds)
     if recorded is not None and seen.tick < from_iso(recorded.last_tick):
         return Transition(diagnosis, recorded)
     match diagnosis.verdict:
@@ -96,6 +101,13 @@ def transition(
         case _:
             step = _bad(recorded, seen, diagnosis, event_id, timeouts_since)
             return step if _is_bad(recorded) else _begun(recorded, seen, step, beginnings)
+
+
+def _diagnosed(seen: Observation, timeouts_seconds: float, hung_after_seconds: float) -> Diagnosis:
+    symptoms = Symptoms(seen.outcome.kind, seen.heartbeat.state, timeouts_seconds, host_check=seen.host_check)
+    if seen.routes is not None:
+        return diagnose_gateway(symptoms, seen.routes, hung_after_seconds)
+    return diagnose(symptoms, hung_after_seconds)
 
 
 def _is_bad(recorded: BadPeriod | None) -> bool:
@@ -164,7 +176,7 @@ def _bad(
     event_id: str,
     timeouts_since: datetime | None,
 ) -> Transition:
-    announce = _announcement(diagnosis)
+    announce = _announcement(diagnosis, seen)
     if recorded is not None and recorded.diagnosis == diagnosis.name:
         return _still_bad(recorded, seen, diagnosis, announce, timeouts_since)
     bad = _period(
@@ -192,7 +204,8 @@ def _told_by(recorded: BadPeriod | None) -> str | None:
 
 
 def _needs_people(diagnosis: Diagnosis, announce: DetailType | None) -> bool:
-    return announce is DetailType.TARGET_DOWN and diagnosis.severity is Severity.PAGE
+    # Controllers are told of by their recovery.
+    return announce is not DetailType.CONTROLLER_FAILED and announce is not None and diagnosis.severity is Severity.PAGE
 
 
 def _still_bad(
@@ -222,10 +235,12 @@ def _seen_again(recorded: BadPeriod, seen: Observation, timeouts_since: datetime
     return recorded.model_copy(update=anew)
 
 
-def _announcement(diagnosis: Diagnosis) -> DetailType | None:
-    if diagnosis.cures:
-        return DetailType.CONTROLLER_FAILED
-    return None if diagnosis.name is DiagnosisName.SUSPECT else DetailType.TARGET_DOWN
+def _announcement(diagnosis: Diagnosis, seen: Observation) -> DetailType | None:
+    if diagnosis.name is DiagnosisName.SUSPECT:
+        return None
+    if seen.routes is not None and diagnosis.severity is Severity.PAGE:
+        return DetailType.GATEWAY_REPLICA_FAILED
+    return DetailType.CONTROLLER_FAILED if diagnosis.cures else DetailType.TARGET_DOWN
 
 
 def _period(

@@ -35,6 +35,16 @@ class LoadBalancer(Row):
         """
         return self.parsed("requests", RequestHandling) if self.requests else RequestHandling()
 
+    @property
+    def has_ready_replica(self) -> bool:
+        """Whether somebody is there for requests that no rule sends to a version of their own.
+
+        Raises:
+            InvalidRowError: the rules cannot be understood.
+        """
+        apart = {rule.version for rule in self.request_handling().versions}
+        return any(route.version not in apart for route in self.routes.replicas)
+
 
 class LoadBalancerIndex(Row):
     """Service → revision for a whole gateway: the only item a gateway replica polls."""

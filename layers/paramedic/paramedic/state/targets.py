@@ -1,6 +1,8 @@
 """Table `targets`: what is health-checked. A healthy target's row is never written."""
 
+import re
 import zlib
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -31,6 +33,7 @@ class TargetKind(StrEnum):
     """What a target is, hence what can be known about it."""
 
     CONTROLLER = "controller"
+    GATEWAY = "gateway"
     URL = "url"
     PUSH = "push"
     SSM = "ssm"
@@ -63,6 +66,37 @@ def controller_id_of(target_id: str) -> str | None:
     """The controller a target id names, or None for other kinds."""
     kind, _, name = target_id.partition(":")
     return name if kind == "controller" and name else None
+
+
+@dataclass(frozen=True)
+class GatewayReplicaKey:
+    """Which replica of which gateway."""
+
+    gateway: str
+    number: int
+
+    @property
+    def target_id(self) -> str:
+        """What it is called among all targets."""
+        return f"gateway:{self.gateway}/{self.number}"
+
+
+def gateway_replica_of(target_id: str) -> GatewayReplicaKey | None:
+    """The gateway replica a target id names, or None for other kinds."""
+    match = _GATEWAY_REPLICA.fullmatch(target_id)
+    return None if match is None else GatewayReplicaKey(match[1], int(match[2]))
+
+
+_GATEWAY_REPLICA = re.compile(r"gateway:([^/]+)/([1-9][0-9]{0,5})")
+
+
+class RouteToTry(BaseModel):
+    """A service with a ready replica, and the host name by which a gateway replica is asked for it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    service: str
+    host: str
 
 
 class BadPeriod(BaseModel):
@@ -109,6 +143,9 @@ class Target(Row):
     seconds. `added_at` is when it was added, by the clock of whoever did.
     `downtime` is the planned one it is in, about to enter or was in last. `registration` is a random word of whoever
     added it, to tell a lost reply from a target that was there before.
+
+    Of gateway replicas only: `route` is what is tried through it, absent while it serves nothing; `left_at` is when it
+    ended because it was asked to, absent once it is back.
     """
 
     class Meta(TableMeta):
@@ -134,6 +171,8 @@ class Target(Row):
     bad_version = NumberAttribute(null=True)
     beginnings = OptionalJsonAttribute(Beginnings)
     registration = UnicodeAttribute(null=True)
+    route = OptionalJsonAttribute(RouteToTry)
+    left_at = UnicodeAttribute(null=True)
 
     def is_off_on_purpose(self, moment: datetime) -> bool:
         """Whether `moment` lies in its planned downtime."""
