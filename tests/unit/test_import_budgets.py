@@ -44,6 +44,14 @@ def test_a_function_imports_little_before_it_begins(function: str, budget: int, 
 
 
 def test_a_check_knows_no_more_of_the_stack_than_it_reads() -> None:
-    others = ("launchers", "recovery", "services", "autoscaling", "state.services", "state.replicas", "state.traffic_report")
+    others = (
+        "launchers",
+        "recovery",
+        "services",
+        "autoscaling",
+        "state.services",
+        "state.replicas",
+        "state.traffic_report",
+    )
     prefixes = tuple(f"paramedic.{each}" for each in others)
     assert [name for name in imported_by("health_check") if name.startswith(prefixes)] == []

@@ -8,9 +8,10 @@ from paramedic.state.gateways import GatewayReplica
 from paramedic.state.load_balancers import LoadBalancer
 from paramedic.state.request_handling import RequestHandling, Route, Routes, VersionRule
 from paramedic.state.tables import InvalidRowError, StateUnreachableError
-from paramedic.state.targets import RouteToTry, Target, TargetKind, TargetMode, bucket_of
+from paramedic.state.targets import COUNTS_BUCKET, RouteToTry, Target, TargetCount, TargetKind, TargetMode, bucket_of
 from paramedic.state.traffic_report import Standing, TrafficWriter
 from tests.fakes.check_world import CheckWorld
+from tests.fakes.targets import bad_target
 
 GATEWAY = "gateway:default/1"
 ROUTE = f"{GATEWAY}/.paramedic/route"
@@ -197,3 +198,13 @@ def test_a_route_that_no_request_can_be_made_of_is_an_error_that_names_it(memory
     row = Target(1, GATEWAY, kind="gateway", url="http://127.0.0.1/", mode="observe", timeout_seconds=3, route=route)
     with pytest.raises(InvalidRowError, match=r"route\.host"):
         checked_target(row)
+
+
+def test_a_gateway_replica_that_fails_with_many_others_is_no_message_of_its_own(world: CheckWorld) -> None:
+    TargetCount(COUNTS_BUCKET, "63", targets=20).save()
+    for each in range(5):
+        bad_target(f"url:other-{each}", world.tick(0), bucket=63).save()
+    lose_routes(world)
+    world.check(1)
+    assert world.bus.types() == ["Target Down", "Mass Failure Suspected"]
+    assert [each["notice"] for each in world.bus.details()] == [None, "open"]

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from paramedic.health.mass_failure import BadTarget, mass_failure
 from paramedic.health.outcomes import OutcomeKind
 from paramedic.state.downtime_windows import PlannedPeriod
-from paramedic.state.targets import COUNTS_BUCKET, Target, TargetCount, bucket_of
-from tests.fakes.check_world import URL_TARGET, CheckWorld
+from paramedic.state.tables import StateUnreachableError
+from paramedic.state.targets import COUNTS_BUCKET, Target, TargetCount, TargetKind, bucket_of
+from tests.fakes.check_world import TARGET, URL_TARGET, CheckWorld
 from tests.fakes.targets import bad_target
 
 START = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
@@ -77,6 +78,120 @@ def test_a_target_that_completes_a_mass_failure_says_so_with_figures_and_example
     assert (detail["bad"], detail["targets"], detail["severity"]) == (5, 20, "page")
     assert set(detail["examples"]) == {URL_TARGET, *(f"url:other-{each}" for each in range(4))}
     assert detail["sentence"].startswith("5 of 20 targets went bad within three minutes, from 03:00:00Z on")
+
+
+def notices(world: CheckWorld) -> list[tuple[str, str]]:
+    """What people are sent: of what, and whether it begins or ends."""
+    return [(each.get("target_id", MASS), each["notice"]) for each in world.bus.details() if each["notice"]]
+
+
+def test_people_hear_of_a_mass_failure_and_not_of_each_target_in_it(world: CheckWorld) -> None:
+    with_others_bad(4)
+    world.prober.kinds[URL_TARGET] = OutcomeKind.TIMEOUT
+    for minute in range(1, 9):
+        world.check(minute)
+    assert notices(world) == [(MASS, "open")]
+    bad = world.row(URL_TARGET).bad
+    assert bad is not None
+    assert (bad.diagnosis, bad.outcome) == ("mass_failure", "timeout")
+    world.prober.kinds.clear()
+    world.check(9)
+    assert (notices(world), world.row(URL_TARGET).bad) == ([(MASS, "open")], None)
+
+
+def test_what_fails_still_when_a_mass_failure_is_over_is_told_then(world: CheckWorld) -> None:
+    with_others_bad(4)
+    world.prober.kinds[URL_TARGET] = OutcomeKind.TIMEOUT
+    world.check(1)
+    Target.get(63, "url:other-0").update(actions=[Target.bad.remove()])
+    world.check(2)
+    world.check(3)
+    world.prober.kinds.clear()
+    world.check(4)
+    assert notices(world) == [(MASS, "open"), (URL_TARGET, "open"), (URL_TARGET, "close")]
+    assert world.bus.details()[-2]["diagnosis"] == "unreachable"
+
+
+def test_a_target_that_was_bad_before_a_mass_failure_or_fails_long_after_is_told_by_itself(world: CheckWorld) -> None:
+    world.prober.kinds[URL_TARGET] = OutcomeKind.TIMEOUT
+    world.check(0)
+    with_others_bad(5, 20)
+    world.check(20)
+    world.prober.kinds.clear()
+    world.check(21)
+    world.prober.kinds[URL_TARGET] = OutcomeKind.TIMEOUT
+    world.check(60)
+    told = [(URL_TARGET, "open"), (URL_TARGET, "close"), (URL_TARGET, "open"), (MASS, "open")]
+    assert notices(world) == told
+
+
+def test_a_dead_controller_is_announced_for_recovery_in_a_mass_failure_too(world: CheckWorld) -> None:
+    with_others_bad(5)
+    world.beat()
+    world.prober.kinds[TARGET] = OutcomeKind.REFUSED
+    world.check(1)
+    assert "Controller Failed" in world.bus.types()
+
+
+def with_group(world: CheckWorld, number: int) -> list[str]:
+    """More URLs of the group that is checked."""
+    names = [f"url:near-{each}" for each in range(number)]
+    for name in names:
+        world.add(name, TargetKind.URL)
+        TargetCount(COUNTS_BUCKET, f"{bucket_of(name):02d}", targets=1).save()
+    return names
+
+
+def test_a_large_part_of_a_group_that_begins_to_fail_waits_a_tick_for_what_the_other_groups_show(
+    world: CheckWorld,
+) -> None:
+    near = with_group(world, 10)
+    with_others_bad(0, targets=1000)
+    world.prober.kinds = dict.fromkeys(near[:5], OutcomeKind.TIMEOUT)
+    world.check(0)
+    assert notices(world) == []
+    world.check(1)
+    world.check(2)
+    assert notices(world) == [(name, "open") for name in sorted(near[:5], key=bucket_of)]
+
+
+def test_a_mass_failure_whose_groups_are_checked_one_after_another_is_told_once(world: CheckWorld) -> None:
+    near = with_group(world, 10)
+    with_others_bad(0, targets=31)
+    world.prober.kinds = dict.fromkeys(near[:5], OutcomeKind.TIMEOUT)
+    world.check(0)
+    assert notices(world) == []
+    with_others_bad(5, targets=31)
+    for minute in range(1, 5):
+        world.check(minute)
+    assert notices(world) == [(MASS, "open")]
+
+
+def test_while_the_table_cannot_be_read_what_fails_with_others_goes_on_waiting(
+    world: CheckWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_others_bad(4)
+    world.prober.kinds[URL_TARGET] = OutcomeKind.TIMEOUT
+    world.check(1)
+
+    def unreachable(*_: object) -> None:
+        raise StateUnreachableError("no answer")
+
+    monkeypatch.setattr("paramedic.health.fleet.Fleet.mass_failure", unreachable)
+    world.check(2)
+    assert notices(world) == [(MASS, "open")]
+    assert world.row(URL_TARGET).bad is not None
+
+
+def test_a_healthy_table_is_not_read_for_mass_failures(world: CheckWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(*_: object) -> None:
+        raise AssertionError("the whole table was read")
+
+    monkeypatch.setattr("paramedic.health.fleet.Fleet.mass_failure", read)
+    world.check(0)
+    world.add(URL_TARGET, TargetKind.URL, bad=bad_target(URL_TARGET, START, bucket=0).bad)
+    world.prober.kinds[URL_TARGET] = OutcomeKind.TIMEOUT
+    world.check(60)
 
 
 def test_one_target_more_or_another_tick_says_it_only_once(world: CheckWorld) -> None:

@@ -212,6 +212,23 @@ def test_people_are_told_in_turn_that_something_needs_them_and_that_it_does_no_m
     assert told == [Notice.OPEN, Notice.CLOSE] * (len(told) // 2) + [Notice.OPEN] * (len(told) % 2)
 
 
+@given(st.lists(st.tuples(SIGHTS, st.booleans()), max_size=12))
+def test_of_a_mass_failure_no_target_tells_people_and_what_they_know_they_are_told_the_end_of(
+    sights: list[tuple[Sight, bool]],
+) -> None:
+    recorded, told = None, list[Notice]()
+    for minute, ((_, kind, heartbeat, beat), together) in enumerate(sights):
+        tick = START + timedelta(minutes=minute)
+        outcome = ProbeOutcome(target_id="controller:a", kind=kind)
+        seen = Observation(tick, outcome, HeartbeatReading(heartbeat, beat), mass_failure=together)
+        step = transition(recorded, seen, hung_after_seconds=120.0, event_id=f"event-{minute}")
+        if step.diagnosis.name is DiagnosisName.MASS_FAILURE:
+            assert step.notice is None
+        told += [step.notice] if step.notice is not None else []
+        recorded = settled(step)
+    assert told == [Notice.OPEN, Notice.CLOSE] * (len(told) // 2) + [Notice.OPEN] * (len(told) % 2)
+
+
 def test_another_fault_of_a_url_that_people_know_is_down_is_not_told_again() -> None:
     url = Heartbeat.NOT_APPLICABLE
     sights = [(0.0, TIMEOUT, url), (1.0, OutcomeKind.STATUS, url), (2.0, REFUSED, url), (3.0, OK, url)]

@@ -5,7 +5,7 @@ A healthy target that was healthy before costs one read and no write.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from paramedic.clock import Clock, from_iso, to_iso
@@ -13,11 +13,13 @@ from paramedic.health.bad_periods import JudgedElsewhereError, store_bad_period
 from paramedic.health.check_messages import CheckMessage
 from paramedic.health.checked_target import CheckedTarget, checked_target, is_due
 from paramedic.health.events import BusEntry, EventPublisher, HealthEvent
+from paramedic.health.fleet import Fleet
 from paramedic.health.looking import Looker, Looks
-from paramedic.health.mass_failure import TOGETHER
+from paramedic.health.mass_failure import TOGETHER, BadTarget
 from paramedic.health.mass_failure_notes import mass_failure_entry, mass_failure_told
 from paramedic.health.readable_rows import Readable, read_readable, read_readable_of
 from paramedic.health.ticks import is_late
+from paramedic.health.together import Found, bad_of, failing_together
 from paramedic.health.transitions import Notice, Observation, Transition, transition
 from paramedic.health.verdict import Verdict
 from paramedic.state.tables import InvalidRowError, StateUnreachableError
@@ -87,12 +89,13 @@ class HealthCheck:
         targets, invalid = _read_targets(message, self.clock.now())
         judged: list[Judged] = []
         failed_invocations = 0
+        fleet = Fleet(self.clock.now())
         # What needs no second look is told before the wait for one.
         for looks in self.looker.look(targets, message.tick):
-            judged += self._concluded(looks, message)
+            judged += self._concluded(looks, message, len(targets), fleet)
             failed_invocations += looks.failed_invocations
         if any(_has_just_begun(each, message.tick) for each in judged):
-            self._look_at_the_fleet(message.tick)
+            self._look_at_the_fleet(message.tick, fleet, bad_of([_found(each) for each in judged]))
         _log_unknown([each for each in judged if each.step.diagnosis.verdict is Verdict.UNKNOWN])
         verdicts = [each.step.diagnosis.verdict for each in judged]
         return CheckSummary(
@@ -104,9 +107,11 @@ class HealthCheck:
             invalid_rows=invalid,
         )
 
-    def _concluded(self, looks: Looks, message: CheckMessage) -> Sequence[Judged]:
+    def _concluded(self, looks: Looks, message: CheckMessage, checked: int, fleet: Fleet) -> Sequence[Judged]:
         """The targets judged, which is recorded and announced."""
         judged = [self._judge(target, seen) for target, seen in looks.seen]
+        together = failing_together([_found(each) for each in judged], checked, fleet)
+        judged = [self._judged_with_others(each) if each.target.row.target_id in together else each for each in judged]
         recorded = [each for each in judged if _recorded(each)]
         # What still needs a cure is said again once a minute, however often it is looked at.
         self._announce([each for each in recorded if _is_news(each)] if message.targets else recorded)
@@ -122,6 +127,9 @@ class HealthCheck:
         )
         return Judged(target, seen, step)
 
+    def _judged_with_others(self, judged: Judged) -> Judged:
+        return self._judge(judged.target, replace(judged.seen, mass_failure=True))
+
     def _announce(self, judged: Sequence[Judged]) -> None:
         now = self.clock.now()
         entries = [entry for each in judged if (entry := _entry(each, now)) is not None]
@@ -132,10 +140,9 @@ class HealthCheck:
                 settled = None if bad.verdict == Verdict.HEALTHY else bad.model_copy(update={"unpublished": None})
                 _store(each.target, settled)
 
-    def _look_at_the_fleet(self, tick: datetime) -> None:
-        now = self.clock.now()
+    def _look_at_the_fleet(self, tick: datetime, fleet: Fleet, bad: Sequence[BadTarget]) -> None:
         try:
-            entry = mass_failure_entry(tick, now, self.new_id)
+            entry = mass_failure_entry(fleet.mass_failure(bad), tick, self.clock.now(), self.new_id)
             if entry is not None and self.publisher.publish([entry]):
                 mass_failure_told(entry)
         except JudgedElsewhereError as error:
@@ -143,6 +150,11 @@ class HealthCheck:
         except (InvalidRowError, StateUnreachableError) as error:
             # What has just begun is looked at by the next two ticks as well.
             LOG.warning("whether this is a mass failure is not known: %s", error)
+
+
+def _found(judged: Judged) -> Found:
+    row, step = judged.target.row, judged.step
+    return Found(row.target_id, row.bad, step.bad, step.diagnosis.verdict, judged.seen.tick)
 
 
 def _log_unknown(judged: Sequence[Judged]) -> None:

@@ -1,6 +1,6 @@
 """Targets that come and go: people hear of it once, and again when it is over. Pure.
 
-A first failure is told at once, always. What waits is the word that it is over.
+A first failure is told at once. What waits is the word that it is over.
 """
 
 from collections.abc import Sequence

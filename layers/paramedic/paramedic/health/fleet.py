@@ -1,7 +1,7 @@
 """Reads what is bad in the whole table, for those moments in which something is."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
@@ -17,20 +17,34 @@ LOG = logging.getLogger(__name__)
 READERS = 16
 
 
-def read_mass_failure(moment: datetime) -> MassFailure | None:
-    """The mass failure under way at `moment`, if there is one. A small fleet costs one query.
+class Fleet:
+    """What is bad at `moment`, read when it is first asked for and then kept. A small fleet costs one query."""
 
-    Raises:
-        StateUnreachableError: DynamoDB did not answer.
-    """
-    counts = read_counts().targets
-    targets = sum(counts.values())
-    if targets < LEAST_TARGETS:
-        return None
-    filled = [bucket for bucket, count in counts.items() if count > 0]
-    with ThreadPoolExecutor(max_workers=READERS) as readers:
-        found = readers.map(lambda bucket: _bad_of(bucket, moment), filled)
-        return mass_failure([each for bucket in found for each in bucket], targets)
+    def __init__(self, moment: datetime) -> None:
+        self._moment = moment
+        self._read: tuple[int, Mapping[str, BadTarget]] | None = None
+
+    def mass_failure(self, unstored: Sequence[BadTarget] = ()) -> MassFailure | None:
+        """The mass failure under way, if there is one; `unstored` are found bad and may not be recorded yet.
+
+        Raises:
+            StateUnreachableError: DynamoDB did not answer.
+        """
+        if self._read is None:
+            self._read = self._targets_and_bad()
+        targets, stored = self._read
+        bad = {**stored, **{each.target_id: each for each in unstored}}
+        return mass_failure(list(bad.values()), targets)
+
+    def _targets_and_bad(self) -> tuple[int, Mapping[str, BadTarget]]:
+        counts = read_counts().targets
+        targets = sum(counts.values())
+        if targets < LEAST_TARGETS:
+            return targets, {}
+        filled = [bucket for bucket, count in counts.items() if count > 0]
+        with ThreadPoolExecutor(max_workers=READERS) as readers:
+            found = readers.map(lambda bucket: _bad_of(bucket, self._moment), filled)
+            return targets, {each.target_id: each for bucket in found for each in bucket}
 
 
 def _bad_of(bucket: int, moment: datetime) -> Sequence[BadTarget]:

@@ -16,6 +16,9 @@ ONE_IN = 5
 TOGETHER = timedelta(minutes=3)
 """Bad periods that began within three ticks, the last of them not included, began together."""
 
+SAME = timedelta(minutes=30)
+"""Targets that go bad this soon after others belong to the mass failure that people know of."""
+
 
 @dataclass(frozen=True)
 class BadTarget:
@@ -31,6 +34,10 @@ class MassFailure:
 
     bad: Sequence[BadTarget]
     targets: int
+
+    def takes_in(self, since: datetime) -> bool:
+        """Whether what has been bad since then is part of it, as far as people are concerned."""
+        return self.bad[0].since <= since <= self.bad[-1].since + SAME
 
     @property
     def sentence(self) -> str:

@@ -1,7 +1,7 @@
 """Says once that a mass failure is suspected, however many checks of however many groups see it."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pynamodb.exceptions import PynamoDBException, UpdateError
 from pynamodb.expressions.condition import Condition
@@ -10,27 +10,24 @@ from pynamodb.expressions.update import Action
 from paramedic.clock import to_iso
 from paramedic.health.bad_periods import JudgedElsewhereError
 from paramedic.health.events import BusEntry, MassFailureSuspected
-from paramedic.health.fleet import read_mass_failure
-from paramedic.health.mass_failure import MassFailure
+from paramedic.health.mass_failure import SAME, MassFailure
 from paramedic.health.transitions import DetailType
 from paramedic.state.tables import StateUnreachableError
 from paramedic.state.targets import MASS_FAILURE_NOTE, NOTES_BUCKET, MassFailureNote
 
-SAME = timedelta(minutes=30)
-"""Targets that go bad this soon after others belong to the mass failure that people know of."""
-
 EXAMPLES = 10
 
 
-def mass_failure_entry(tick: datetime, now: datetime, new_id: Callable[[], str]) -> BusEntry | None:
-    """What is to be said at `tick`; None if there is no mass failure, or people know of it.
+def mass_failure_entry(
+    mass: MassFailure | None, tick: datetime, now: datetime, new_id: Callable[[], str]
+) -> BusEntry | None:
+    """What is to be said at `tick` of the `mass` failure under way; None if there is none, or people know of it.
 
     Raises:
         InvalidRowError: what was said last cannot be understood.
         JudgedElsewhereError: another check noticed it at the same time, and says so.
         StateUnreachableError: DynamoDB did not answer.
     """
-    mass = read_mass_failure(now)
     if mass is None:
         return None
     note = MassFailureNote.read(NOTES_BUCKET, MASS_FAILURE_NOTE)

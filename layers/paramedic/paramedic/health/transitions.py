@@ -43,7 +43,8 @@ class Notice(StrEnum):
 class Observation:
     """One target at one scheduled tick; `host_check` is what its own host says of it, if that was asked.
 
-    `routes` is what was seen of a gateway replica's, None for other targets.
+    `routes` is what was seen of a gateway replica's, None for other targets. `mass_failure`: it fails together with a
+    large part of all targets.
     """
 
     tick: datetime
@@ -51,6 +52,7 @@ class Observation:
     heartbeat: HeartbeatReading
     host_check: HostCheck = HostCheck.UNKNOWN
     routes: Routes | None = None
+    mass_failure: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,13 @@ def transition(
 
 
 def _diagnosed(seen: Observation, timeouts_seconds: float, hung_after_seconds: float) -> Diagnosis:
-    symptoms = Symptoms(seen.outcome.kind, seen.heartbeat.state, timeouts_seconds, host_check=seen.host_check)
+    symptoms = Symptoms(
+        seen.outcome.kind,
+        seen.heartbeat.state,
+        timeouts_seconds,
+        host_check=seen.host_check,
+        mass_failure=seen.mass_failure,
+    )
     if seen.routes is not None:
         return diagnose_gateway(symptoms, seen.routes, hung_after_seconds)
     return diagnose(symptoms, hung_after_seconds)
@@ -204,8 +212,9 @@ def _told_by(recorded: BadPeriod | None) -> str | None:
 
 
 def _needs_people(diagnosis: Diagnosis, announce: DetailType | None) -> bool:
-    # Controllers are told of by their recovery.
-    return announce is not DetailType.CONTROLLER_FAILED and announce is not None and diagnosis.severity is Severity.PAGE
+    # Controllers are told of by their recovery, and of a mass failure people hear once, not of each target in it.
+    elsewhere = announce is DetailType.CONTROLLER_FAILED or diagnosis.name is DiagnosisName.MASS_FAILURE
+    return announce is not None and diagnosis.severity is Severity.PAGE and not elsewhere
 
 
 def _still_bad(
@@ -238,7 +247,8 @@ def _seen_again(recorded: BadPeriod, seen: Observation, timeouts_since: datetime
 def _announcement(diagnosis: Diagnosis, seen: Observation) -> DetailType | None:
     if diagnosis.name is DiagnosisName.SUSPECT:
         return None
-    if seen.routes is not None and diagnosis.severity is Severity.PAGE:
+    by_itself = diagnosis.name is not DiagnosisName.MASS_FAILURE
+    if seen.routes is not None and diagnosis.severity is Severity.PAGE and by_itself:
         return DetailType.GATEWAY_REPLICA_FAILED
     return DetailType.CONTROLLER_FAILED if diagnosis.cures else DetailType.TARGET_DOWN
 

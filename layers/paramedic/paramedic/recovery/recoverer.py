@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from paramedic.clock import from_iso, to_iso
 from paramedic.errors import InvalidInputError, ParamedicError
 from paramedic.health.events import ControllerFailed
-from paramedic.health.fleet import read_mass_failure
+from paramedic.health.fleet import Fleet
 from paramedic.health.ticks import require_due
 from paramedic.health.verdict import Verdict
 from paramedic.recovery import records
@@ -154,7 +154,7 @@ def _open(
     )
     now = around.clock.now()
     # Whoever asks by hand has looked for what the targets share.
-    refused = refuse(case, now, None if opener.manual else read_mass_failure(now))
+    refused = refuse(case, now, None if opener.manual else Fleet(now).mass_failure())
     if refused is not None:
         return _remember(case, refused, around)
     try:
