@@ -37,7 +37,7 @@ class InAdvance:
         self._silent.clear()
         wanted = read_all_desired(self._controller_id)
         services = [each for each in wanted.values() if isinstance(each, Desired) and each.name in last_writes]
-        rows = RowsOfAll(self._controller_id, {each.gateway for each in services})
+        rows = RowsOfAll(self._controller_id, services)
         with ThreadPoolExecutor(READERS, thread_name_prefix="restore") as readers:
             for desired in services:
                 readers.submit(self._read, desired, rows)

@@ -87,6 +87,11 @@ class ReplicaRecord:
     ready_at: str | None = None
     instance_type: str | None = None
 
+    @property
+    def is_in_between(self) -> bool:
+        """Whether it is being launched or stopped, which is exactly while an operation on it is open."""
+        return self.status in (ReplicaStatus.LAUNCHING, ReplicaStatus.STOPPING)
+
     def age_seconds(self, now: datetime) -> float:
         """Wall time since its launch."""
         return (now - from_iso(self.launched_at)).total_seconds()

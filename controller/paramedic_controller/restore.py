@@ -1,13 +1,13 @@
 """Reads back what is stored of a service: strongly consistent, complete, and only after its fence was sealed."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from pynamodb.exceptions import PynamoDBException
 
 from paramedic.services.invalid_spec import InvalidSpecError
 from paramedic.services.spec import ServiceSpec, load_spec, parse_spec
-from paramedic.state.autoscalers import Autoscaler
 from paramedic.state.load_balancers import INDEX, LoadBalancer, LoadBalancerIndex
 from paramedic.state.operations import Operation, OperationKind
 from paramedic.state.replicas import Replica, ReplicaStatus
@@ -115,9 +115,9 @@ def read_service(controller_id: str, desired: Desired, rows: Rows = ROW_BY_ROW) 
     """
     balancer = _read_balancer(desired, rows)
     ending = desired.going_down
-    spec = _read_spec_to_end(controller_id, desired, balancer) if ending else _read_desired_spec(controller_id, desired)
+    read_spec = _SpecReader(controller_id, desired, rows)
+    spec = _read_spec_to_end(desired, balancer, read_spec) if ending else read_spec(desired.version)
     replicas = tuple(_replica(row) for row in Replica.read_all(desired.uid))
-    open_rows = Operation.read_all(desired.uid, Operation.item.startswith("open#"))
     observed = _read_observed(controller_id, desired, rows)
     older = {each.version for each in replicas if each.generation != desired.generation}
     if observed is not None and observed.generation != desired.generation:
@@ -126,47 +126,56 @@ def read_service(controller_id: str, desired: Desired, rows: Rows = ROW_BY_ROW) 
         desired=desired,
         spec=spec,
         replicas=replicas,
-        operations=tuple(_operation(row) for row in open_rows),
+        operations=_read_open_operations(desired.uid, replicas),
         observed=observed,
-        scaler=scaler.state if (scaler := Autoscaler.read(desired.uid)) is not None else None,
+        scaler=scaler.state if (scaler := rows.scaler(desired.uid)) is not None else None,
         balancer=balancer,
         route_floor=_read_route_floor(desired) if balancer is None else 0,
-        older={version: _read_older_spec(controller_id, desired, version, spec) for version in older},
+        older={version: _read_older_spec(version, spec, read_spec) for version in older},
     )
 
 
-def _read_desired_spec(controller_id: str, desired: Desired) -> ServiceSpec:
-    return _read_spec(controller_id, desired, desired.version)
+def _read_open_operations(uid: str, replicas: Collection[ReplicaRecord]) -> tuple[OpenOperation, ...]:
+    """None is looked for where no replica is in between: each is opened and closed in one write with its status."""
+    if not any(each.is_in_between for each in replicas):
+        return ()
+    return tuple(_operation(row) for row in Operation.read_all(uid, Operation.item.startswith("open#")))
 
 
-def _read_older_spec(controller_id: str, desired: Desired, version: int, instead: ServiceSpec) -> ServiceSpec:
+@dataclass(frozen=True)
+class _SpecReader:
+    controller_id: str
+    desired: Desired
+    rows: Rows
+
+    def __call__(self, version: int) -> ServiceSpec:
+        desired = self.desired
+        row = self.rows.spec(self.controller_id, desired.name, version)
+        table, key = ServiceSpecRow.Meta.table_name, f"{self.controller_id}, {spec_item(desired.name, version)}"
+        if row is None or row.uid != desired.uid:
+            raise InvalidRowError(table, key, "spec", None, f"is missing for service uid {desired.uid}")
+        try:
+            return load_spec(row.spec)
+        except InvalidSpecError as error:
+            raise InvalidRowError(table, key, f"spec.{error.field}", error.value, "cannot be understood") from error
+
+
+def _read_older_spec(version: int, instead: ServiceSpec, read_spec: _SpecReader) -> ServiceSpec:
     """One that is gone, or that only an earlier release understood, runs nothing more and is probed like the new."""
     try:
-        return _read_spec(controller_id, desired, version)
+        return read_spec(version)
     except InvalidRowError:
         return instead.model_copy(update={"run": ENDS_AT_ONCE})
 
 
-def _read_spec(controller_id: str, desired: Desired, version: int) -> ServiceSpec:
-    item = spec_item(desired.name, version)
-    row = ServiceSpecRow.read(controller_id, item)
-    table, key = ServiceSpecRow.Meta.table_name, f"{controller_id}, {item}"
-    if row is None or row.uid != desired.uid:
-        raise InvalidRowError(table, key, "spec", None, f"is missing for service uid {desired.uid}")
-    try:
-        return load_spec(row.spec)
-    except InvalidSpecError as error:
-        raise InvalidRowError(table, key, f"spec.{error.field}", error.value, "cannot be understood") from error
-
-
-def _read_spec_to_end(controller_id: str, desired: Desired, balancer: Balancer | None) -> ServiceSpec:
+def _read_spec_to_end(desired: Desired, balancer: Balancer | None, read_spec: _SpecReader) -> ServiceSpec:
     """A service that goes down needs no spec that can be understood, only what gateways were told of it.
 
     An open launch is still made again before it is undone, because only that tells whether it was made before; in
     place of a command nobody knows it then runs one that ends at once.
     """
     try:
-        return _read_desired_spec(controller_id, desired)
+        return read_spec(desired.version)
     except InvalidRowError:
         section = {"readiness_probe": "/", "replicas": 1, "gateway": desired.gateway}
         spec = parse_spec({"name": desired.name, "run": ENDS_AT_ONCE, "service": section})

@@ -9,7 +9,8 @@ import pytest
 from paramedic.services.changes import update
 from paramedic.services.spec import ServiceSpec, UpdateMode, UpdateStrategy
 from paramedic.services.verbs import down
-from paramedic.state.replicas import ReplicaStatus
+from paramedic.state.operations import Operation
+from paramedic.state.replicas import Replica, ReplicaStatus
 from paramedic.state.traffic import draining_key
 from paramedic.state.traffic_report import Standing, TrafficWriter
 from paramedic_controller.model import ServiceState
@@ -79,10 +80,21 @@ class Story:
                 self.life.settle()
             except CrashError:
                 self.life = None
+                self.check_journal()
             else:
                 return
 
+    def check_journal(self) -> None:
+        """Successors look for open operations only where the replicas' rows say that there are some."""
+        desired = read_desired(self.world.controller_id, "echo")
+        if desired is not None:
+            under_way = (ReplicaStatus.LAUNCHING, ReplicaStatus.STOPPING)
+            open_ones = Operation.read_all(desired.uid, Operation.item.startswith("open#"))
+            told = [row.replica_id for row in Replica.read_all(desired.uid) if row.status in under_way]
+            assert sorted(int(each.replica_id) for each in open_ones) == told
+
     def check_serving(self, number: int) -> None:
+        self.check_journal()
         state, launcher = self.world.stored(), self.world.launcher
         assert state.operations == ()
         assert state.balancer is not None

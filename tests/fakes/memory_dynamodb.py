@@ -57,6 +57,8 @@ class MemoryDynamoDB:
             case "GetItem":
                 item = self._rows(arguments).get(self._key("Get", arguments))
                 return {} if item is None else {"Item": dict(item)}
+            case "BatchGetItem":
+                return self._get_many(arguments["RequestItems"])
             case "Query":
                 found = self._query(arguments)
                 return {"Items": found, "Count": len(found), "ScannedCount": len(found)}
@@ -65,6 +67,12 @@ class MemoryDynamoDB:
             case "UpdateItem" | "PutItem" | "DeleteItem":
                 return self._write(operation, operation.removesuffix("Item"), arguments)
         raise NotImplementedError(operation)
+
+    def _get_many(self, requests: Mapping[str, Any]) -> Mapping[str, Any]:
+        ((table, request),) = requests.items()
+        rows = self._tables.setdefault(table, {})
+        found = [dict(rows[key]) for each in request["Keys"] if (key := _key_of(table, each)) in rows]
+        return {"Responses": {table: found}, "UnprocessedKeys": {}}
 
     def _query(self, arguments: Arguments) -> list[Item]:
         wanted = _condition(arguments["KeyConditionExpression"])

@@ -1,10 +1,12 @@
 """What services that rest cost: DynamoDB bills every look."""
 
+from collections import Counter
+
 import pytest
 
 from paramedic_controller.hint import HINT_SECONDS, HintReader
 from tests.fakes.controller_world import ControllerWorld, Life, make_spec
-from tests.fakes.dynamodb_faults import faults
+from tests.fakes.dynamodb_faults import faults, watched
 from tests.fakes.traffic_reporter import TrafficReporter
 
 pytestmark = pytest.mark.integration
@@ -67,3 +69,16 @@ def test_a_successor_has_read_every_service_before_it_looks_after_the_first(worl
         second.fleet.follow_desired()
     assert calls == [HINT, "Query"]
     assert [second.state(name) for name in ("one", "two")] == [world.stored(name) for name in ("one", "two")]
+
+
+def test_a_successor_reads_the_rows_of_services_at_rest_together_but_for_their_replicas(world: ControllerWorld) -> None:
+    first = world.start()
+    for name in ("one", "two", "three"):
+        world.up(make_spec(name, min_replicas=2))
+    first.settle()
+    with watched() as calls:
+        world.start()
+    read = Counter(table for name, table in calls if name == "Query")
+    assert (read["replicas"], read["operations"]) == (3, 0)
+    # One for all autoscalers, one for all specs.
+    assert [name for name, _ in calls].count("BatchGetItem") == 2

@@ -13,7 +13,7 @@ from paramedic.state.fencing import FencedError
 from paramedic.state.heartbeat import seal_heartbeat
 from paramedic.state.load_balancers import INDEX, LoadBalancer, LoadBalancerIndex
 from paramedic.state.operations import Operation, OperationKind, open_item
-from paramedic.state.replicas import Replica
+from paramedic.state.replicas import Replica, ReplicaStatus
 from paramedic.state.request_handling import RequestHandling
 from paramedic.state.services import DesiredService, ServiceFence, ServiceSpecRow, desired_item, fence_item, spec_item
 from paramedic.state.tables import StateUnreachableError
@@ -38,6 +38,12 @@ def operation(uid: str, **fields: Any) -> Operation:
     defaults = {"kind": OperationKind.STOP, "opened_at": "2026-01-05T03:00:00Z"}
     common = {"replica_id": 1, "version": 1, "reason": "r", "opened_by_epoch": 1}
     return Operation(uid, open_item("op-x"), **{**common, **defaults, **fields})
+
+
+def open_on_first(uid: str, **fields: Any) -> None:
+    """As one write of a controller does it: the operation, and the status of its replica."""
+    operation(uid, **fields).save()
+    Replica(uid, 1).update(actions=[Replica.status.set(ReplicaStatus.STOPPING)])
 
 
 def elsewhere(name: str) -> ServiceSpec:
@@ -69,8 +75,8 @@ def beats() -> int:
         ("url", lambda uid: Replica(uid, 1).update(actions=[Replica.url.set("http://h")])),
         ("url", lambda uid: Replica(uid, 1).update(actions=[Replica.url.set("https://h:1")])),
         ("status", lambda uid: Replica(uid, 1).update(actions=[Replica.status.set("fine")])),
-        ("opened_at", lambda uid: operation(uid, opened_at="soon").save()),
-        ("kind", lambda uid: operation(uid, kind="wish").save()),
+        ("opened_at", lambda uid: open_on_first(uid, opened_at="soon")),
+        ("kind", lambda uid: open_on_first(uid, kind="wish")),
     ],
 )
 def test_a_malformed_row_quarantines_its_service_and_names_the_field(

@@ -23,7 +23,7 @@ from tests.fakes.epochs import grant_to_standby
 
 pytestmark = pytest.mark.integration
 
-OF_ONE_SERVICE = ("autoscalers", "operations", "replicas")
+OF_ONE_SERVICE = ("autoscalers", "replicas")
 SHOW_LOOKS = int(SHOW_SECONDS / LOOK_SECONDS)
 ALL = ["one", "three", "two"]
 

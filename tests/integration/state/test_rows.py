@@ -1,5 +1,7 @@
 """Rows are read whole and understood, or refused by name."""
 
+from typing import Any
+
 import pytest
 
 from paramedic.clock import SystemClock
@@ -9,7 +11,7 @@ from paramedic.state.controllers import EPOCH, ControllerEpoch
 from paramedic.state.services import ServiceSpecRow, spec_item
 from paramedic.state.tables import InvalidRowError, StateUnreachableError
 from paramedic.state.targets import Target, bucket_of
-from tests.fakes.dynamodb_faults import faults, silent
+from tests.fakes.dynamodb_faults import Send, faults, silent
 
 pytestmark = pytest.mark.integration
 
@@ -97,3 +99,36 @@ def test_a_partition_larger_than_one_page_is_read_whole() -> None:
 def test_silence_is_not_absence() -> None:
     with faults("GetItem", *[silent] * 1000), pytest.raises(StateUnreachableError):
         ControllerEpoch.read("main", EPOCH)
+
+
+def test_many_rows_are_read_at_once_and_none_hides_another() -> None:
+    keys = [("main", spec_item("chat", version)) for version in range(1, 251)]
+    for controller_id, item in keys[:230]:
+        ServiceSpecRow(controller_id, item, uid="u", spec=item).save()
+    ServiceSpecRow(*keys[7]).update(actions=[ServiceSpecRow.min_reader.set(7)])
+    with faults("") as calls:
+        found = ServiceSpecRow.read_many(keys)
+    assert calls == ["BatchGetItem"] * 3
+    assert set(found) == set(keys[:230])
+    assert isinstance(found[keys[7]], InvalidRowError)
+    assert {row.spec for row in found.values() if isinstance(row, ServiceSpecRow)} == {
+        item for key in keys[:230] if key != keys[7] for item in key[1:]
+    }
+
+
+def test_rows_that_dynamodb_leaves_out_of_an_answer_are_asked_for_again() -> None:
+    keys = [("main", spec_item("chat", version)) for version in (1, 2)]
+    for key in keys:
+        ServiceSpecRow(*key, uid="u", spec="{}").save()
+
+    def half(send: Send) -> Any:
+        answer = send()
+        ((table, rows),) = answer["Responses"].items()
+        left = {name: rows[0][name] for name in ("controller_id", "item")}
+        return {"Responses": {table: rows[1:]}, "UnprocessedKeys": {table: {"Keys": [left]}}}
+
+    with faults("BatchGetItem", half) as calls:
+        assert set(ServiceSpecRow.read_many(keys)) == set(keys)
+    assert calls == ["BatchGetItem"] * 2
+    with faults("BatchGetItem", *[half] * 1000), pytest.raises(StateUnreachableError, match="1 rows"):
+        ServiceSpecRow.read_many(keys)

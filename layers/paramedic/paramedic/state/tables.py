@@ -6,11 +6,12 @@ error naming the table, the key and the field; it never turns into a default.
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
+from itertools import batched
 from types import ModuleType
 from typing import Any, Self, cast
 
@@ -19,7 +20,7 @@ from pynamodb.attributes import Attribute, NumberAttribute
 from pynamodb.connection import Connection
 from pynamodb.connection.table import TableConnection
 from pynamodb.constants import STRING
-from pynamodb.exceptions import AttributeDeserializationError, PynamoDBException
+from pynamodb.exceptions import AttributeDeserializationError, GetError, PynamoDBException
 from pynamodb.expressions.condition import Condition
 from pynamodb.models import Model
 from tenacity import Retrying, retry_if_exception_type, wait_random_exponential
@@ -100,8 +101,14 @@ def patiently[T](call: Callable[[], T], transient: type[Exception], clock: Clock
     return retrying(call)
 
 
+type Key = tuple[Any, ...]
+"""A row's hash key and, where its table has one, its range key."""
+
 type _Item = Mapping[str, Mapping[str, Any]]
 """A row as DynamoDB sends it: type and value by attribute."""
+
+MOST_KEYS_PER_CALL = 100
+"""DynamoDB's own limit."""
 
 
 class Row(Model):
@@ -188,6 +195,52 @@ class Row(Model):
         except PynamoDBException as error:
             raise StateUnreachableError(f"querying {cls.Meta.table_name}[{hash_key}]: {error}") from error
         return {cls._range_key_of(item): cls._understood_or_why_not(hash_key, item) for item in items}
+
+    @classmethod
+    def read_many(cls, keys: Collection[Key]) -> Mapping[Key, Self | InvalidRowError]:
+        """The rows with these keys, or why one cannot be understood; absent ones are left out.
+
+        Raises:
+            StateUnreachableError: DynamoDB did not answer for all of them.
+        """
+        found: dict[Key, Self | InvalidRowError] = {}
+        for some in batched(keys, MOST_KEYS_PER_CALL, strict=False):
+            for item in cls._get_items(some):
+                key = cls._key_of(item)
+                found[key] = cls._understood_or_why_not(key[0], item)
+        return found
+
+    @classmethod
+    def _get_items(cls, keys: Sequence[Key]) -> list[_Item]:
+        items: list[_Item] = []
+        left: list[Mapping[str, Any]] = [cls._key_item(key) for key in keys]
+
+        def get_the_rest() -> None:
+            # PynamoDB takes keys by attribute, whatever its hint says.
+            answer = cls._get_connection().batch_get_item(cast(Any, left), consistent_read=True)
+            items.extend(answer["Responses"].get(cls.Meta.table_name, ()))
+            left[:] = answer["UnprocessedKeys"].get(cls.Meta.table_name, {}).get("Keys", ())
+            if left:
+                raise GetError(f"{len(left)} rows were left out")
+
+        try:
+            patiently(get_the_rest, PynamoDBException)
+        except PynamoDBException as error:
+            raise StateUnreachableError(f"reading {len(left)} rows of {cls.Meta.table_name}: {error}") from error
+        return items
+
+    @classmethod
+    def _key_attributes(cls) -> list[Attribute[Any]]:
+        attributes = [a for a in cls.get_attributes().values() if a.is_hash_key or a.is_range_key]
+        return sorted(attributes, key=lambda attribute: attribute.is_range_key)
+
+    @classmethod
+    def _key_item(cls, key: Key) -> Mapping[str, Any]:
+        return {a.attr_name: a.serialize(value) for a, value in zip(cls._key_attributes(), key, strict=True)}
+
+    @classmethod
+    def _key_of(cls, item: _Item) -> Key:
+        return tuple(a.deserialize(a.get_value(dict(item[a.attr_name]))) for a in cls._key_attributes())
 
     @classmethod
     def _understood_or_why_not(cls, hash_key: object, item: _Item) -> Self | InvalidRowError:
