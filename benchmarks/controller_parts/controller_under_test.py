@@ -43,7 +43,8 @@ GATEWAY = "benchmark"
 SERVICE_PREFIX = "service-"
 PORT = 8100
 HEALTHY_SECONDS = 60.0
-PAUSE_SECONDS = 0.01
+PAUSE_SECONDS = 0.02
+"""Between two looks; each costs whoever is looked at some two milliseconds."""
 CLOCK = SystemClock()
 AT_ONCE = Latency(median=0.0, spread=0.0, longest=0.0)
 

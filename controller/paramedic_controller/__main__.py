@@ -4,6 +4,7 @@
 """
 
 import argparse
+import gc
 import logging
 import os
 import signal
@@ -35,6 +36,9 @@ from paramedic_controller.take_over import TakeOver
 SWITCH_SECONDS = 0.001
 """A thread that has something to do waits so long for the one that runs: `/health` is answered while others work."""
 
+GARBAGE_AFTER_OBJECTS = 50_000
+"""What is read of thousands of replicas is kept: looking through it again and again for garbage finds none."""
+
 type MakeLauncher = Callable[[Settings, Clock], Launcher]
 type Run = Callable[[Settings, MakeLauncher, Logger], None]
 
@@ -49,6 +53,7 @@ def main(make_launcher: MakeLauncher = on_this_host) -> Exit:
     arguments = argparse.ArgumentParser(prog="paramedic_controller", description="Run one controller.")
     arguments.add_argument("--standby", action="store_true", help="wait to take over from the one that runs")
     sys.setswitchinterval(SWITCH_SECONDS)
+    gc.set_threshold(GARBAGE_AFTER_OBJECTS)
     run = _stand_by if arguments.parse_args().standby else _run
     log = make_logger("paramedic-controller")
     failure = _failure(run, make_launcher, log)

@@ -8,7 +8,6 @@ from functools import cache
 
 from paramedic.clock import SystemClock
 from paramedic.health.addresses import AddressGuard
-from paramedic.health.engine import probe_all
 from paramedic.health.outcomes import ProbeBatch, ProbeOutcome, ProbeRequest
 from paramedic.launchers.interface import Launch
 from paramedic.launchers.profiles import LauncherProfile, launch_request, make_launcher, profile_named
@@ -39,6 +38,9 @@ def prober(guard: AddressGuard) -> Callable[[ProbeRequest], ProbeOutcome]:
     """One probe at a time, by the same engine and address guard as the fleet's."""
 
     def probe(request: ProbeRequest) -> ProbeOutcome:
+        # A controller whose epoch was given to it never probes, and is well the sooner for not loading the engine.
+        from paramedic.health.engine import probe_all
+
         report = asyncio.run(probe_all(ProbeBatch(targets=(request,)), guard=guard, rng=random.Random()))
         return report.outcomes[0]
 
