@@ -48,6 +48,7 @@ def publish(
     draining: Sequence[str] = (),
     weights: Mapping[str, int] | None = None,
     at_version: Mapping[str, int] | None = None,
+    gateway: str = GATEWAY,
     **requests: Any,
 ) -> None:
     """Write a service's row and its place in the index, as a controller does. Replicas are numbered by their port."""
@@ -59,7 +60,7 @@ def publish(
         )
 
     _write(
-        LoadBalancer(GATEWAY, service),
+        LoadBalancer(gateway, service),
         [
             LoadBalancer.uid.set(uid or f"uid-{service}"),
             LoadBalancer.host.set("127.0.0.1"),
@@ -70,14 +71,14 @@ def publish(
             LoadBalancer.revision.set(revision),
         ],
     )
-    point_index_at(service, revision)
+    point_index_at(service, revision, gateway)
 
 
-def point_index_at(service: str, revision: int) -> None:
+def point_index_at(service: str, revision: int, gateway: str = GATEWAY) -> None:
     """Say in the gateway's index that the service is at this revision."""
-    index = LoadBalancerIndex.read(GATEWAY, INDEX)
+    index = LoadBalancerIndex.read(gateway, INDEX)
     if index is None:
-        transact([Put(LoadBalancerIndex(GATEWAY, INDEX, revisions={service: revision}))], CLOCK)
+        transact([Put(LoadBalancerIndex(gateway, INDEX, revisions={service: revision}))], CLOCK)
     else:
         _write(index, [_indexed(service).set(revision)])
 
