@@ -3,6 +3,7 @@
 import re
 import socket
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urljoin, urlsplit
 
 from paramedic.errors import InvalidInputError
@@ -11,6 +12,9 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 HTTP = frozenset(DEFAULT_PORTS)
 SCHEMES = frozenset({*HTTP, "tcp", "tls"})
 PRINTABLE_ASCII = re.compile(r"[!-~]+")
+
+REMEMBERED = 4096
+"""Taking a URL apart is a fifth of what a probe costs, and a warm function meets the same ones every minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class ProbeUrl:
         return there
 
 
+@lru_cache(maxsize=REMEMBERED)
 def parse_url(url: str) -> ProbeUrl:
     """The parts of an absolute URL of http, https, tcp or tls.
 
