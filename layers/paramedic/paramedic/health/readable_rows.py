@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -12,8 +11,6 @@ from pynamodb.expressions.condition import Condition
 from paramedic.state.tables import InvalidRowError, Row, StateUnreachableError
 
 LOG = logging.getLogger(__name__)
-
-READERS = 16
 
 
 @dataclass(frozen=True)
@@ -55,16 +52,9 @@ def read_readable_of[R: Row](model: type[R], keys: Sequence[tuple[object, str]])
     Raises:
         StateUnreachableError: DynamoDB did not answer.
     """
-    invalid: list[str] = []
-
-    def read(key: tuple[object, str]) -> R | None:
-        try:
-            return model.read(*key)
-        except InvalidRowError as error:
-            LOG.warning("%s is skipped: %s", key[1], error)
-            invalid.append(key[1])
-            return None
-
-    with ThreadPoolExecutor(max_workers=READERS) as readers:
-        rows = [row for row in readers.map(read, keys) if row is not None]
-    return Readable(rows, invalid)
+    found = model.read_many(keys)
+    invalid = {key: row for key, row in found.items() if isinstance(row, InvalidRowError)}
+    for key, error in invalid.items():
+        LOG.warning("%s is skipped: %s", key[1], error)
+    rows = [row for row in found.values() if not isinstance(row, InvalidRowError)]
+    return Readable(rows, [key[1] for key in invalid])

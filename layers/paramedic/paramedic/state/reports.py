@@ -5,13 +5,9 @@ Whoever reports writes nothing but these rows, which are made and removed with t
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import partial
-from itertools import batched
-from typing import Any
 
-from pydantic import ValidationError
 from pynamodb.attributes import UnicodeAttribute
-from pynamodb.exceptions import AttributeDeserializationError, GetError, PynamoDBException, UpdateError
+from pynamodb.exceptions import PynamoDBException, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
@@ -20,9 +16,6 @@ from paramedic.errors import ParamedicError
 from paramedic.state.tables import InvalidRowError, Row, StateUnreachableError, TableMeta, patiently
 
 TABLE = "reports"
-
-ROWS_PER_CALL = 100
-"""DynamoDB's limit on keys in one BatchGetItem."""
 
 
 class UnknownReporterError(ParamedicError):
@@ -50,20 +43,6 @@ class Report(Row):
             UpdateError: DynamoDB did not answer, or refused.
         """
         cls._get_connection().update_item(target_id, actions=actions, condition=condition)
-
-    @classmethod
-    def items(cls, ids: Sequence[str]) -> Sequence[dict[str, Any]]:
-        """Those of these rows that are there, as DynamoDB sends them: one that is malformed must not hide the others.
-
-        Raises:
-            PynamoDBException: DynamoDB did not answer, or left some out.
-        """
-        keys: list[Any] = [{cls.target_id.attr_name: each} for each in ids]
-        answer = cls._get_connection().batch_get_item(keys, consistent_read=True)
-        if answer.get("UnprocessedKeys"):
-            raise GetError("DynamoDB left some rows out")
-        items: Sequence[dict[str, Any]] = answer["Responses"][cls.Meta.table_name]
-        return items
 
 
 MODELS = (Report,)
@@ -102,24 +81,14 @@ def read_reports(target_ids: Sequence[str]) -> Mapping[str, Report | InvalidRowE
     Raises:
         StateUnreachableError: DynamoDB did not answer.
     """
-    found: dict[str, Report | InvalidRowError] = {}
-    for ids in batched(target_ids, ROWS_PER_CALL, strict=False):
-        try:
-            items = patiently(partial(Report.items, ids), PynamoDBException)
-        except PynamoDBException as error:
-            raise StateUnreachableError(f"reading {Report.Meta.table_name}: {error}") from error
-        found |= {str(item["target_id"]["S"]): _understood(item) for item in items}
-    return found
+    found = Report.read_many([(each,) for each in target_ids])
+    return {target_id: _with_a_moment(row) for (target_id,), row in found.items()}
 
 
-def _understood(item: dict[str, Any]) -> Report | InvalidRowError:
-    key = str(item["target_id"]["S"])
+def _with_a_moment(row: Report | InvalidRowError) -> Report | InvalidRowError:
     try:
-        row = Report.checked(Report.from_raw_data(dict(item)))
-        if row.reported_at:
+        if isinstance(row, Report) and row.reported_at:
             row.moment("reported_at")
     except InvalidRowError as error:
         return error
-    except (AttributeDeserializationError, ValidationError) as error:
-        return InvalidRowError(Report.Meta.table_name, key, "row", "another type", str(error))
     return row
