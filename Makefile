@@ -15,7 +15,7 @@ export SAM_CLI_TELEMETRY := 0
 # Where it is set, each of the hundreds of processes that tests start would compile what it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test lint build bench lock clean
+.PHONY: help demo test lint build bench cost lock clean
 
 help:
 	@echo 'make demo          run the whole stack on this machine and watch a dead controller come back'
@@ -23,6 +23,7 @@ help:
 	@echo 'make lint          style, types and template'
 	@echo 'make build         what sam deploys, in .aws-sam/build'
 	@echo 'make bench NAME=x  one benchmark (without NAME: which there are)'
+	@echo 'make cost          what a stack costs a month, counted on this machine'
 	@echo 'make lock          rewrite the locks from the .in files'
 	@echo 'make clean         remove everything these targets made'
 
@@ -48,6 +49,9 @@ ifdef NAME
 else
 	@ls benchmarks | sed -n 's/^\([a-z].*\)\.py$$/make bench NAME=\1/p'
 endif
+
+cost: $(READY)
+	@.venv/bin/python -m benchmarks.cost $(ARGS)
 
 lock: .tools/uv/.ready
 	@UV=$(UV) scripts/lock

@@ -45,12 +45,16 @@ class Targets:
 
 
 @contextmanager
-def targets(*, hanging: int = 0, tls_in: Path | None = None) -> Iterator[Targets]:
-    """A thousand targets, of which the first `hanging` never answer, until left; with TLS and its files in `tls_in`."""
+def targets(*, hanging: int = 0, tls_in: Path | None = None, delay: float = 0.0) -> Iterator[Targets]:
+    """A thousand targets, of which the first `hanging` never answer, until left; with TLS and its files in `tls_in`.
+
+    The others answer a request after `delay` seconds.
+    """
     address = own_address()
     certificate = None if tls_in is None else make_self_signed(tls_in, address.host)
     command = [sys.executable, "-m", "benchmarks.health_parts.servers", "--host", address.host]
     command += ["--first-port", str(address.port), "--ports", str(PORTS), "--hanging", str(hanging)]
+    command += ["--delay", str(delay)]
     if certificate is not None:
         command += ["--certificate", str(certificate)]
     with subprocess.Popen(

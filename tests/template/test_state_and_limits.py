@@ -1,11 +1,16 @@
 """State outlives mistakes, a new account can take the stack, and somebody is told when it fails."""
 
 import json
+import math
 from typing import Any
 
 from paramedic.health.check import CheckSummary
 from paramedic.health.dispatch import DispatchSummary
 from paramedic.health.events import SOURCE, event_schemas
+from paramedic.health.groups import TARGETS_PER_GROUP
+from paramedic.health.outcomes import ProbeRequest
+from paramedic.health.probe_batches import batches_of
+from paramedic.health.probing import INVOCATIONS_AT_ONCE
 from paramedic.health.transitions import DetailType, Notice
 from paramedic.observability import NAMESPACE
 from paramedic.settings import HealthDispatchSettings
@@ -124,6 +129,20 @@ def test_there_are_at_most_ten_metrics_and_alarms_watch_what_is_measured_of_this
     for each in own:
         assert each["Dimensions"] == [{"Name": "service", "Value": name}]
     assert name == {"Ref": "AWS::StackName"}
+
+
+def test_the_dashboard_costs_nothing_unless_it_is_asked_for(template: Template) -> None:
+    condition = template.data["Resources"]["Dashboard"]["Condition"]
+    assert template.data["Conditions"][condition] == {"Fn::Equals": [{"Ref": "WithDashboard"}, "true"]}
+    assert template.default({"Ref": "WithDashboard"}) == "false"
+
+
+def test_a_check_outlasts_all_rounds_of_its_probes_and_a_stale_period(template: Template) -> None:
+    a_thousand = [ProbeRequest(target_id=str(n), url="https://a.example/") for n in range(TARGETS_PER_GROUP)]
+    rounds = math.ceil(len(batches_of(a_thousand)) / INVOCATIONS_AT_ONCE)
+    probing = rounds * template.functions()["HealthProbeFunction"]["Timeout"]
+    stale = template.data["Parameters"]["StaleSeconds"]["MaxValue"]
+    assert probing + stale < template.functions()["HealthCheckFunction"]["Timeout"]
 
 
 def test_the_dashboard_shows_every_alarm_and_every_metric(template: Template) -> None:

@@ -45,9 +45,9 @@ def _raises(_: list[str]) -> dict[str, Any]:
 
 
 def test_many_targets_are_probed_by_several_invocations() -> None:
-    probed, client = _probe(_all_ok, 250)
-    assert sorted(len(ids) for ids in client.invocations) == [50, 100, 100]
-    assert len(probed.outcomes) == 250
+    probed, client = _probe(_all_ok, 300)
+    assert sorted(len(ids) for ids in client.invocations) == [50, 125, 125]
+    assert len(probed.outcomes) == 300
     assert probed.failed_invocations == 0
 
 
@@ -58,7 +58,7 @@ def test_the_invocations_of_a_group_are_under_way_at_once() -> None:
         all_there.wait()
         return _all_ok(ids)
 
-    assert _probe(once_all_are_there, 250)[0].failed_invocations == 0
+    assert _probe(once_all_are_there, 300)[0].failed_invocations == 0
 
 
 def test_no_targets_are_no_invocation() -> None:
@@ -84,7 +84,7 @@ def test_a_failed_invocation_makes_its_targets_unknown(answer: Callable[[list[st
 def test_one_failed_invocation_leaves_the_others_outcomes_alone() -> None:
     probed, _ = _probe(lambda ids: _raises(ids) if "url:0" in ids else _all_ok(ids), 150)
     kinds = [outcome.kind for outcome in probed.outcomes.values()]
-    assert (kinds.count(OutcomeKind.NOT_PROBED), kinds.count(OutcomeKind.OK)) == (100, 50)
+    assert (kinds.count(OutcomeKind.NOT_PROBED), kinds.count(OutcomeKind.OK)) == (125, 25)
     assert probed.failed_invocations == 1
 
 

@@ -36,7 +36,7 @@ class FakeQueue:
 @pytest.fixture
 def queue(memory_tables: None) -> FakeQueue:
     for bucket in range(30):
-        TargetCount(COUNTS_BUCKET, f"{bucket:02d}", targets=150).save()
+        TargetCount(COUNTS_BUCKET, f"{bucket:02d}", targets=600).save()
     return FakeQueue()
 
 

@@ -5,11 +5,11 @@ from hypothesis import strategies as st
 
 from paramedic.health.groups import group_buckets
 
-COUNTS = st.dictionaries(st.integers(0, 63), st.integers(-1, 400), max_size=64)
+COUNTS = st.dictionaries(st.integers(0, 63), st.integers(-1, 2000), max_size=64)
 
 
 def test_small_buckets_share_a_message_and_full_ones_do_not() -> None:
-    assert group_buckets({0: 90, 1: 90, 2: 90, 3: 500, 4: 0, 5: 1}) == [(0, 1), (2,), (3,), (5,)]
+    assert group_buckets({0: 450, 1: 450, 2: 450, 3: 2500, 4: 0, 5: 1}) == [(0, 1), (2,), (3,), (5,)]
 
 
 def test_no_targets_are_no_messages() -> None:
@@ -27,7 +27,7 @@ def test_every_bucket_with_targets_is_in_exactly_one_group(counts: dict[int, int
 def test_no_group_is_empty_and_only_a_bucket_alone_exceeds_the_limit(counts: dict[int, int]) -> None:
     for group in group_buckets(counts):
         assert group
-        assert len(group) == 1 or sum(counts[bucket] for bucket in group) <= 200
+        assert len(group) == 1 or sum(counts[bucket] for bucket in group) <= 1000
 
 
 @given(COUNTS)

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from paramedic.errors import InvalidInputError
-from paramedic.health.checked_target import checked_target, is_due
+from paramedic.health.checked_target import asked_at, checked_target, is_due
 from paramedic.health.outcomes import ProbeRequest
 from paramedic.health.target_files import read_targets
 from paramedic.health.url_targets import UrlTarget
 from paramedic.state.tables import InvalidRowError
-from paramedic.state.targets import BadPeriod
+from paramedic.state.targets import BadPeriod, Target, TargetKind
 from paramedic_cli.local.project import project_root
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -98,3 +98,38 @@ def test_one_that_is_not_healthy_is_due_every_minute_and_asked_once_when_it_is_k
     request = checked_target(row).request
     assert request is not None
     assert request.attempts == 1
+
+
+def found(verdict: str = "down", diagnosis: str = "unreachable") -> BadPeriod:
+    tick = "2026-01-05T12:00:00Z"
+    return BadPeriod(verdict=verdict, diagnosis=diagnosis, since=tick, last_tick=tick, outcome="timeout", event_id="e")
+
+
+def times_of(row: Target) -> list[float]:
+    checked = checked_target(row)
+    requests = [asked_at(checked, NOON + timedelta(minutes=n)).request for n in range(10)]
+    return [request.timeout_seconds for request in requests if request is not None]
+
+
+def test_a_url_known_to_be_unreachable_is_asked_briefly_and_gets_its_whole_time_every_fifth_minute() -> None:
+    row = UrlTarget(name="shop", url="http://shop.example/", timeout_seconds=7).row()
+    row.bad = found()
+    assert times_of(row) == [7, 1, 1, 1, 1, 7, 1, 1, 1, 1]
+    quick = UrlTarget(name="quick", url="http://quick.example/", timeout_seconds=0.5).row()
+    quick.bad = found()
+    assert times_of(quick) == [0.5] * 10
+
+
+@pytest.mark.parametrize("bad", [None, found(diagnosis="failing"), found("suspect", "suspect")])
+def test_whatever_else_is_found_of_a_url_it_gets_its_whole_time(bad: BadPeriod | None) -> None:
+    row = UrlTarget(name="shop", url="http://shop.example/", timeout_seconds=7).row()
+    row.bad = bad
+    assert times_of(row) == [7] * 10
+
+
+def test_a_controller_that_is_down_always_gets_its_whole_time() -> None:
+    row = Target(
+        0, "controller:main", kind=TargetKind.CONTROLLER, url="http://a.example/", mode="auto", timeout_seconds=3
+    )
+    row.bad = found()
+    assert times_of(row) == [3] * 10

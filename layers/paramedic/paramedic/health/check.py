@@ -5,13 +5,14 @@ A healthy target that was healthy before costs one read and no write.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from paramedic.clock import Clock, from_iso, to_iso
 from paramedic.health.bad_periods import JudgedElsewhereError, store_bad_period
 from paramedic.health.check_messages import CheckMessage
-from paramedic.health.checked_target import CheckedTarget, checked_target, is_due
+from paramedic.health.checked_target import CheckedTarget, asked_at, checked_target, is_due
 from paramedic.health.events import BusEntry, EventPublisher, HealthEvent
 from paramedic.health.fleet import Fleet
 from paramedic.health.looking import Looker, Looks
@@ -29,6 +30,8 @@ LOG = logging.getLogger(__name__)
 
 EXAMPLES = 10
 """Of targets that are unknown, in one line of the log."""
+
+READERS = 8
 
 
 @dataclass(frozen=True)
@@ -184,7 +187,7 @@ def _read_targets(message: CheckMessage, now: datetime) -> tuple[Sequence[Checke
         if off or not is_due(row, message.tick):
             continue
         try:
-            targets.append(checked_target(row))
+            targets.append(asked_at(checked_target(row), message.tick))
         except InvalidRowError as error:
             LOG.warning("target %s is skipped: %s", row.target_id, error)
             invalid += 1
@@ -192,7 +195,8 @@ def _read_targets(message: CheckMessage, now: datetime) -> tuple[Sequence[Checke
 
 
 def _of_buckets(buckets: Sequence[int]) -> Readable[Target]:
-    found = [read_readable(Target, bucket, "target_id") for bucket in buckets]
+    with ThreadPoolExecutor(max_workers=READERS) as readers:
+        found = list(readers.map(lambda bucket: read_readable(Target, bucket, "target_id"), buckets))
     return Readable([row for each in found for row in each.rows], [name for each in found for name in each.invalid])
 
 

@@ -1,6 +1,6 @@
 """A target whose row holds everything a check needs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
@@ -33,6 +33,12 @@ from paramedic.state.targets import (
 
 ATTEMPTS_AFTER_TIMEOUTS = 2
 """Of three seconds each, with the rest between them, they end before a heartbeat is seen to stand still."""
+
+BRIEF_SECONDS = 1.0
+"""What a URL that cannot be reached gets: more than a connection with TLS and an answer take across an ocean."""
+
+WHOLE_TIME_EVERY_MINUTES = 5
+"""How often it gets its whole time nevertheless: what answers again, but slowly, is found out by then."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +132,21 @@ def _request(row: Target, host: str | None = None) -> ProbeRequest:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise _invalid(row, ".".join(map(str, first["loc"])) or "asked", first["input"], first["msg"]) from error
+
+
+def asked_at(target: CheckedTarget, tick: datetime) -> CheckedTarget:
+    """`target` as it is asked at `tick`: briefly at most of them, while it is a URL that is known to be unreachable.
+
+    Else a few hosts that are gone have two functions wait for most of their time, at every tick. All of them get their
+    whole time at the same ticks, so that the others are short.
+    """
+    bad = target.row.bad
+    gone = bad is not None and (bad.verdict, bad.diagnosis) == (Verdict.DOWN, DiagnosisName.UNREACHABLE)
+    has_whole_time = int(tick.timestamp()) // 60 % WHOLE_TIME_EVERY_MINUTES == 0
+    if target.kind is not TargetKind.URL or target.request is None or not gone or has_whole_time:
+        return target
+    seconds = min(BRIEF_SECONDS, target.request.timeout_seconds)
+    return replace(target, request=target.request.model_copy(update={"timeout_seconds": seconds}))
 
 
 def is_due(row: Target, tick: datetime) -> bool:

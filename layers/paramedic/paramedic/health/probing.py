@@ -1,4 +1,4 @@
-"""Has targets probed by the `health_probe` function, all groups of them at once."""
+"""Has targets probed by the `health_probe` function, a few batches of them at once."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-INVOCATIONS_AT_ONCE = 16
+INVOCATIONS_AT_ONCE = 4
+"""Of each check: two checks and their probes are what a new account can execute at once."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class LambdaProber:
         self._function_name = function_name
 
     def probe(self, requests: Sequence[ProbeRequest]) -> Probed:
-        """Probe all `requests` in as many parallel invocations as they need."""
+        """Probe all `requests` in as many invocations as they need, a few at once."""
         groups = batches_of(requests)
         if not groups:
             return Probed({})
