@@ -8,6 +8,7 @@ from paramedic.errors import ParamedicError
 from paramedic.gateways.replica import HEALTH_PATH
 from paramedic.state.gateway_registry import Registered, RunningReplica, note_departure, note_route, register_replica
 from paramedic.state.load_balancers import LoadBalancer
+from paramedic.state.probe_location import ProbeLocation
 from paramedic.state.target_registry import TargetMissingError
 from paramedic.state.targets import RouteToTry
 from paramedic_gateway.log import Log
@@ -122,7 +123,7 @@ class Registration:
             name=settings.replica,
             hostname=address,
             port=settings.port,
-            probe_from=settings.probe_from,
+            probe_from=None if settings.probe_from is ProbeLocation.PUBLIC else settings.probe_from,
             health_url=f"http://{where}:{settings.port}{HEALTH_PATH}",
         )
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from paramedic.clock import Clock, to_iso
 from paramedic.errors import ParamedicError
 from paramedic.state.gateways import GatewayReplica, ReplicaStatus
-from paramedic.state.probe_location import ProbeLocation
 from paramedic.state.target_registry import TargetMissingError, adding
 from paramedic.state.targets import GatewayReplicaKey, RouteToTry, Target, TargetKind, TargetMode, bucket_of
 from paramedic.state.transactions import Change, ConditionFailedError, Update, put_new, transact
@@ -22,14 +21,17 @@ class RegistrationContendedError(ParamedicError):
 
 @dataclass(frozen=True)
 class RunningReplica:
-    """A replica as it knows itself; health checks reach `health_url` at `port` of `hostname`, from `probe_from`."""
+    """A replica as it knows itself; health checks reach `health_url` at `port` of `hostname`.
+
+    They come from `probe_from`, None for from outside any VPC.
+    """
 
     gateway: str
     name: str
     hostname: str
     port: int
     health_url: str
-    probe_from: str = ProbeLocation.PUBLIC
+    probe_from: str | None = None
 
 
 @dataclass(frozen=True)
@@ -127,8 +129,8 @@ def _of_target(target: Target | None, key: GatewayReplicaKey, running: RunningRe
         new.probe_from = running.probe_from
         yield from adding(new)
     elif (target.url, target.probe_from) != (running.health_url, running.probe_from) or target.left_at is not None:
-        where = (Target.url.set(running.health_url), Target.probe_from.set(running.probe_from))
-        actions = (*where, Target.left_at.remove())
+        probe_from = Target.probe_from.set(running.probe_from) if running.probe_from else Target.probe_from.remove()
+        actions = (Target.url.set(running.health_url), probe_from, Target.left_at.remove())
         yield Update(_target_row(key), actions, Target.target_id.exists())
 
 
