@@ -193,3 +193,10 @@ def test_every_function_logs_to_a_group_with_a_retention(template: Template) -> 
     for logical_id, function in template.functions().items():
         group = retained[f"/aws/lambda/{function['FunctionName']['Fn::Sub']}"]
         assert template.data["Resources"][logical_id]["DependsOn"] == group
+
+
+def test_what_stays_unknown_alarms_whether_it_is_looked_at_every_minute_or_every_five(template: Template) -> None:
+    alarm = template.properties("UnknownTargetsAlarm")
+    minutes = alarm["EvaluationPeriods"] * alarm["Period"] // 60
+    every_five = len(range(0, minutes, 5))
+    assert every_five >= alarm["DatapointsToAlarm"] > 1

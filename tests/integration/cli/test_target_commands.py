@@ -1,7 +1,10 @@
 """What users type to have URLs checked."""
 
+import re
+from datetime import UTC, datetime
 from pathlib import Path
 
+import boto3
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -170,3 +173,21 @@ def test_the_host_of_a_controller_is_asked_as_a_file_says_and_no_more_when_it_sa
     assert "controller:nobody is not registered" in types(stack, "add", "--file", str(file)).stderr
     file.write_text(f"targets: [{{name: b, ssm: {asked.replace('67', '68')}}}]")
     assert "is not among the stack's HostCheckInstanceArns" in types(stack, "add", "--file", str(file)).stderr
+
+
+def test_the_documented_call_of_the_aws_cli_is_a_report(stack: str) -> None:
+    types(stack, "add", "backup", "--push", "--silent-after", "60")
+    documented = (project_root() / "docs/targets.md").read_text()
+    (condition,) = re.findall("--condition-expression '(.*?)'", documented)
+    (well,) = re.findall("--update-expression '(.*?)'", documented)
+    (failing,) = re.findall("With `(SET .*?)`", documented)
+    now = {":now": {"S": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}}
+    for expression, values, code in ((failing, {**now, ":why": {"S": "disk full"}}, 1), (well, now, 0)):
+        boto3.client("dynamodb").update_item(
+            TableName=f"{stack}-reports",
+            Key={"target_id": {"S": "push:backup"}},
+            ConditionExpression=condition,
+            UpdateExpression=expression,
+            ExpressionAttributeValues=values,
+        )
+        assert types(stack, "test", "backup").exit_code == code
