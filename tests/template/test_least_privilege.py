@@ -14,8 +14,9 @@ from botocore.client import BaseClient
 from typer.testing import CliRunner, Result
 
 from paramedic.clock import SystemClock, to_iso
-from paramedic.downtime.stored import Subject
+from paramedic.downtime.stored import Subject, TargetSubject
 from paramedic.downtime.windows import add_window, remove_window
+from paramedic.health.url_targets import UrlTarget
 from paramedic.launchers.profiles import read_environment_file
 from paramedic.services import changes, verbs
 from paramedic.services.spec import parse_spec
@@ -39,8 +40,8 @@ from paramedic.state.services import (
     fence_item,
 )
 from paramedic.state.tables import Row
-from paramedic.state.target_registry import remove_target
-from paramedic.state.targets import RouteToTry, Target, bucket_of, controller_target_id
+from paramedic.state.target_registry import add_target, remove_target
+from paramedic.state.targets import WINDOWS_BUCKET, RouteToTry, Target, TargetDowntime, bucket_of, controller_target_id
 from paramedic_cli.fleet import controller_ids
 from paramedic_cli.host.embedded import grant_access
 from paramedic_cli.host.layout import HostLayout
@@ -49,8 +50,8 @@ from paramedic_cli.local.project import project_root
 from paramedic_cli.local.stack import LocalStack
 from paramedic_cli.main import app
 from paramedic_controller.secrets import SecretError, fetch_from_secrets_manager
-from tests.fakes.downtime_world import CONTROLLER_ITSELF, DowntimeWorld
-from tests.fakes.targets import stored_controller_target
+from tests.fakes.downtime_world import CONTROLLER_ITSELF, NIGHTS, DowntimeWorld
+from tests.fakes.targets import stored_controller_target, stored_target
 from tests.template.conftest import Template, as_list
 
 ROLES = (
@@ -287,6 +288,9 @@ def test_a_pass_over_planned_downtimes_writes_no_attribute_that_it_may_not(
     world = DowntimeWorld(table_prefix)
     world.plan()
     world.plan(subject=CONTROLLER_ITSELF)
+    shop = UrlTarget(name="shop", url="http://shop.example/")
+    add_target(shop.row(), world.clock)
+    add_window(TargetSubject(shop.target_id), NIGHTS, "ada", "", world.clock)
     sent = _writes_noted(monkeypatch)
     for time in ("20:00", "2026-01-06T07:00:00", "2026-01-06T07:10:00"):
         world.tick_at(time)
@@ -490,6 +494,26 @@ def test_the_deployed_function_may_do_all_that_a_downtime_asks_for(
         _tick(deployed_stack)
     assert PlannedDowntime.read(PARTITION, service.item) is None
     assert PlannedDowntime.read(PARTITION, itself.item) is None
+
+
+@pytest.mark.e2e
+def test_on_calls_keys_plan_a_targets_downtime_which_the_deployed_function_tells_the_checks(
+    deployed_stack: LocalStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs, clock, name = deployed_stack.outputs, SystemClock(), f"t{uuid.uuid4().hex[:8]}"
+    _use(deployed_stack.environment_under("target-planner-test", outputs.operator_policy_arn), monkeypatch)
+    target = UrlTarget(name=name, url="http://127.0.0.1:1/")
+    add_target(target.row(), clock)
+    subject = TargetSubject(target.target_id)
+    plan = OneOff(begin=clock.now(), end=clock.now() + timedelta(hours=1))
+    number = add_window(subject, plan, "tester", "a test", clock).number
+    _tick(deployed_stack)
+    assert stored_target(target.target_id).is_off_on_purpose(clock.now())
+    remove_window(subject, number, "tester", clock)
+    _tick(deployed_stack)
+    assert not stored_target(target.target_id).is_off_on_purpose(clock.now())
+    remove_target(target.target_id, clock)
+    assert TargetDowntime.read(WINDOWS_BUCKET, target.target_id) is None
 
 
 def _tick(stack: LocalStack) -> None:

@@ -1,4 +1,4 @@
-"""`paramedic downtime`: when services, or a controller, are stopped on purpose."""
+"""`paramedic downtime`: when services, a controller or a target are off on purpose."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -9,10 +9,11 @@ import typer
 
 from paramedic.clock import Clock, SystemClock, from_iso
 from paramedic.downtime.periods import upcoming
-from paramedic.downtime.stored import Subject
+from paramedic.downtime.stored import AnySubject, Subject, TargetSubject
 from paramedic.downtime.windows import add_window, read_all_windows, read_windows, remove_window
 from paramedic.errors import InvalidInputError
 from paramedic.state.downtime_windows import OneOff, PlannedPeriod, Recurring, Window
+from paramedic.state.targets import controller_id_of
 from paramedic_cli.commands.options import Actor, chosen_stack
 from paramedic_cli.commands.services import only_controller
 from paramedic_cli.output import answer
@@ -26,7 +27,8 @@ def downtime(
     *,
     actor: Actor,
     service: Annotated[
-        str | None, typer.Argument(metavar="SERVICE", help="The service; without it, the controller itself")
+        str | None,
+        typer.Argument(metavar="SERVICE", help="The service, or a target such as url:shop; without it, the controller"),
     ] = None,
     controller: Annotated[
         str | None, typer.Option("--controller", metavar="ID", help="The service's controller, or the one meant itself")
@@ -86,25 +88,34 @@ def _moment(field: str, text: str) -> datetime:
         raise InvalidInputError(field, text, problem) from error
 
 
-def _subject(service: str | None, controller: str | None) -> Subject:
-    if service is None and controller is None:
-        raise UsageError("name a SERVICE, or with --controller ID the controller itself")
-    return Subject(controller or only_controller(), service)
+def _subject(service: str | None, controller: str | None) -> AnySubject:
+    match service, controller:
+        case None, None:
+            raise UsageError("name a SERVICE or target, or with --controller ID the controller itself")
+        case str(target_id), None if ":" in target_id:
+            itself = controller_id_of(target_id)
+            return TargetSubject(target_id) if itself is None else Subject(itself)
+        case str(target_id), _ if ":" in target_id:
+            raise UsageError(f"{target_id} is a target and belongs to no controller: leave --controller out")
+        case _:
+            return Subject(controller or only_controller(), service)
 
 
-def _called(subject: Subject) -> str:
+def _called(subject: AnySubject) -> str:
+    if isinstance(subject, TargetSubject):
+        return f"target {subject.target_id}"
     if subject.service is None:
         return f"controller {subject.controller_id}"
     return f"service {subject.service} of controller {subject.controller_id}"
 
 
-def _show(planned: Iterable[tuple[Subject, Window]], clock: Clock) -> None:
+def _show(planned: Iterable[tuple[AnySubject, Window]], clock: Clock) -> None:
     lines = [_line(subject, window, clock.now()) for subject, window in planned]
     for line in lines or ["no downtime is planned"]:
         answer(line)
 
 
-def _line(subject: Subject, window: Window, now: datetime) -> str:
+def _line(subject: AnySubject, window: Window, now: datetime) -> str:
     plan, zone = _described(window.plan)
     when = _when(upcoming(window, now), now, zone)
     why = f" ({window.reason})" if window.reason else ""

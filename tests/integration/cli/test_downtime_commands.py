@@ -76,6 +76,32 @@ def test_a_one_off_is_planned_for_a_controller_and_listed_with_all_others(stack:
     assert every[1].startswith("service chat of controller main: window 1: ")
 
 
+def test_a_targets_nights_are_planned_by_its_id_listed_with_all_others_and_gone_with_it(stack: str) -> None:
+    types(stack, "target", "add", "shop", "https://shop.example")
+    types(stack, "downtime", "chat", *NIGHTS)
+    planned = types(stack, "downtime", "url:shop", *NIGHTS, "--reason", "nobody buys", "--actor", "bob")
+    line = "target url:shop: window 1: stop '0 20 * * *' start '0 7 * * *' Europe/Berlin, "
+    assert planned.stdout.startswith(line), planned.stderr
+    assert planned.stdout.endswith("; by bob (nobody buys)\n")
+    assert [each.partition(":")[0] for each in types(stack, "downtime").stdout.splitlines()] == [
+        "service chat of controller main",
+        "target url",
+    ]
+    once = ("--from", "2099-01-01T20:00Z", "--until", "2099-01-01T23:00Z", "--reason", "new rack")
+    assert "window 2: once" in types(stack, "downtime", "url:shop", *once).stdout
+    assert types(stack, "downtime", "url:shop", "--remove", "1").exit_code == 0
+    assert "window 2" in types(stack, "downtime", "url:shop").stdout
+    types(stack, "target", "remove", "shop")
+    assert "url:shop" not in types(stack, "downtime").stdout
+    gone = types(stack, "downtime", "url:shop", *NIGHTS)
+    assert (gone.exit_code, "target url:shop is not registered" in gone.stderr) == (1, True)
+
+
+def test_a_controllers_target_id_means_the_controller(stack: str) -> None:
+    assert "controller main: window 1" in types(stack, "downtime", "controller:main", *NIGHTS).stdout
+    assert "controller main: window 1" in types(stack, "downtime", "--controller", "main").stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
@@ -84,6 +110,7 @@ def test_a_one_off_is_planned_for_a_controller_and_listed_with_all_others(stack:
         (["chat", *NIGHTS, "--remove", "1"], "one thing at a time"),
         (["chat", *NIGHTS, "--from", "2099-01-01T20:00Z"], "give all of one"),
         ([*NIGHTS], "name a SERVICE"),
+        (["url:shop", "--controller", "main", *NIGHTS], "leave --controller out"),
         (
             ["chat", "--from", "2099-01-01T20:00", "--until", "2099-01-01T21:00Z", "--reason", "r"],
             "from: is not a time",

@@ -187,3 +187,15 @@ def test_a_row_holds_no_url_that_anybody_could_be_sent_to() -> None:
     row = PushTarget.model_validate({"name": "backup", "push": {"silent_after_seconds": 60}}).row()
     assert not row.url
     assert (row.mode, Target.checked(row).kind) == ("observe", "push")
+
+
+@pytest.mark.parametrize(("after", "kind"), [(5 * MINUTE, OutcomeKind.OK), (5 * MINUTE + SECOND, OutcomeKind.SILENT)])
+def test_silence_counts_from_the_end_of_a_planned_downtime(after: timedelta, kind: OutcomeKind) -> None:
+    back = NOON + timedelta(days=2)
+    off = AwaitedReports(BACKUP, NOON, 5 * MINUTE, off_until=back)
+    assert outcome_of(off, heard(NOON), back + after).kind is kind
+
+
+def test_a_downtime_that_is_still_to_come_makes_no_silence_longer() -> None:
+    off = AwaitedReports(BACKUP, NOON, 5 * MINUTE, off_until=NOON + timedelta(days=2))
+    assert outcome_of(off, heard(NOON), NOON + 6 * MINUTE).kind is OutcomeKind.SILENT

@@ -1,23 +1,16 @@
-"""Tells health checks and recovery when a controller is off on purpose.
-
-What they are told ends by itself: should this function fail, the controller is watched again when its downtime is over.
-"""
+"""Tells health checks and recovery when a controller is off on purpose."""
 
 import logging
-from datetime import datetime, timedelta
 
-from paramedic.downtime.periods import in_effect, is_over, reasons_of
+from paramedic.downtime.announcing import announcement, record
+from paramedic.downtime.periods import is_over
 from paramedic.downtime.stored import unchanged
 from paramedic.downtime.surroundings import Surroundings
-from paramedic.state.downtime_windows import PlannedPeriod
 from paramedic.state.downtimes import PlannedDowntime
 from paramedic.state.targets import Target, bucket_of, controller_target_id
-from paramedic.state.transactions import Delete, Update, transact
+from paramedic.state.transactions import Delete, transact
 
 LOG = logging.getLogger(__name__)
-
-AHEAD = timedelta(minutes=2)
-"""A period is announced this long before it begins, so that it is known at the very tick that begins it."""
 
 
 def keep_controller(row: PlannedDowntime, around: Surroundings) -> None:
@@ -35,31 +28,13 @@ def keep_controller(row: PlannedDowntime, around: Surroundings) -> None:
         _forget(row, around)
         return
     announced = target.downtime
-    wanted = announcement(row, now)
+    wanted = announcement(row.windows.windows, now)
     if wanted is None and announced is not None and announced.until > now:
-        _record(target, None, around)
+        record(target, None, around)
     elif wanted is not None and wanted != announced:
-        _record(target, wanted, around)
+        record(target, wanted, around)
     elif wanted is None and all(is_over(each, now) for each in row.windows.windows):
         _forget(row, around)
-
-
-def announcement(row: PlannedDowntime, now: datetime) -> PlannedPeriod | None:
-    """All that is planned for now and the next two minutes as one period; None where that is nothing."""
-    windows = row.windows.windows
-    near = (*in_effect(windows, now), *in_effect(windows, now + AHEAD))
-    if not near:
-        return None
-    since, until = min(period.since for period in near), max(period.until for period in near)
-    return PlannedPeriod(since=since, until=until, reason=reasons_of(near))
-
-
-def _record(target: Target, period: PlannedPeriod | None, around: Surroundings) -> None:
-    action = Target.downtime.remove() if period is None else Target.downtime.set(period)
-    change = Update(Target(target.bucket, target.target_id), (action,), Target.target_id.exists())
-    transact([change], around.clock)
-    text = "its downtime was called off" if period is None else f"in downtime from {period.since} until {period.until}"
-    LOG.info("%s: %s", target.target_id, text)
 
 
 def _forget(row: PlannedDowntime, around: Surroundings) -> None:

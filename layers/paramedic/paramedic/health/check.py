@@ -5,33 +5,30 @@ A healthy target that was healthy before costs one read and no write.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from paramedic.clock import Clock, from_iso, to_iso
 from paramedic.health.bad_periods import JudgedElsewhereError, store_bad_period
 from paramedic.health.check_messages import CheckMessage
-from paramedic.health.checked_target import CheckedTarget, asked_at, checked_target, is_due
+from paramedic.health.checked_target import CheckedTarget
+from paramedic.health.due_targets import read_due_targets
 from paramedic.health.events import BusEntry, EventPublisher, HealthEvent
 from paramedic.health.fleet import Fleet
 from paramedic.health.looking import Looker, Looks
 from paramedic.health.mass_failure import TOGETHER, BadTarget
 from paramedic.health.mass_failure_notes import mass_failure_entry, mass_failure_told
-from paramedic.health.readable_rows import Readable, read_readable, read_readable_of
 from paramedic.health.ticks import is_late
 from paramedic.health.together import Found, bad_of, failing_together
 from paramedic.health.transitions import Notice, Observation, Transition, transition
 from paramedic.health.verdict import Verdict
 from paramedic.state.tables import InvalidRowError, StateUnreachableError
-from paramedic.state.targets import BadPeriod, Beginnings, Target, bucket_of
+from paramedic.state.targets import BadPeriod, Beginnings
 
 LOG = logging.getLogger(__name__)
 
 EXAMPLES = 10
 """Of targets that are unknown, in one line of the log."""
-
-READERS = 8
 
 
 @dataclass(frozen=True)
@@ -89,7 +86,7 @@ class HealthCheck:
             LOG.warning("tick %s is late; buckets %s are left to the next one", message.tick, message.buckets)
             return CheckSummary(late=1)
         # A late check finds what is there by now, which a downtime that began after its tick may explain.
-        targets, invalid = _read_targets(message, self.clock.now())
+        targets, invalid = read_due_targets(message, self.clock.now())
         judged: list[Judged] = []
         failed_invocations = 0
         fleet = Fleet(self.clock.now())
@@ -111,8 +108,9 @@ class HealthCheck:
         )
 
     def _concluded(self, looks: Looks, message: CheckMessage, checked: int, fleet: Fleet) -> Sequence[Judged]:
-        """The targets judged, which is recorded and announced."""
-        judged = [self._judge(target, seen) for target, seen in looks.seen]
+        """The targets judged, which is recorded and announced; of what may still be starting only what is not bad."""
+        every = [self._judge(target, seen) for target, seen in looks.seen]
+        judged = [each for each in every if not _may_still_start(each)]
         together = failing_together([_found(each) for each in judged], checked, fleet)
         judged = [self._judged_with_others(each) if each.target.row.target_id in together else each for each in judged]
         recorded = [each for each in judged if _recorded(each)]
@@ -121,14 +119,19 @@ class HealthCheck:
         return judged
 
     def _judge(self, target: CheckedTarget, seen: Observation) -> Judged:
-        step = transition(
-            target.row.bad,
+        judged = Judged(target, seen, self._step(target, seen, target.row.bad))
+        # What was bad before a downtime and still is afterwards is bad anew: people may have taken it for planned.
+        anew = _is_bad(judged) and target.row.was_bad_before_downtime
+        return Judged(target, seen, self._step(target, seen, None)) if anew else judged
+
+    def _step(self, target: CheckedTarget, seen: Observation, recorded: BadPeriod | None) -> Transition:
+        return transition(
+            recorded,
             seen,
             hung_after_seconds=self.hung_after_seconds,
             event_id=self.new_id(),
             beginnings=target.row.beginnings,
         )
-        return Judged(target, seen, step)
 
     def _judged_with_others(self, judged: Judged) -> Judged:
         return self._judge(judged.target, replace(judged.seen, mass_failure=True))
@@ -157,7 +160,16 @@ class HealthCheck:
 
 def _found(judged: Judged) -> Found:
     row, step = judged.target.row, judged.step
-    return Found(row.target_id, row.bad, step.bad, step.diagnosis.verdict, judged.seen.tick)
+    recorded = None if row.was_bad_before_downtime else row.bad
+    return Found(row.target_id, recorded, step.bad, step.diagnosis.verdict, judged.seen.tick)
+
+
+def _is_bad(judged: Judged) -> bool:
+    return judged.step.diagnosis.verdict in (Verdict.SUSPECT, Verdict.DOWN)
+
+
+def _may_still_start(judged: Judged) -> bool:
+    return _is_bad(judged) and judged.target.row.may_still_start(judged.seen.tick)
 
 
 def _log_unknown(judged: Sequence[Judged]) -> None:
@@ -176,34 +188,6 @@ def _is_news(judged: Judged) -> bool:
 def _has_just_begun(judged: Judged, tick: datetime) -> bool:
     bad = judged.step.bad
     return bad is not None and bad.verdict != Verdict.HEALTHY and tick - from_iso(bad.since) < TOGETHER
-
-
-def _read_targets(message: CheckMessage, now: datetime) -> tuple[Sequence[CheckedTarget], int]:
-    targets = []
-    readable = _named(message.targets) if message.targets else _of_buckets(message.buckets)
-    invalid = len(readable.invalid)
-    for row in readable.rows:
-        off = row.paused or row.left_at or any(map(row.is_off_on_purpose, (message.tick, now)))
-        if off or not is_due(row, message.tick):
-            continue
-        try:
-            targets.append(asked_at(checked_target(row), message.tick))
-        except InvalidRowError as error:
-            LOG.warning("target %s is skipped: %s", row.target_id, error)
-            invalid += 1
-    return targets, invalid
-
-
-def _of_buckets(buckets: Sequence[int]) -> Readable[Target]:
-    with ThreadPoolExecutor(max_workers=READERS) as readers:
-        found = list(readers.map(lambda bucket: read_readable(Target, bucket, "target_id"), buckets))
-    return Readable([row for each in found for row in each.rows], [name for each in found for name in each.invalid])
-
-
-def _named(target_ids: Sequence[str]) -> Readable[Target]:
-    found = read_readable_of(Target, [(bucket_of(each), each) for each in target_ids])
-    # One that was changed since it was named waits for its own turn.
-    return Readable([row for row in found.rows if row.fast], found.invalid)
 
 
 def _recorded(judged: Judged) -> bool:

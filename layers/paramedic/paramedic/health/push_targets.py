@@ -77,11 +77,15 @@ class Reported(BaseModel):
 
 @dataclass(frozen=True)
 class AwaitedReports:
-    """Whose reports are awaited, since when at the earliest, and for how long they may stay away."""
+    """Whose reports are awaited, since when at the earliest, and for how long they may stay away.
+
+    `off_until` is when its last planned downtime ends, in which nobody need report.
+    """
 
     target_id: str
     added_at: datetime
     silent_after: timedelta
+    off_until: datetime | None = None
 
 
 def awaited_of(row: Target) -> AwaitedReports:
@@ -94,7 +98,8 @@ def awaited_of(row: Target) -> AwaitedReports:
     if not SHORTEST_SILENCE <= seconds <= LONGEST_SILENCE:
         problem = f"must be from {SHORTEST_SILENCE} to {LONGEST_SILENCE}"
         raise InvalidRowError(Target.Meta.table_name, row.key_text(), "silent_after_seconds", seconds, problem)
-    return AwaitedReports(row.target_id, row.moment("added_at"), timedelta(seconds=seconds))
+    off_until = None if row.downtime is None else row.downtime.until
+    return AwaitedReports(row.target_id, row.moment("added_at"), timedelta(seconds=seconds), off_until)
 
 
 def look_at_reports(awaited: Sequence[AwaitedReports], tick: datetime) -> Sequence[ProbeOutcome]:
@@ -127,7 +132,8 @@ def _understood(awaited: AwaitedReports, report: Report, tick: datetime) -> Prob
     if heard - tick > AHEAD_AT_MOST:
         ahead = int((heard - tick).total_seconds())
         return _outcome(awaited, OutcomeKind.FAILED, f"{said} {to_iso(heard)}, {ahead} s from now: set its clock")
-    if tick - heard > allowed:
+    back = awaited.off_until if awaited.off_until is not None and awaited.off_until <= tick else heard
+    if tick - max(heard, back) > allowed:
         return _outcome(awaited, OutcomeKind.SILENT, f"{said} {to_iso(heard)}")
     if report.problem:
         return _outcome(awaited, OutcomeKind.FAILED, _printable(report.problem))

@@ -51,12 +51,20 @@ class Windows(_Part):
 
 
 class PlannedPeriod(_Part):
-    """A stretch of planned downtime: `since` belongs to it, `until` does not."""
+    """A stretch of planned downtime: `since` belongs to it, `until` does not.
+
+    From then on until `starts_until`, if there is that, what is not healthy may still be starting.
+    """
 
     since: datetime
     until: datetime
     reason: str
+    starts_until: datetime | None = None
 
     def covers(self, moment: datetime) -> bool:
         """Whether `moment` lies in it."""
         return self.since <= moment < self.until
+
+    def is_just_over(self, moment: datetime) -> bool:
+        """Whether what was off may still be starting at `moment`."""
+        return self.starts_until is not None and self.until <= moment < self.starts_until

@@ -1,4 +1,7 @@
-"""Planned downtimes, rows of table `services`: all in one partition, so that one query finds every one there is."""
+"""Planned downtimes, rows of table `services`: all in one partition, so that one query finds every one there is.
+
+Those of targets are in table `targets`, in a partition likewise.
+"""
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
@@ -8,11 +11,24 @@ from paramedic.state.tables import JsonAttribute, Row, TableMeta
 PARTITION = "downtime/"
 
 
-class PlannedDowntime(Row):
-    """The windows of one service (`uid`: of exactly that one), or of the controller itself where `service` is absent.
+class PlannedWindows(Row):
+    """Windows, and of what: `uid` tells it from others that had or will have its name.
 
-    Every change of the windows is conditional on `revision` and `changed_at` as read. `watched_since` is when a window
-    last ended, until the service was seen ready again or people were told that it is not.
+    Every change of the windows is conditional on `revision` and `changed_at` as read.
+    """
+
+    uid = UnicodeAttribute(null=True)
+    revision = NumberAttribute()
+    windows = JsonAttribute(Windows)
+    changed_by = UnicodeAttribute()
+    changed_at = UnicodeAttribute()
+
+
+class PlannedDowntime(PlannedWindows):
+    """The windows of one service, or of the controller itself where `service` is absent.
+
+    `watched_since` is when a window last ended, until the service was seen ready again or people were told that it is
+    not.
     """
 
     class Meta(TableMeta):
@@ -22,11 +38,6 @@ class PlannedDowntime(Row):
     item = UnicodeAttribute(range_key=True)
     of_controller = UnicodeAttribute()
     service = UnicodeAttribute(null=True)
-    uid = UnicodeAttribute(null=True)
-    revision = NumberAttribute()
-    windows = JsonAttribute(Windows)
-    changed_by = UnicodeAttribute()
-    changed_at = UnicodeAttribute()
     watched_since = UnicodeAttribute(null=True)
 
     @property

@@ -11,7 +11,16 @@ from paramedic.clock import Clock, to_iso
 from paramedic.errors import ParamedicError
 from paramedic.state.reports import Report
 from paramedic.state.tables import InvalidRowError
-from paramedic.state.targets import COUNTS_BUCKET, Target, TargetCount, TargetKind, bucket_of, prefix_of
+from paramedic.state.targets import (
+    COUNTS_BUCKET,
+    WINDOWS_BUCKET,
+    Target,
+    TargetCount,
+    TargetDowntime,
+    TargetKind,
+    bucket_of,
+    prefix_of,
+)
 from paramedic.state.transactions import Change, ConditionFailedError, Delete, Put, Update, put_new, transact
 
 KEPT_WHERE_GIVEN = ("url", "fast", "asked", "on_host", "silent_after_seconds", "probe_from")
@@ -114,7 +123,7 @@ def is_registered(target_id: str) -> bool:
 
 
 def remove_target(target_id: str, clock: Clock) -> None:
-    """Forget `target_id`.
+    """Forget `target_id`, with the downtimes that are planned for it.
 
     Raises:
         TargetMissingError: there is no such target.
@@ -124,11 +133,12 @@ def remove_target(target_id: str, clock: Clock) -> None:
     if not is_registered(target_id):
         raise TargetMissingError(f"target {target_id} is not registered")
     gone = Delete(Target(bucket, target_id), Target.target_id.exists())
+    unplanned = Delete(TargetDowntime(WINDOWS_BUCKET, target_id))
     unheard = [Delete(Report(target_id))] if _reports(target_id) else []
     # It was there a moment ago: where it is not any more, an earlier try of this call, or another one, removed it.
     with suppress(ConditionFailedError):
         uncounted = _count(bucket, TargetCount.targets.add(-1), TargetCount.fast.delete({target_id}))
-        transact([gone, uncounted, *unheard], clock)
+        transact([gone, uncounted, unplanned, *unheard], clock)
 
 
 def _reports(target_id: str) -> bool:

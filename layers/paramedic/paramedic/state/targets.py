@@ -9,7 +9,9 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute, UnicodeSetAttribute
 
+from paramedic.clock import from_iso
 from paramedic.state.downtime_windows import PlannedPeriod
+from paramedic.state.downtimes import PlannedWindows
 from paramedic.state.tables import OptionalJsonAttribute, Row, TableMeta
 
 TABLE = "targets"
@@ -23,6 +25,10 @@ COUNTS_BUCKET = -1
 NOTES_BUCKET = -2
 MASS_FAILURE_NOTE = "mass_failure"
 """Where it stands that people were told of a mass failure."""
+
+
+WINDOWS_BUCKET = -3
+"""The partition that holds the planned downtimes of targets, so that one query finds every one there is."""
 
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
@@ -178,6 +184,25 @@ class Target(Row):
         """Whether `moment` lies in its planned downtime."""
         return self.downtime is not None and self.downtime.covers(moment)
 
+    @property
+    def was_bad_before_downtime(self) -> bool:
+        """Whether what is recorded of it began before the planned downtime it is in or was in last."""
+        return self.bad is not None and self.downtime is not None and from_iso(self.bad.since) < self.downtime.since
+
+    def may_still_start(self, moment: datetime) -> bool:
+        """Whether a planned downtime ended so shortly before `moment` that it need not be healthy yet."""
+        return self.downtime is not None and self.downtime.is_just_over(moment)
+
+
+class TargetDowntime(PlannedWindows):
+    """The planned windows of one target that is no controller; `uid` is its `registration`."""
+
+    class Meta(TableMeta):
+        pass
+
+    bucket = NumberAttribute(hash_key=True, default=WINDOWS_BUCKET)
+    target_id = UnicodeAttribute(range_key=True)
+
 
 class TargetCount(Row):
     """How many targets one bucket holds, changed in the transaction that adds or removes one.
@@ -210,4 +235,4 @@ class MassFailureNote(Row):
     unpublished = BooleanAttribute()
 
 
-MODELS = (Target, TargetCount, MassFailureNote)
+MODELS = (Target, TargetDowntime, TargetCount, MassFailureNote)
