@@ -11,13 +11,12 @@ from botocore.config import Config
 from rich.table import Table
 from rich.text import Text
 
-from paramedic.clock import Clock, SystemClock
+from paramedic.clock import SystemClock
 from paramedic.health.checked_target import CheckedTarget, checked_target
-from paramedic.health.on_host import ControllerOnHost, stored
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome
 from paramedic.health.probing import LambdaProber
 from paramedic.health.push_targets import PushTarget, Reported, look_at_reports
-from paramedic.health.target_files import WantedTarget, read_targets
+from paramedic.health.target_files import WrittenTarget, read_targets
 from paramedic.health.url_targets import UrlTarget
 from paramedic.health.verdict import Verdict
 from paramedic.state.probe_location import ProbeLocation
@@ -26,19 +25,18 @@ from paramedic.state.reports import report as send_report
 from paramedic.state.tables import InvalidRowError
 from paramedic.state.target_registry import (
     TargetMissingError,
-    add_target,
-    change_host_check,
-    change_target,
     is_registered,
     remove_target,
 )
 from paramedic.state.targets import COUNTS_BUCKET, Target, TargetCount, TargetKind, bucket_of, prefix_of
 from paramedic.validation import validated
-from paramedic_cli.commands.options import chosen_stack
+from paramedic_cli.commands.options import Actor, chosen_stack
 from paramedic_cli.output import answer, result_console
 from paramedic_cli.probe_locations import require_probers
+from paramedic_cli.putting_targets import put_target
 from paramedic_cli.reachable_hosts import refuse_hosts_out_of_reach
 from paramedic_cli.stack import Stack
+from paramedic_cli.target_downtimes import in_downtime, next_downtime, windows_by_target
 from paramedic_cli.usage import UsageError
 
 PROBE_SECONDS = 60
@@ -56,6 +54,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="What the target is ca
 def add(
     context: typer.Context,
     *,
+    actor: Actor,
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="What the target is to be called")] = None,
     url: Annotated[str | None, typer.Argument(metavar="URL", help="http, https, tcp or tls")] = None,
     push: Annotated[
@@ -74,12 +73,13 @@ def add(
 ) -> None:
     """Have a URL checked, or one that reports by itself, or all of a file; what is checked already is changed."""
     said = _Said(name, url, push, silent_after, file, every_minutes, timeout_seconds, fast, probe_from)
-    wanted = said.wanted()
+    written = said.written()
     stack = chosen_stack(context)
+    wanted = [each.target for each in written]
     require_probers(wanted, stack)
     refuse_hosts_out_of_reach(wanted, stack)
-    for target in wanted:
-        answer(f"{target.target_id} {_put(target, SystemClock())}")
+    for each in written:
+        answer(f"{each.target.target_id} {put_target(each, actor, SystemClock())}")
 
 
 @app.command("list")
@@ -89,9 +89,12 @@ def list_targets(context: typer.Context) -> None:
     table = Table("target", "looked at", "mode", "every", "found", box=None, header_style="bold")
     rows = sorted(_all_rows(), key=lambda row: str(row.target_id))
     reports = read_reports([row.target_id for row in rows if row.kind == TargetKind.PUSH])
+    windows, now = windows_by_target(), SystemClock().now()
     for row in rows:
         # What is found is in part what others wrote: it is no markup.
-        cells = (row.target_id, _looked_at(row), row.mode, _rhythm(row), _found(row, reports.get(row.target_id)))
+        planned = next_downtime(windows.get(row.target_id, ()), now)
+        found = in_downtime(row, now) or "; ".join(filter(None, (_found(row, reports.get(row.target_id)), planned)))
+        cells = (row.target_id, _looked_at(row), row.mode, _rhythm(row), found)
         table.add_row(*(Text(str(cell)) for cell in cells))
     result_console().print(table if rows else "nothing is checked yet")
 
@@ -177,7 +180,7 @@ class _Said:
     fast: bool
     probe_from: str
 
-    def wanted(self) -> Sequence[WantedTarget]:
+    def written(self) -> Sequence[WrittenTarget]:
         """The targets that are meant.
 
         Raises:
@@ -194,34 +197,12 @@ class _Said:
                 return read_targets(path)
             case str(), str() as url, False, None, None:
                 wanted = {**common, "url": url, "timeout_seconds": self.timeout_seconds}
-                return (validated(UrlTarget, wanted, root="target"),)
+                return (WrittenTarget(validated(UrlTarget, wanted, root="target")),)
             case str(), None, True, int() as seconds, None:
                 awaited = {**common, "push": {"silent_after_seconds": seconds}}
-                return (validated(PushTarget, awaited, root="target"),)
+                return (WrittenTarget(validated(PushTarget, awaited, root="target")),)
             case _:
                 raise UsageError("give NAME and URL, or NAME --push --silent-after SECONDS, or --file FILE")
-
-
-def _put(wanted: WantedTarget, clock: Clock) -> str:
-    """Have it checked as it is wanted; what that came to."""
-    if isinstance(wanted, ControllerOnHost):
-        change_host_check(wanted.target_id, stored(wanted.host_check), clock)
-        return "is checked like that from the next minute on"
-    row = wanted.row()
-    before = Target.read(row.bucket, row.target_id)
-    if before is None:
-        add_target(row, clock)
-        return "is checked from the next minute on"
-    if _facts(before) == _facts(row):
-        return "is checked like that already"
-    change_target(before, row, clock)
-    return "is checked in another way from the next minute on"
-
-
-def _facts(row: Target) -> tuple[object, ...]:
-    rhythm = (int(row.every_minutes or 1), bool(row.fast))
-    looked_at = (row.url, row.asked, row.on_host, row.silent_after_seconds, row.probe_from)
-    return (float(row.timeout_seconds), *rhythm, *looked_at)
 
 
 def _all_rows() -> Iterator[Target]:

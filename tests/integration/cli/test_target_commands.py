@@ -1,7 +1,7 @@
 """What users type to have URLs checked."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import boto3
@@ -9,17 +9,23 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from paramedic.clock import SystemClock
+from paramedic.downtime.stored import TargetSubject
+from paramedic.downtime.windows import add_window, read_windows
 from paramedic.state import tables
 from paramedic.state.claims import register
+from paramedic.state.downtime_windows import PlannedPeriod, Recurring
 from paramedic.state.reports import read_reports
 from paramedic.state.targets import COUNTS_BUCKET, Target, TargetCount, bucket_of
 from paramedic_cli.local.project import project_root
 from paramedic_cli.main import app
+from tests.fakes.dynamodb_faults import faults, reply_lost
 from tests.fakes.targets import stored_controller_target
 
 pytestmark = pytest.mark.integration
 
 EXAMPLE = str(project_root() / "examples/targets.yaml")
+
+SHOP = TargetSubject("url:shop")
 
 
 @pytest.fixture
@@ -94,6 +100,39 @@ def test_a_target_is_not_to_be_probed_from_where_the_stack_has_no_prober(stack: 
     assert "url:shop.probe_from: is to be probed from 'vpc', where this stack has no prober; deploy" in refused.stderr
     refused = types(stack, "add", "shop", "http://10.0.0.1", "--probe-from", "mars")
     assert (refused.exit_code, "target.probe_from" in refused.stderr) == (2, True)
+
+
+def test_the_windows_of_a_file_come_and_go_with_it_and_those_of_people_stay(stack: str, tmp_path: Path) -> None:
+    file = tmp_path / "targets.yaml"
+    nights = "downtime: [{stop: '0 20 * * *', start: '0 7 * * *', timezone: UTC, reason: nights}]"
+    file.write_text(f"targets: [{{name: shop, url: 'http://a', {nights}}}]")
+    added = types(stack, "add", "--file", str(file), "--actor", "ada")
+    assert added.exit_code == 0, added.stderr
+    by_hand = Recurring(stop="0 12 * * *", start="0 13 * * *", timezone="UTC")
+    add_window(SHOP, by_hand, "bob", "lunch", SystemClock())
+    assert [(each.owner, each.reason) for each in read_windows(SHOP)] == [("ada", "nights"), ("bob", "lunch")]
+    assert "healthy; downtime from " in " ".join(types(stack, "list").stdout.split())
+    assert "like that already" in types(stack, "add", "--file", str(file)).stdout
+    with faults("TransactWriteItems", reply_lost):
+        assert "in another way" in types(stack, "add", "shop", "http://a").stdout
+    assert [each.owner for each in read_windows(SHOP)] == ["bob"]
+    row = shop()
+    assert row is not None
+    now = SystemClock().now()
+    period = PlannedPeriod(since=now, until=now + timedelta(hours=1), reason="new [rack]")
+    row.update(actions=[Target.downtime.set(period)])
+    assert "in planned downtime until" in " ".join(types(stack, "list").stdout.split())
+
+
+def test_a_file_with_one_malformed_window_changes_nothing(stack: str, tmp_path: Path) -> None:
+    file = tmp_path / "targets.yaml"
+    file.write_text(
+        "targets: [{name: a, url: 'http://a'}, {name: shop, url: 'http://b', downtime: "
+        "[{stop: '0 25 * * *', start: '0 7 * * *', timezone: UTC}]}]"
+    )
+    refused = types(stack, "add", "--file", str(file))
+    assert (refused.exit_code, counted()) == (2, 0)
+    assert "targets.1.downtime" in refused.stderr
 
 
 def test_a_target_that_nobody_registered_cannot_be_removed_or_tested(stack: str) -> None:

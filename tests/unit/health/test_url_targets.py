@@ -26,7 +26,7 @@ def refused(tmp_path: Path, text: str) -> InvalidInputError:
 
 
 def test_what_is_read_from_the_example_is_what_the_prober_is_asked() -> None:
-    written = read_targets(project_root() / "examples/targets.yaml")
+    written = [each.target for each in read_targets(project_root() / "examples/targets.yaml")]
     targets = {each.name: each for each in written if isinstance(each, UrlTarget)}
     for target in targets.values():
         assert checked_target(target.row()).request == target.probe_request()
@@ -53,6 +53,21 @@ def test_a_plain_url_is_asked_like_any_other_and_its_row_stays_small() -> None:
         ("targets: [{name: a, url: 'http://a.example', expect: {json: ['a[']}}]", "targets.0.expect.json", "JMESPath"),
         ("targets: [{name: a, url: 'http://a.example', expct: {}}]", "targets.0.expct", "not permitted"),
         ("targets: [{name: a, url: 'http://a'}, {name: a, url: 'http://b'}]", "targets.yaml", "there twice: a"),
+        (
+            "targets: [{name: a, url: 'http://a', downtime: [{stop: '0 25 * * *', start: '0 7 * * *', timezone: Z}]}]",
+            "targets.0.downtime",
+            "0.timezone is not an IANA",
+        ),
+        (
+            "targets: [{name: a, url: 'http://a', downtime: [{stop: '0 20 * * *', start: '0 7 * * *'}]}]",
+            "targets.0.downtime.0.timezone",
+            "required",
+        ),
+        (
+            "targets: [{name: a, push: {silent_after_seconds: 60}, downtime: {stop: now}}]",
+            "targets.0.downtime",
+            "tuple",
+        ),
         ("targets: {", "targets.yaml", "not YAML"),
         ("- a", "targets.yaml", "dictionary"),
     ],

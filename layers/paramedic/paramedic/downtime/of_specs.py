@@ -1,18 +1,20 @@
-"""The planned downtimes that a service's YAML asks for: written together with the version it belongs to."""
+"""The planned downtimes that YAML asks for: written together with the service's version, or the target, it is of."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from paramedic.clock import to_iso
+from paramedic.downtime.asked_windows import DowntimeWindow
 from paramedic.downtime.periods import is_over
-from paramedic.downtime.stored import StoredWindows, Subject
-from paramedic.services.spec import DowntimeWindow, ServiceSpec
+from paramedic.downtime.stored import AnySubject, StoredWindows
 from paramedic.state.downtime_windows import Window
 from paramedic.state.transactions import Change
 
 
-def planning(controller_id: str, uid: str, spec: ServiceSpec, actor: str, now: datetime) -> Sequence[Change]:
-    """What makes the windows of service `uid` those that `spec` asks for, besides the ones people planned themselves.
+def planning(
+    subject: AnySubject, uid: str | None, wanted: Sequence[DowntimeWindow], actor: str, now: datetime
+) -> Sequence[Change]:
+    """What makes the windows of `subject` those that are `wanted`, besides the ones people planned themselves.
 
     Nothing where they are that already. The write is refused if somebody changes the windows meanwhile.
 
@@ -21,8 +23,8 @@ def planning(controller_id: str, uid: str, spec: ServiceSpec, actor: str, now: d
         InvalidRowError: the windows there are cannot be understood.
         StateUnreachableError: DynamoDB did not answer.
     """
-    stored = StoredWindows.of(Subject(controller_id, spec.name), uid)
-    windows = replanned(stored.windows, spec.service.downtime, owner=actor, now=now, highest=stored.revision)
+    stored = StoredWindows.of(subject, uid)
+    windows = replanned(stored.windows, wanted, owner=actor, now=now, highest=stored.revision)
     return () if windows == stored.windows else (stored.replaced_by(windows, actor, to_iso(now)),)
 
 

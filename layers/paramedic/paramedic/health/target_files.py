@@ -1,11 +1,13 @@
 """Files in which people write what they have checked: any number of targets of any kind."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from paramedic.downtime.asked_windows import AskedWindows, DowntimeWindow
 from paramedic.errors import InvalidInputError
 from paramedic.health.on_host import ControllerOnHost, HostTarget
 from paramedic.health.push_targets import PushTarget
@@ -13,11 +15,26 @@ from paramedic.health.url_targets import UrlTarget
 from paramedic.validation import validated
 
 LARGEST_FILE = 1024 * 1024
+DOWNTIME = "downtime"
 
 type WantedTarget = UrlTarget | PushTarget | HostTarget | ControllerOnHost
 
 _KINDS: Mapping[str, type[WantedTarget]] = {"push": PushTarget, "ssm": HostTarget, "controller": ControllerOnHost}
 """By the field that only this kind has; what has none of them has a `url`."""
+
+
+@dataclass(frozen=True)
+class WrittenTarget:
+    """A target, and the windows in which it is off on purpose."""
+
+    target: WantedTarget
+    downtime: tuple[DowntimeWindow, ...] = ()
+
+
+class _Windows(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    downtime: AskedWindows = ()
 
 
 class _File(BaseModel):
@@ -34,7 +51,7 @@ class _File(BaseModel):
         return self
 
 
-def read_targets(path: Path) -> tuple[WantedTarget, ...]:
+def read_targets(path: Path) -> tuple[WrittenTarget, ...]:
     """The targets in a YAML file.
 
     Raises:
@@ -50,9 +67,13 @@ def read_targets(path: Path) -> tuple[WantedTarget, ...]:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InvalidInputError(str(path), "text", f"is not YAML: {error}") from error
     written = validated(_File, document, root=path.name).targets
-    return tuple(_wanted(each, f"{path.name}.targets.{number}") for number, each in enumerate(written))
+    return tuple(_written(each, f"{path.name}.targets.{number}") for number, each in enumerate(written))
 
 
-def _wanted(written: Mapping[str, Any], root: str) -> WantedTarget:
+def _written(written: Mapping[str, Any], root: str) -> WrittenTarget:
     kind = next((_KINDS[field] for field in _KINDS if field in written), UrlTarget)
-    return validated(kind, written, root)
+    if kind is ControllerOnHost:  # its windows are planned by the command alone
+        return WrittenTarget(validated(kind, written, root))
+    windows = validated(_Windows, {key: value for key, value in written.items() if key == DOWNTIME}, root)
+    rest = {key: value for key, value in written.items() if key != DOWNTIME}
+    return WrittenTarget(validated(kind, rest, root), windows.downtime)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from paramedic.clock import Clock, to_iso
 from paramedic.downtime.of_specs import planning
+from paramedic.downtime.stored import Subject
 from paramedic.errors import ParamedicError
 from paramedic.services.desired import NextRevision, ServiceChangedError, read_changeable
 from paramedic.services.invalid_spec import InvalidSpecError
@@ -47,7 +48,7 @@ def update(controller_id: str, spec: ServiceSpec, actor: str, *, clock: Clock) -
         )
     if service.ports not in (None, int(desired.port)):
         raise CannotChangeError(f"service.ports: {spec.name!r} has port {int(desired.port)} and keeps it")
-    planned = planning(controller_id, desired.uid, spec, actor, clock.now())
+    planned = planning(Subject(controller_id, spec.name), desired.uid, service.downtime, actor, clock.now())
     generation = _generation(controller_id, desired, spec)
     return _next_version(controller_id, desired, spec, generation, actor, clock, more=planned)
 

@@ -17,6 +17,7 @@ from pydantic import (
 )
 from pydantic.config import JsonDict
 
+from paramedic.downtime.asked_windows import MOST_ASKED, DowntimeWindow
 from paramedic.downtime.periods import require_stops
 from paramedic.errors import InvalidInputError
 from paramedic.services.disruption import DisruptionBudget
@@ -28,7 +29,6 @@ from paramedic.services.secrets import NAME_PATTERN as VARIABLE_PATTERN
 from paramedic.services.secrets import Secrets
 from paramedic.services.shares import Amount
 from paramedic.services.utilization import SOURCES, TargetUtilization
-from paramedic.state.downtime_windows import Recurring
 from paramedic.state.request_handling import RequestHandling
 
 MAX_SPEC_BYTES = 64 * 1024
@@ -187,23 +187,6 @@ class UpdateStrategy(_Part):
         return self
 
 
-class DowntimeWindow(_Part):
-    """The service is stopped on purpose from each time of `stop` until the next of `start`; nothing alarms."""
-
-    stop: str
-    """When it is stopped: a cron expression of five fields, of wall-clock time in `timezone`."""
-    start: str
-    """When it is started again."""
-    timezone: str
-    """Whose wall clock both mean, such as Europe/Berlin."""
-    reason: str = ""
-    """Why; shown while it is stopped."""
-
-    def plan(self) -> Recurring:
-        """The same as it is stored."""
-        return Recurring(stop=self.stop, start=self.start, timezone=self.timezone)
-
-
 def _probe_from_path(value: object) -> object:
     return {"path": value} if isinstance(value, str) else value
 
@@ -244,7 +227,7 @@ class ServiceSection(_Part):
     """The gateway's port for this service alone; one is chosen where none is given."""
     gateway: str = Field(default="default", pattern=NAME_PATTERN)
     """Which gateway serves it."""
-    downtime: tuple[DowntimeWindow, ...] = Field(default=(), max_length=20, exclude_if=_is_empty)
+    downtime: tuple[DowntimeWindow, ...] = Field(default=(), max_length=MOST_ASKED, exclude_if=_is_empty)
     """When it is stopped on purpose, again and again."""
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@ from random import Random
 
 from paramedic.clock import Clock, to_iso
 from paramedic.downtime.of_specs import planning
+from paramedic.downtime.stored import Subject
 from paramedic.errors import ParamedicError
 from paramedic.services.desired import (
     NextRevision,
@@ -93,7 +94,8 @@ def up(
     for attempt in range(len(chosen_ports) + 1):
         port = spec.service.ports or (_free_port(spec, chosen_ports) if attempt else _order(spec, chosen_ports)[0])
         now = clock.now()
-        planned = planning(controller_id, uid, spec, actor, now) if spec.service.downtime else ()
+        windows = spec.service.downtime
+        planned = planning(Subject(controller_id, spec.name), uid, windows, actor, now) if windows else ()
         changes = [*_up_changes(controller_id, spec, actor, uid, port, to_iso(now)), *planned]
         try:
             transact(changes, clock)

@@ -1,6 +1,7 @@
 """Adding and removing targets, with the per-bucket counts and names the dispatcher groups by."""
 
 import uuid
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -36,8 +37,8 @@ class TargetMissingError(ParamedicError):
 
 
 def adding(target: Target) -> list[Change]:
-    """The changes that register `target`; they fail as a whole when it exists."""
-    target.registration = uuid.uuid4().hex
+    """The changes that register `target`, by a random word unless it has one; they fail as a whole when it exists."""
+    target.registration = target.registration or uuid.uuid4().hex
     named = [TargetCount.fast.add({target.target_id})] if target.fast else []
     waits = [Put(Report(target.target_id))] if _reports(target.target_id) else []
     return [put_new(target), _count(int(target.bucket), TargetCount.targets.add(1), *named), *waits]
@@ -53,8 +54,8 @@ def was_added(target: Target) -> bool:
     return stored is not None and stored.registration == target.registration
 
 
-def add_target(target: Target, clock: Clock) -> None:
-    """Register `target`.
+def add_target(target: Target, clock: Clock, beside: Sequence[Change] = ()) -> None:
+    """Register `target`, and make the changes `beside` with it.
 
     Raises:
         TargetExistsError: it is registered already.
@@ -62,17 +63,19 @@ def add_target(target: Target, clock: Clock) -> None:
     """
     target.added_at = to_iso(clock.now())
     try:
-        transact(adding(target), clock)
+        transact([*adding(target), *beside], clock)
     except ConditionFailedError as error:
         if not was_added(target):
             raise TargetExistsError(f"target {target.target_id} is registered already; remove it first") from error
 
 
-def change_target(before: Target, after: Target, clock: Clock) -> None:
+def change_target(before: Target, after: Target, clock: Clock, beside: Sequence[Change] = ()) -> None:
     """Have the target `before`, as it was read, checked like `after`; what was found of it stays.
 
+    The changes `beside` are made with it.
+
     Raises:
-        TargetMissingError: it was removed, or registered anew, meanwhile.
+        TargetMissingError: it was removed, or registered anew, or what is `beside` was changed, meanwhile.
         StateUnreachableError: DynamoDB did not answer; repeating it is harmless.
     """
     actions = (
@@ -90,9 +93,10 @@ def change_target(before: Target, after: Target, clock: Clock) -> None:
         names, named = TargetCount.fast, {before.target_id}
         changes.append(_count(int(before.bucket), names.add(named) if after.fast else names.delete(named)))
     try:
-        transact(changes, clock)
+        # The token lets a repetition after a lost answer find that it was made, whatever `beside` is conditional on.
+        transact([*changes, *beside], clock, token=uuid.uuid4().hex)
     except ConditionFailedError as error:
-        raise TargetMissingError(f"target {before.target_id} was removed meanwhile; look and repeat") from error
+        raise TargetMissingError(f"target {before.target_id} was removed or changed meanwhile; repeat it") from error
 
 
 def change_host_check(target_id: str, on_host: str | None, clock: Clock) -> None:
