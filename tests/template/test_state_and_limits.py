@@ -118,6 +118,15 @@ def test_silence_is_an_alarm_not_missing_data(template: Template) -> None:
     assert alarm["Period"] * alarm["EvaluationPeriods"] == 180
 
 
+def test_checks_that_are_dropped_because_they_wait_for_each_other_alarm(template: Template) -> None:
+    alarm = template.properties("CheckBacklogAlarm")
+    assert (alarm["MetricName"], alarm["Statistic"], alarm["Threshold"]) == ("LateTicksDropped", "Sum", 1)
+    assert (
+        CheckSummary(late=1).counts()["LateTicksDropped"] == DispatchSummary(late=1).counts()["LateTicksDropped"] == 1
+    )
+    assert alarm["Period"] * alarm["EvaluationPeriods"] <= 300
+
+
 def test_there_are_at_most_ten_metrics_and_alarms_watch_what_is_measured_of_this_stack(template: Template) -> None:
     measured = CheckSummary().counts().keys() | DispatchSummary().counts().keys()
     assert len(measured) <= 10

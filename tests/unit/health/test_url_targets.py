@@ -80,6 +80,14 @@ def test_what_cannot_be_checked_is_refused_by_the_name_of_its_field(
     assert words in str(error)
 
 
+def test_a_target_that_asks_for_more_than_a_row_should_hold_is_refused(tmp_path: Path) -> None:
+    texts = ", ".join(f"'{number}{'t' * 1000}'" for number in range(70))
+    error = refused(tmp_path, f"targets: [{{name: a, url: 'http://a.example', expect: {{body: [{texts}]}}}}]")
+    assert "65536 may be" in str(error)
+    error = refused(tmp_path, f"targets: [{{name: a, url: 'http://a.example/{'x' * 5000}'}}]")
+    assert error.field.endswith("targets.0.url")
+
+
 @pytest.mark.parametrize("asked", ["{", '{"expect": {"status": [7]}}', '{"request": {"method": "BREW"}}'])
 def test_a_row_that_asks_for_nonsense_is_named_and_nobody_else_suffers(asked: str) -> None:
     row = UrlTarget(name="shop", url="http://shop.example/").row()

@@ -19,6 +19,10 @@ from paramedic.state.probe_location import ProbeLocation
 from paramedic.state.tables import InvalidRowError
 from paramedic.state.targets import NAME_PATTERN, Target, TargetKind, TargetMode, bucket_of, prefix_of
 
+LONGEST_URL = 4096
+LARGEST_ASKED = 64 * 1024
+"""Bytes of request and expectations: far above what anybody needs, and several fit one invocation of the prober."""
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -39,7 +43,7 @@ class UrlTarget(Asked):
     """
 
     name: str = Field(pattern=NAME_PATTERN)
-    url: str
+    url: str = Field(max_length=LONGEST_URL)
     timeout_seconds: float = Field(default=DEFAULT_TIMEOUT_SECONDS, gt=0, le=20)
     every_minutes: Literal[1, 5, 15] = 1
     fast: bool = False
@@ -50,6 +54,9 @@ class UrlTarget(Asked):
     def _can_be_probed(self) -> Self:
         parse_url(self.url)
         self.probe_request()
+        asked = len((self._asked() or "").encode())
+        if asked > LARGEST_ASKED:
+            raise ValueError(f"request and expect are {asked} bytes, {LARGEST_ASKED} may be")
         if self.fast and self.every_minutes != 1:
             raise ValueError(f"fast contradicts every_minutes {self.every_minutes}: leave one of them out")
         return self
@@ -70,9 +77,12 @@ class UrlTarget(Asked):
             expect=self.expect,
         )
 
+    def _asked(self) -> str | None:
+        asked = self.model_dump_json(include={"request", "expect"}, by_alias=True, exclude_defaults=True)
+        return None if asked == "{}" else asked
+
     def row(self) -> Target:
         """The same as a row, of which nothing else is known yet."""
-        asked = self.model_dump_json(include={"request", "expect"}, by_alias=True, exclude_defaults=True)
         return Target(
             bucket_of(self.target_id),
             self.target_id,
@@ -83,7 +93,7 @@ class UrlTarget(Asked):
             every_minutes=self.every_minutes,
             fast=self.fast or None,
             probe_from=None if self.probe_from is ProbeLocation.PUBLIC else self.probe_from,
-            asked=None if asked == "{}" else asked,
+            asked=self._asked(),
             on_host=stored(self.host_check),
         )
 
