@@ -8,7 +8,7 @@ from paramedic.clock import Clock
 from paramedic.errors import ParamedicError
 from paramedic.health.addresses import AddressGuard
 from paramedic.launchers.interface import Launch, Launcher, LauncherError
-from paramedic.launchers.profiles import VERIFY_SECONDS
+from paramedic.launchers.profile import VERIFY_SECONDS
 from paramedic.recovery import records
 from paramedic.recovery.driving import drive
 from paramedic.recovery.surroundings import LaunchPlan, Surroundings

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paramedic.launchers.process.host import initialise_host_dir
-from paramedic.launchers.profiles import ProcessProfile
+from paramedic.launchers.process.profile import ProcessProfile
 from paramedic_cli.stack import OPERATOR_FILE, STACK_VARIABLE
 
 PROFILE = "local"

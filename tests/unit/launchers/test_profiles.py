@@ -1,27 +1,49 @@
 """Launcher profiles: strict about what they say, silent about secrets."""
 
 import json
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from paramedic.errors import InvalidInputError
+from paramedic.launchers.interface import Launcher
 from paramedic.launchers.process.launcher import ProcessLauncher
+from paramedic.launchers.process.profile import ProcessProfile
 from paramedic.launchers.profiles import (
+    KINDS,
     EnvironmentFileError,
-    ProcessProfile,
+    LauncherProfile,
     UnknownProfileError,
     launch_request,
     make_launcher,
     parse_profiles,
     profile_named,
 )
+from paramedic.launchers.secret_places import SecretPlace
+from paramedic_cli.local.project import project_root
 
 MAIN = {"launcher": "process", "host_dir": "/var/lib/paramedic", "command": ["python", "-m", "paramedic_controller"]}
 
+ECS = {"launcher": "ecs", "cluster": "c", "container": "c", "task": {"task_definition": "controller:7"}}
+KUBERNETES = {
+    "launcher": "kubernetes",
+    "server": "https://cluster",
+    "namespace": "models",
+    "container": "controller",
+    "deployment": "controller",
+    "token": {"file": "/token"},
+}
+WEBHOOK = {"launcher": "webhook", "url": "https://runner.example/", "secret": {"file": "/secret"}}
 
-def profile(**changes: object) -> ProcessProfile:
-    return parse_profiles(json.dumps({"main": MAIN | changes}))["main"]
+
+def parsed(fields: Mapping[str, object]) -> LauncherProfile:
+    return parse_profiles(json.dumps({"main": fields}))["main"]
+
+
+def profile(**changes: object) -> LauncherProfile:
+    return parsed(MAIN | changes)
 
 
 def test_no_profiles_is_a_valid_setting() -> None:
@@ -51,6 +73,52 @@ def test_a_malformed_profile_is_named_with_its_field(change: dict[str, object], 
     with pytest.raises(InvalidInputError) as refusal:
         profile(**change)
     assert refusal.value.field == field
+
+
+def test_every_profile_of_the_documentation_makes_its_launcher(host_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.setattr(SecretPlace, "read", lambda _: "secret")
+    text = (project_root() / "docs/launchers.md").read_text()
+    found = [
+        profile for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL) for profile in json.loads(block).values()
+    ]
+    assert {fields["launcher"] for fields in found} == set(KINDS)
+    for fields in found:
+        here = {"host_dir": str(host_dir)} if fields["launcher"] == "process" else {}
+        # Its certificate is cut short.
+        fields.pop("ca", None)
+        launcher = make_launcher(parsed(fields | here))
+        assert all(callable(getattr(launcher, name)) for name in vars(Launcher) if not name.startswith("_"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "problem"),
+    [
+        ({"launcher": "ecs", "cluster": "c", "container": "c"}, "", "must have either task or service"),
+        (ECS | {"env_file": "/etc/secrets"}, ".env_file", "would show secrets to whoever may look at tasks"),
+        (ECS | {"command": ["sh"]}, ".command", "Extra inputs"),
+        (ECS | {"task": {"task_definition": "controller"}}, ".task.task_definition", "pattern"),
+        ({"launcher": "ec2", "instance": "i-01234567"}, ".shares_with", "required"),
+        ({"launcher": "ec2", "shares_with": []}, "", "must have either instance or replace"),
+        (
+            {"launcher": "ec2", "shares_with": [], "replace": {"id": "lt-01234567", "version": "$Latest"}},
+            ".replace.version",
+            "integer",
+        ),
+        (KUBERNETES | {"server": "http://cluster"}, ".server", "pattern"),
+        (KUBERNETES | {"env_file": "/etc/secrets"}, ".env_file", "would show secrets to whoever may look at pods"),
+        (KUBERNETES | {"token": {"file": "/t", "arn": None}, "job_from": "j"}, "", "either deployment or job_from"),
+        (WEBHOOK | {"url": "http://runner.example"}, ".url", "pattern"),
+        (WEBHOOK | {"secret": {}}, ".secret", "must have either file or arn"),
+        (WEBHOOK | {"secret": "hunter2"}, ".secret", "SecretPlace"),
+    ],
+)
+def test_what_is_wrong_with_a_launchers_own_fields_is_named(
+    fields: Mapping[str, object], field: str, problem: str
+) -> None:
+    with pytest.raises(InvalidInputError, match=problem) as refusal:
+        parsed(fields)
+    assert refusal.value.field == f"LAUNCHER_PROFILES.main{field}"
 
 
 def test_text_that_is_not_json_is_refused() -> None:

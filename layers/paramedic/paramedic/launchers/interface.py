@@ -18,7 +18,8 @@ class Launch(BaseModel):
 
     `workload` names it for good ("controller:main", "replica:<uid>/<id>"); `scope` is whose epoch fences it
     ("controller:main"); `key` is the operation's id: the same key twice is one workload.
-    `environment` is added to the profile's; secrets go there, never into `command`.
+    `environment` is added to the profile's; secrets go there, never into `command`. There is no `command` where the
+    workload is defined elsewhere, by a task definition or a pod template.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -27,7 +28,7 @@ class Launch(BaseModel):
     scope: str
     epoch: int
     key: str
-    command: tuple[str, ...]
+    command: tuple[str, ...] = ()
     environment: Mapping[str, str] = Field(default={}, repr=False)
     working_directory: str | None = None
     log_file: str | None = None

@@ -7,20 +7,32 @@ can write a row can run nothing new.
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from paramedic.errors import ParamedicError
+from paramedic.clock import SystemClock
+from paramedic.errors import InvalidInputError, ParamedicError
+from paramedic.launchers.ec2.profile import Ec2Profile
+from paramedic.launchers.ecs.profile import EcsProfile
 from paramedic.launchers.interface import Launch, Launcher
-from paramedic.validation import invalid_input
+from paramedic.launchers.kubernetes.profile import KubernetesProfile
+from paramedic.launchers.process.profile import ProcessProfile
+from paramedic.launchers.webhook.profile import WebhookProfile
+from paramedic.validation import invalid_input, validated
 
 ROOT = "LAUNCHER_PROFILES"
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
+type LauncherProfile = ProcessProfile | EcsProfile | Ec2Profile | KubernetesProfile | WebhookProfile
 
-VERIFY_SECONDS = 60.0
-"""How long a launch may take to prove itself, where its profile says nothing else."""
+KINDS: Mapping[str, type[LauncherProfile]] = {
+    "process": ProcessProfile,
+    "ecs": EcsProfile,
+    "ec2": Ec2Profile,
+    "kubernetes": KubernetesProfile,
+    "webhook": WebhookProfile,
+}
+"""By the field `launcher`."""
 
 
 class UnknownProfileError(ParamedicError):
@@ -31,23 +43,6 @@ class EnvironmentFileError(ParamedicError):
     """A profile's environment file cannot be read or understood; its values are never shown."""
 
 
-class ProcessProfile(BaseModel):
-    """Run as a process on the launcher's own host. `verify_seconds` is how long a launch may take to prove itself."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    launcher: Literal["process"]
-    host_dir: Path
-    command: tuple[str, ...] = Field(min_length=1)
-    env_file: Path | None = None
-    working_directory: str | None = None
-    log_file: str | None = None
-    verify_seconds: float = Field(default=VERIFY_SECONDS, gt=0)
-
-
-type LauncherProfile = ProcessProfile
-
-
 def parse_profiles(json_text: str) -> Mapping[str, LauncherProfile]:
     """Profiles by name, from the stack's parameter.
 
@@ -55,9 +50,18 @@ def parse_profiles(json_text: str) -> Mapping[str, LauncherProfile]:
         InvalidInputError: malformed; the message names the profile and the field.
     """
     try:
-        return TypeAdapter(dict[str, ProcessProfile]).validate_json(json_text)
+        given = TypeAdapter(dict[str, dict[str, JsonValue]]).validate_json(json_text)
     except ValidationError as error:
         raise invalid_input(error, ROOT) from None
+    return {name: _parse(fields, f"{ROOT}.{name}") for name, fields in given.items()}
+
+
+def _parse(fields: Mapping[str, JsonValue], root: str) -> LauncherProfile:
+    launcher = fields.get("launcher")
+    kind = KINDS.get(launcher) if isinstance(launcher, str) else None
+    if kind is None:
+        raise InvalidInputError(f"{root}.launcher", launcher, f"must be one of {', '.join(KINDS)}")
+    return validated(kind, fields, root)
 
 
 def profile_named(profiles: Mapping[str, LauncherProfile], name: str) -> LauncherProfile:
@@ -77,13 +81,33 @@ def make_launcher(profile: LauncherProfile) -> Launcher:
 
     Raises:
         HostNotSharedError: this is not the host the profile's processes live on.
+        LauncherError: a secret that the launcher needs cannot be had.
     """
-    match profile.launcher:
-        case "process":
-            # Each launcher brings its own libraries; a cold start pays for the chosen one only.
+    # Each launcher brings its own libraries; a cold start pays for the chosen one only.
+    match profile:
+        case ProcessProfile():
             from paramedic.launchers.process.launcher import ProcessLauncher
 
             return ProcessLauncher(profile.host_dir)
+        case EcsProfile():
+            from paramedic.launchers.aws_calls import client
+            from paramedic.launchers.ecs.making import make_ecs_launcher
+
+            return make_ecs_launcher(profile, client("ecs"), SystemClock())
+        case Ec2Profile():
+            from paramedic.launchers.aws_calls import client
+            from paramedic.launchers.ec2.making import make_ec2_launcher
+
+            return make_ec2_launcher(profile, client("ec2"), SystemClock())
+        case KubernetesProfile():
+            from paramedic.launchers.kubernetes.api import connect
+            from paramedic.launchers.kubernetes.making import make_kubernetes_launcher
+
+            return make_kubernetes_launcher(profile, connect(profile), SystemClock())
+        case WebhookProfile():
+            from paramedic.launchers.webhook.making import make_webhook_launcher
+
+            return make_webhook_launcher(profile, SystemClock())
 
 
 def launch_request(profile: LauncherProfile, *, workload: str, scope: str, epoch: int, key: str) -> Launch:
@@ -92,16 +116,21 @@ def launch_request(profile: LauncherProfile, *, workload: str, scope: str, epoch
     Raises:
         EnvironmentFileError: the profile's environment file is missing or malformed.
     """
-    return Launch(
-        workload=workload,
-        scope=scope,
-        epoch=epoch,
-        key=key,
-        command=profile.command,
-        environment=read_environment_file(profile.env_file) if profile.env_file else {},
-        working_directory=profile.working_directory,
-        log_file=profile.log_file,
-    )
+    named = Launch(workload=workload, scope=scope, epoch=epoch, key=key)
+    match profile:
+        case ProcessProfile():
+            return named.model_copy(
+                update={
+                    "command": profile.command,
+                    "environment": read_environment_file(profile.env_file) if profile.env_file else {},
+                    "working_directory": profile.working_directory,
+                    "log_file": profile.log_file,
+                }
+            )
+        case Ec2Profile():
+            return named
+        case EcsProfile() | KubernetesProfile() | WebhookProfile():
+            return named.model_copy(update={"environment": profile.environment})
 
 
 def read_environment_file(path: Path) -> Mapping[str, str]:

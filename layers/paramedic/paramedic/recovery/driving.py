@@ -7,7 +7,7 @@ the next invocation goes on.
 from paramedic.errors import ParamedicError
 from paramedic.health.outcomes import OutcomeKind, ProbeRequest
 from paramedic.launchers.interface import Launcher, RunState, StopOutcome, StopResult
-from paramedic.launchers.profiles import VERIFY_SECONDS
+from paramedic.launchers.profile import VERIFY_SECONDS
 from paramedic.recovery import records, standing_by
 from paramedic.recovery.gate import Switch
 from paramedic.recovery.opening import read_switch

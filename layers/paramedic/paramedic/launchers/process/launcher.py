@@ -13,6 +13,7 @@ from paramedic.launchers.interface import (
     StopOutcome,
     StopResult,
 )
+from paramedic.launchers.marks import read_marks
 from paramedic.launchers.process import procfs
 from paramedic.launchers.process.ending import end_process
 from paramedic.launchers.process.files import HostLockHeldError
@@ -22,7 +23,6 @@ from paramedic.launchers.process.identity import ProcessIdentity, identity_of, m
 from paramedic.launchers.process.spawning import (
     Spawn,
     launch_markers,
-    read_marks,
     reap,
     scope_markers,
     spawn_plan,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol
 
+from paramedic.launchers import marks
 from paramedic.launchers.interface import Launch, LauncherError
 
 INHERITED_DEFAULTS = {"PATH": os.defpath, "HOME": "/", "LANG": "C.UTF-8"}
@@ -40,31 +41,15 @@ class Spawn(Protocol):
 def launch_markers(workload: str, key: str, host_dir: Path) -> dict[str, str]:
     """The variables that tell whose process this is, even when nobody lived to write it down."""
     return {
-        "PARAMEDIC_WORKLOAD": workload,
-        "PARAMEDIC_LAUNCH_KEY": key,
+        marks.WORKLOAD: workload,
+        marks.KEY: key,
         "PARAMEDIC_HOST_DIR": str(host_dir),
     }
 
 
 def scope_markers(scope: str, host_dir: Path) -> dict[str, str]:
     """The variables that everything has which was launched for `scope` from `host_dir`."""
-    return {"PARAMEDIC_SCOPE": scope, "PARAMEDIC_HOST_DIR": str(host_dir)}
-
-
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """What a process's environment says it was launched as."""
-
-    workload: str
-    key: str
-    epoch: int
-
-
-def read_marks(environment: Mapping[str, str]) -> Marks | None:
-    """The marks in `environment`; None where they are not complete."""
-    workload, key = environment.get("PARAMEDIC_WORKLOAD"), environment.get("PARAMEDIC_LAUNCH_KEY")
-    epoch = environment.get("PARAMEDIC_EPOCH", "")
-    return Marks(workload, key, int(epoch)) if workload and key and epoch.isdecimal() else None
+    return {marks.SCOPE: scope, "PARAMEDIC_HOST_DIR": str(host_dir)}
 
 
 def spawn_plan(request: Launch, host_dir: Path, caller: Mapping[str, str]) -> SpawnPlan:
@@ -72,7 +57,7 @@ def spawn_plan(request: Launch, host_dir: Path, caller: Mapping[str, str]) -> Sp
     environment = {name: caller.get(name, default) for name, default in INHERITED_DEFAULTS.items()}
     environment |= request.environment
     environment |= launch_markers(request.workload, request.key, host_dir)
-    environment |= {"PARAMEDIC_SCOPE": request.scope, "PARAMEDIC_EPOCH": str(request.epoch)}
+    environment |= marks.marks_of(request)
     return SpawnPlan(request.command, environment, request.working_directory, request.log_file)
 
 

@@ -1,0 +1,145 @@
+"""Starting a stopped instance: EC2 takes no token for that, so its tags and its launch time tell what was done."""
+
+from dataclasses import dataclass
+
+from paramedic.clock import Clock, to_iso
+from paramedic.launchers.aws_calls import ask
+from paramedic.launchers.ec2.ending import InstanceRuns
+from paramedic.launchers.ec2.profile import Ec2Profile
+from paramedic.launchers.ec2.reading import (
+    KEY_TAG,
+    LAUNCHED_BEFORE_TAG,
+    OVER,
+    STOPPED,
+    Ec2Api,
+    Instance,
+    instance_of,
+    marks_on,
+    receipt_for,
+    seen,
+    state_of,
+    tags_for,
+    tags_of,
+)
+from paramedic.launchers.interface import (
+    Description,
+    EpochRefusedError,
+    KeyAlreadyUsedError,
+    Launch,
+    LauncherError,
+    StopResult,
+)
+from paramedic.launchers.marks import Marks, shown_environment
+from paramedic.launchers.waiting import SETTLE_SECONDS, wait_for
+from paramedic.state.receipt import Receipt
+
+
+@dataclass(frozen=True)
+class Ec2StartLauncher:
+    """Runs one workload on one instance, by starting it."""
+
+    profile: Ec2Profile
+    instance_id: str
+    api: Ec2Api
+    clock: Clock
+
+    def launch(self, request: Launch) -> Receipt:
+        """Tag the stopped instance with the launch, then start it.
+
+        Raises:
+            EpochRefusedError: the instance was started under a higher epoch of this scope.
+            KeyAlreadyUsedError: the key's run has ended.
+            LauncherError: the instance is not stopped, or EC2 could not be asked.
+        """
+        shown_environment(request, ())
+        instance = self._instance()
+        if tags_of(instance).get(KEY_TAG) != request.key:
+            self._refuse(instance, request)
+            before = {"Key": LAUNCHED_BEFORE_TAG, "Value": to_iso(instance["LaunchTime"])}
+            ask(self.api.create_tags, Resources=[self.instance_id], Tags=[*tags_for(request), before])
+        elif _was_started(instance):
+            return self._still_running(instance, request)
+        ask(self.api.start_instances, InstanceIds=[self.instance_id])
+        started = wait_for(lambda: self._started(request.key), self.clock, SETTLE_SECONDS)
+        if started is None:
+            raise LauncherError(f"EC2 does not show yet that instance {self.instance_id} was started; launch it again")
+        return receipt_for(started, _marks(request))
+
+    def find(self, workload: str, key: str) -> Receipt | None:
+        """The receipt of the key's run, ended or not; None when the instance was not started under it.
+
+        Raises:
+            LauncherError: EC2 could not be asked.
+        """
+        started = wait_for(lambda: self._started(key), self.clock, SETTLE_SECONDS)
+        known = None if started is None else marks_on(started)
+        if started is None or known is None or known.workload != workload:
+            return None
+        return receipt_for(started, known)
+
+    def running(self, scope: str) -> list[Receipt]:
+        """The instance, if it was started for `scope` and runs.
+
+        Raises:
+            LauncherError: it cannot be seen.
+        """
+        instance = self._instance()
+        known = marks_on(instance)
+        mine = known is not None and known.scope == scope and _was_started(instance)
+        return [receipt_for(instance, known)] if mine and known and state_of(instance) not in OVER else []
+
+    def describe(self, receipt: Receipt) -> Description:
+        """Look at exactly this run of the instance.
+
+        Raises:
+            InvalidInputError: the receipt's identity is malformed.
+        """
+        return InstanceRuns(self.profile, self.api, self.clock).describe(receipt)
+
+    def stop(self, receipt: Receipt, *, epoch: int, grace_seconds: float, scope: str | None = None) -> StopResult:
+        """End exactly this run of the instance: asked by this call, forced by the next one if it is still stopping.
+
+        Raises:
+            InvalidInputError: the receipt's identity is malformed.
+        """
+        return InstanceRuns(self.profile, self.api, self.clock).stop(receipt)
+
+    def fence(self, scope: str, epoch: int) -> None:
+        """Nothing: the instance's tags carry the epoch, and `launch` looks at them."""
+
+    def _instance(self) -> Instance:
+        instance = instance_of(self.api, self.instance_id)
+        if instance is None:
+            raise LauncherError(f"EC2 knows no instance {self.instance_id}")
+        return instance
+
+    def _started(self, key: str) -> Instance | None:
+        instance = self._instance()
+        return instance if tags_of(instance).get(KEY_TAG) == key and _was_started(instance) else None
+
+    def _refuse(self, instance: Instance, request: Launch) -> None:
+        known = marks_on(instance)
+        if known is not None and known.scope == request.scope and known.epoch > request.epoch:
+            raise EpochRefusedError(
+                f"instance {self.instance_id} was started under epoch {known.epoch} of {known.scope}, the launch is of "
+                f"epoch {request.epoch}"
+            )
+        if state_of(instance) != STOPPED:
+            raise LauncherError(f"{seen(instance)}; only a stopped one can be started for a new epoch")
+
+    def _still_running(self, instance: Instance, request: Launch) -> Receipt:
+        if state_of(instance) in OVER:
+            raise KeyAlreadyUsedError(
+                f"launch key {request.key!r} of workload {request.workload!r} was used and its run has ended "
+                f"({seen(instance)}); launch again under a new key"
+            )
+        return receipt_for(instance, _marks(request))
+
+
+def _was_started(instance: Instance) -> bool:
+    """Whether it was started since its key was written down."""
+    return tags_of(instance).get(LAUNCHED_BEFORE_TAG) != to_iso(instance["LaunchTime"])
+
+
+def _marks(request: Launch) -> Marks:
+    return Marks(request.workload, request.key, request.scope, request.epoch)

@@ -1,0 +1,1 @@
+"""Launcher `ecs`: workloads as tasks of Amazon ECS, started one by one or by a service."""

@@ -1,0 +1,240 @@
+"""A workload that an ECS service keeps running: the epoch is part of the task definition's revision.
+
+The service starts a task again by itself, with the epoch of its revision. So what a receipt names is the service at
+one exact revision: every task of that one, and nothing of another.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from paramedic.clock import Clock
+from paramedic.launchers.aws_calls import ask
+from paramedic.launchers.ecs.profile import EcsProfile, EcsService, family_of
+from paramedic.launchers.ecs.reading import EcsApi, Task, is_over, marks_in, seen, tasks_of_family
+from paramedic.launchers.ecs.revisions import copy_with_environment, definition_of
+from paramedic.launchers.interface import (
+    Description,
+    EpochRefusedError,
+    KeyAlreadyUsedError,
+    Launch,
+    LauncherError,
+    RunState,
+    StopResult,
+)
+from paramedic.launchers.marks import Marks, shown_environment
+from paramedic.launchers.receipts import elsewhere, identity_in, make_receipt, stopped, unconfirmed
+from paramedic.launchers.waiting import STOP_SECONDS, wait_for
+from paramedic.state.receipt import Receipt
+
+LAUNCHER = "ecs"
+
+STOP_FIRST = {"minimumHealthyPercent": 0, "maximumPercent": 100}
+"""The one deployment configuration in which a service ends the old task before it starts the new one."""
+
+
+class StartsNewBeforeOldError(LauncherError):
+    """The service would run two at once, or bring an earlier epoch back; nothing was changed."""
+
+
+class ServiceIdentity(BaseModel):
+    """A service at one exact revision of its task definition."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cluster: str
+    service: str
+    task_definition: str
+    scope: str
+
+
+@dataclass(frozen=True)
+class EcsServiceLauncher:
+    """Runs a workload as the one task of a service."""
+
+    profile: EcsProfile
+    service: EcsService
+    api: EcsApi
+    clock: Clock
+
+    def launch(self, request: Launch) -> Receipt:
+        """Have the service run a revision with the request's epoch; a repeated key finds its revision.
+
+        Raises:
+            EpochRefusedError: the service's revision carries a higher epoch for this scope.
+            KeyAlreadyUsedError: the key's revision is there, and stopped or replaced.
+            StartsNewBeforeOldError: the service is not set to stop the old task first.
+            LauncherError: ECS could not be asked.
+        """
+        environment = shown_environment(request, self.profile.environment)
+        known = self.find(request.workload, request.key)
+        if known is not None:
+            return self._still_wanted(known)
+        current = self._current()
+        _require_stop_first(current, self.service.name)
+        self._refuse_passed(current, request)
+        base = definition_of(self.api, self.service.task_definition)
+        revision = copy_with_environment(self.api, base, self.profile.container, environment)
+        ask(
+            self.api.update_service,
+            cluster=self.profile.cluster,
+            service=self.service.name,
+            taskDefinition=revision,
+            desiredCount=1,
+            # As it was read, so that whoever changed it since does not make it run two.
+            deploymentConfiguration=current["deploymentConfiguration"],
+        )
+        return self._receipt(revision, Marks(request.workload, request.key, request.scope, request.epoch))
+
+    def find(self, workload: str, key: str) -> Receipt | None:
+        """The receipt of the key's revision, if the service runs or still ends tasks of it.
+
+        Raises:
+            LauncherError: ECS could not be asked.
+        """
+        current = self._current()
+        deployed = [each["taskDefinition"] for each in current.get("deployments", ())]
+        for revision in dict.fromkeys([current["taskDefinition"], *deployed]):
+            marks = self._marks(revision)
+            if marks is not None and (marks.workload, marks.key) == (workload, key):
+                return self._receipt(revision, marks)
+        return None
+
+    def running(self, scope: str) -> list[Receipt]:
+        """The revisions launched for `scope` of which tasks run in the profile's cluster.
+
+        Raises:
+            LauncherError: not all of them can be seen.
+        """
+        family = family_of(self.service.task_definition)
+        tasks = tasks_of_family(self.api, self.profile.cluster, family)
+        revisions = dict.fromkeys(task["taskDefinitionArn"] for task in tasks if not is_over(task))
+        known = [(revision, self._marks(revision)) for revision in revisions]
+        return [self._receipt(each, marks) for each, marks in known if marks is not None and marks.scope == scope]
+
+    def describe(self, receipt: Receipt) -> Description:
+        """Whether tasks of exactly this revision run, or the service would start one.
+
+        Raises:
+            InvalidInputError: the receipt's identity is malformed.
+        """
+        foreign = elsewhere(receipt, LAUNCHER)
+        if foreign is not None:
+            return foreign
+        identity = identity_in(receipt, ServiceIdentity)
+        try:
+            if self._wants(identity):
+                return Description(state=RunState.RUNNING, detail=f"service {identity.service} keeps it running")
+            living = self._living(identity)
+        except LauncherError as error:
+            return Description(state=RunState.UNKNOWN, detail=str(error))
+        if living:
+            return Description(state=RunState.RUNNING, detail="; ".join(map(seen, living)))
+        return Description(state=RunState.ABSENT, detail=f"no task of {identity.task_definition} runs or is wanted")
+
+    def stop(self, receipt: Receipt, *, epoch: int, grace_seconds: float, scope: str | None = None) -> StopResult:
+        """Have the service want no task, if it is at exactly this revision, and end the revision's tasks.
+
+        How long a task is asked before it is killed is its own stopTimeout, whatever `grace_seconds` says.
+
+        Raises:
+            InvalidInputError: the receipt's identity is malformed.
+        """
+        look = self.describe(receipt)
+        if look.state is RunState.ABSENT:
+            return stopped(look.detail)
+        if look.state is RunState.ELSEWHERE:
+            return unconfirmed(look.detail)
+        identity = identity_in(receipt, ServiceIdentity)
+        confirms = f"ECS showing no task of {identity.task_definition} but stopped ones would confirm it"
+        try:
+            if self._wants(identity):
+                ask(self.api.update_service, cluster=identity.cluster, service=identity.service, desiredCount=0)
+            reason = f"paramedic: {scope or identity.scope} goes on under epoch {epoch}"
+            for task in self._living(identity):
+                ask(self.api.stop_task, cluster=identity.cluster, task=task["taskArn"], reason=reason)
+        except LauncherError as error:
+            return unconfirmed(f"{error}; {confirms}")
+        over = wait_for(lambda: self._over(receipt), self.clock, STOP_SECONDS)
+        return stopped(over.detail) if over is not None else unconfirmed(f"{self.describe(receipt).detail}; {confirms}")
+
+    def fence(self, scope: str, epoch: int) -> None:
+        """Nothing: the service's revision carries the epoch, and `launch` looks at it."""
+
+    def _current(self) -> Any:
+        cluster, name = self.profile.cluster, self.service.name
+        answer = ask(self.api.describe_services, cluster=cluster, services=[name])
+        for service in answer.get("services", ()):
+            if service["status"] == "ACTIVE":
+                return service
+        reasons = [str(each.get("reason")) for each in answer.get("failures", ())]
+        reasons += [str(each["status"]) for each in answer.get("services", ())]
+        raise LauncherError(f"ECS has no active service {name} in {cluster}: {', '.join(reasons) or 'no reason given'}")
+
+    def _wants(self, identity: ServiceIdentity) -> bool:
+        current = self._current()
+        at_it = bool(current["taskDefinition"] == identity.task_definition)
+        return at_it and bool(current["desiredCount"] > 0)
+
+    def _living(self, identity: ServiceIdentity) -> list[Task]:
+        tasks = tasks_of_family(self.api, identity.cluster, family_of(identity.task_definition))
+        return [task for task in tasks if task["taskDefinitionArn"] == identity.task_definition and not is_over(task)]
+
+    def _over(self, receipt: Receipt) -> Description | None:
+        look = self.describe(receipt)
+        return look if look.state is RunState.ABSENT else None
+
+    def _still_wanted(self, receipt: Receipt) -> Receipt:
+        look = self.describe(receipt)
+        match look.state:
+            case RunState.RUNNING if self._wants(identity_in(receipt, ServiceIdentity)):
+                return receipt
+            case RunState.UNKNOWN:
+                raise LauncherError(f"launch key {receipt.key!r} was used and cannot be looked at: {look.detail}")
+            case _:
+                raise KeyAlreadyUsedError(
+                    f"launch key {receipt.key!r} of workload {receipt.workload!r} was used and its revision is not "
+                    f"wanted any more ({look.detail}); launch again under a new key"
+                )
+
+    def _refuse_passed(self, current: Any, request: Launch) -> None:
+        marks = self._marks(current["taskDefinition"])
+        if marks is not None and marks.scope == request.scope and marks.epoch > request.epoch:
+            raise EpochRefusedError(
+                f"service {self.service.name} is at epoch {marks.epoch} of {marks.scope}, the launch is of epoch "
+                f"{request.epoch}"
+            )
+
+    def _marks(self, revision: str) -> Marks | None:
+        return marks_in(definition_of(self.api, revision)["containerDefinitions"], self.profile.container)
+
+    def _receipt(self, revision: str, marks: Marks) -> Receipt:
+        identity = ServiceIdentity(
+            cluster=self.profile.cluster, service=self.service.name, task_definition=revision, scope=marks.scope
+        )
+        return make_receipt(LAUNCHER, identity, workload=marks.workload, key=marks.key, epoch=marks.epoch)
+
+
+def _require_stop_first(service: Any, name: str) -> None:
+    configured = service.get("deploymentConfiguration", {})
+    problems = [
+        f"{field} is {configured.get(field)}, must be {wanted}"
+        for field, wanted in STOP_FIRST.items()
+        if configured.get(field) != wanted
+    ]
+    strategy = configured.get("strategy", "ROLLING")
+    if strategy != "ROLLING":
+        problems.append(f"its strategy is {strategy}, must be ROLLING")
+    controller = service.get("deploymentController", {}).get("type", "ECS")
+    if controller != "ECS":
+        problems.append(f"{controller} deploys it, must be ECS")
+    if service.get("schedulingStrategy", "REPLICA") != "REPLICA":
+        problems.append("it is no REPLICA service")
+    if configured.get("deploymentCircuitBreaker", {}).get("rollback"):
+        problems.append("its circuit breaker rolls back, which brings an earlier epoch back")
+    if problems:
+        raise StartsNewBeforeOldError(
+            f"service {name} is not set to end its task before it starts another: {'; '.join(problems)}. Nothing was "
+            "changed"
+        )

@@ -1,0 +1,160 @@
+"""Launcher `kubernetes`: what runs is told by the API, and gone is only what the API has no more."""
+
+from dataclasses import dataclass
+
+from paramedic.clock import Clock
+from paramedic.launchers.interface import (
+    Description,
+    KeyAlreadyUsedError,
+    Launch,
+    LauncherError,
+    RunState,
+    StopResult,
+)
+from paramedic.launchers.kubernetes.api import KubernetesApi
+from paramedic.launchers.kubernetes.owners import Owner
+from paramedic.launchers.kubernetes.pods import (
+    LAUNCH_LABEL,
+    LAUNCHER,
+    SCOPE_LABEL,
+    LaunchIdentity,
+    Object,
+    label_of,
+    living_pods,
+    marks_on,
+    receipt_for,
+    seen,
+)
+from paramedic.launchers.kubernetes.profile import KubernetesProfile
+from paramedic.launchers.marks import shown_environment
+from paramedic.launchers.receipts import elsewhere, identity_in, stopped, unconfirmed
+from paramedic.launchers.waiting import STOP_SECONDS, wait_for
+from paramedic.state.receipt import Receipt
+
+SHORTEST_GRACE_SECONDS = 1
+"""With none, the API forgets a pod at once whether or not its node has ended it, and proves nothing any more."""
+
+
+@dataclass(frozen=True)
+class KubernetesLauncher:
+    """Runs workloads as pods that `owner` has made."""
+
+    profile: KubernetesProfile
+    api: KubernetesApi
+    owner: Owner
+    clock: Clock
+
+    def launch(self, request: Launch) -> Receipt:
+        """Have the launch's pod made, once per key.
+
+        Raises:
+            EpochRefusedError: the owner carries a higher epoch of the scope.
+            KeyAlreadyUsedError: the key's pod has ended, or no pod of it is wanted any more.
+            LauncherError: the API could not be asked, refused, or the owner would run two pods at once.
+        """
+        environment = shown_environment(request, self.profile.environment)
+        known = self.find(request.workload, request.key)
+        if known is None:
+            made = self.owner.make(request, self.profile.container, environment)
+            known = self._receipt(made)
+            if known is None:
+                raise LauncherError(f"the cluster's API does not show the launch it took: {made['metadata']['name']}")
+        identity = identity_in(known, LaunchIdentity)
+        if self.owner.makes_pods(identity) is None and not living_pods(self.api, LAUNCH_LABEL, identity.launch):
+            raise KeyAlreadyUsedError(
+                f"launch key {request.key!r} of workload {request.workload!r} was used and its pod has ended; launch "
+                "again under a new key"
+            )
+        return known
+
+    def find(self, workload: str, key: str) -> Receipt | None:
+        """The receipt of the key's launch, ended or not; None when the cluster knows of none.
+
+        Raises:
+            LauncherError: the API could not be asked.
+        """
+        owner = self.owner.of_key(key)
+        receipt = None if owner is None else self._receipt(owner)
+        return receipt if receipt is not None and (receipt.workload, receipt.key) == (workload, key) else None
+
+    def running(self, scope: str) -> list[Receipt]:
+        """The launches for `scope` in the profile's namespace of which pods may still run.
+
+        Raises:
+            LauncherError: not all of them can be seen, or what made one of them is gone.
+        """
+        receipts = {}
+        for pod in living_pods(self.api, SCOPE_LABEL, label_of(scope)):
+            known = marks_on(pod["metadata"])
+            maker = None if known is None else self.owner.maker_of(known.key)
+            if known is None or maker is None:
+                raise LauncherError(f"{seen([pod])}, marked as {scope}, and what made it is gone")
+            receipts[known.key] = receipt_for(self.profile.server, self.owner.kind, maker, known)
+        return list(receipts.values())
+
+    def describe(self, receipt: Receipt) -> Description:
+        """Look at exactly this launch's pods; the API tells no CPU time.
+
+        Raises:
+            InvalidInputError: the receipt's identity is malformed.
+        """
+        foreign = elsewhere(receipt, LAUNCHER)
+        if foreign is not None:
+            return foreign
+        identity = identity_in(receipt, LaunchIdentity)
+        here = (self.profile.server, self.profile.namespace, self.owner.kind)
+        if here != (identity.server, identity.namespace, identity.kind):
+            detail = (
+                f"it ran in {identity.server}, namespace {identity.namespace}, as one of its {identity.kind}: ask there"
+            )
+            return Description(state=RunState.ELSEWHERE, detail=detail)
+        try:
+            # In this order: what the owner had made before it was held is listed then.
+            why = self.owner.makes_pods(identity)
+            pods = living_pods(self.api, LAUNCH_LABEL, identity.launch)
+        except LauncherError as error:
+            return Description(state=RunState.UNKNOWN, detail=str(error))
+        if pods or why is not None:
+            return Description(state=RunState.RUNNING, detail=seen(pods) or str(why))
+        return Description(state=RunState.ABSENT, detail=f"the cluster has no pod of launch {identity.launch} any more")
+
+    def stop(self, receipt: Receipt, *, epoch: int, grace_seconds: float, scope: str | None = None) -> StopResult:
+        """Let no further pod of the launch be made, delete each by its uid, and wait until the API has none.
+
+        A pod on a node that does not answer stays, and the end is not confirmed.
+
+        Raises:
+            InvalidInputError: the receipt's identity is malformed.
+        """
+        look = self.describe(receipt)
+        if look.state is RunState.ABSENT:
+            return stopped(look.detail)
+        if look.state is RunState.ELSEWHERE:
+            return unconfirmed(look.detail)
+        identity = identity_in(receipt, LaunchIdentity)
+        confirms = "the node answering again, or its machine seen to be off, would confirm it"
+        try:
+            self.owner.hold(identity)
+            self._delete(living_pods(self.api, LAUNCH_LABEL, identity.launch), grace_seconds)
+        except LauncherError as error:
+            return unconfirmed(f"{error}; {confirms}")
+        over = wait_for(lambda: self._over(receipt), self.clock, STOP_SECONDS)
+        return stopped(over.detail) if over is not None else unconfirmed(f"{self.describe(receipt).detail}; {confirms}")
+
+    def fence(self, scope: str, epoch: int) -> None:
+        """Nothing: no node keeps epochs."""
+
+    def _delete(self, pods: list[Object], grace_seconds: float) -> None:
+        grace = max(SHORTEST_GRACE_SECONDS, round(grace_seconds))
+        for pod in pods:
+            metadata = pod["metadata"]
+            self.api.delete_exactly("pods", metadata["name"], metadata["uid"], grace)
+
+    def _over(self, receipt: Receipt) -> Description | None:
+        look = self.describe(receipt)
+        return look if look.state is RunState.ABSENT else None
+
+    def _receipt(self, owner: Object) -> Receipt | None:
+        template = owner["spec"]["template"]["metadata"]
+        known = marks_on(template)
+        return None if known is None else receipt_for(self.profile.server, self.owner.kind, owner, known)

@@ -1,0 +1,44 @@
+"""Reading receipts: a launcher acts on its own only, and says so of others."""
+
+from pydantic import BaseModel
+
+from paramedic.launchers.interface import Description, RunState, StopOutcome, StopResult
+from paramedic.state.receipt import Receipt
+from paramedic.validation import validated
+
+
+def identity_in[M: BaseModel](receipt: Receipt, model: type[M]) -> M:
+    """What exactly a receipt names.
+
+    Raises:
+        InvalidInputError: its identity is malformed.
+    """
+    return validated(model, dict(receipt.identity), root="receipt.identity")
+
+
+def make_receipt(launcher: str, identity: BaseModel, *, workload: str, key: str, epoch: int) -> Receipt:
+    """The receipt for what `identity` names."""
+    fields = identity.model_dump(mode="json", exclude_none=True)
+    texts = {name: str(value) for name, value in fields.items()}
+    return Receipt(launcher=launcher, workload=workload, key=key, epoch=epoch, identity=texts)
+
+
+def elsewhere(receipt: Receipt, launcher: str) -> Description | None:
+    """What can be said of another launcher's receipt; None for one of `launcher`'s."""
+    if receipt.launcher == launcher:
+        return None
+    detail = (
+        f"{receipt.called} was started by launcher {receipt.launcher!r} and launcher {launcher!r} cannot look at it: "
+        "ask there, or have a person confirm that it is gone"
+    )
+    return Description(state=RunState.ELSEWHERE, detail=detail)
+
+
+def unconfirmed(detail: str) -> StopResult:
+    """Nobody knows whether it will act again."""
+    return StopResult(outcome=StopOutcome.UNCONFIRMED, detail=detail)
+
+
+def stopped(detail: str) -> StopResult:
+    """It will never act again."""
+    return StopResult(outcome=StopOutcome.STOPPED, detail=detail)
