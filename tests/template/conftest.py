@@ -44,16 +44,22 @@ class Template:
     def statements(self, name: str) -> Iterator[dict[str, Any]]:
         """Every permission statement of one role, managed policy or resource policy, conditional ones too."""
         properties = self.properties(name)
-        documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
+        policies = (_as_if_met(policy) for policy in properties.get("Policies", []))
+        documents = [policy["PolicyDocument"] for policy in policies]
         if "PolicyDocument" in properties:
             documents.append(properties["PolicyDocument"])
         for document in documents:
-            yield from (each["Fn::If"][1] if "Fn::If" in each else each for each in document["Statement"])
+            yield from map(_as_if_met, document["Statement"])
 
     def sources_of(self, function: str) -> list[dict[str, Any]]:
         """The SQS event sources of a function."""
         events = self.properties(function).get("Events", {}).values()
         return [event["Properties"] for event in events if event["Type"] == "SQS"]
+
+
+def _as_if_met(either: dict[str, Any]) -> dict[str, Any]:
+    """What a condition lets in."""
+    return either["Fn::If"][1] if "Fn::If" in either else either
 
 
 def _merged(shared: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from paramedic.clock import SystemClock, to_iso
 from paramedic.downtime.stored import Subject, TargetSubject
 from paramedic.downtime.windows import add_window, remove_window
 from paramedic.health.url_targets import UrlTarget
+from paramedic.launchers.ec2.reading import LAUNCHED_BEFORE_TAG, TAGS
 from paramedic.launchers.profiles import read_environment_file
 from paramedic.services import changes, verbs
 from paramedic.services.spec import parse_spec
@@ -67,6 +68,35 @@ FOR_OTHERS = ("ControllerPolicy", "DeployerPolicy", "GatewayPolicy", "OperatorPo
 WITHOUT_RESOURCES = {"ssm:GetCommandInvocation"}
 """Actions of which IAM knows no resource."""
 
+IN_CLUSTERS = {"ArnLike": {"ecs:cluster": {"Ref": "EcsClusterArns"}}}
+OF_TEMPLATES = {
+    "ArnLike": {"ec2:LaunchTemplate": {"Ref": "Ec2LaunchTemplateArns"}},
+    "Bool": {"ec2:IsLaunchTemplateResource": "true"},
+}
+MADE_BY_IT = {"aws:ResourceTag/paramedic:scope": "false", "aws:ResourceTag/aws:ec2launchtemplate:id": "false"}
+BY_CONDITION: dict[str, Any] = {
+    "SeeAndStopTasksOfTheseClusters": IN_CLUSTERS,
+    "ListTasksOfTheseClusters": IN_CLUSTERS,
+    "ReadRevisions": None,
+    "SeeInstances": None,
+    "MakeWhatTheTemplatesSay": OF_TEMPLATES,
+    "TellNewOnesTheirEpoch": {"StringEquals": {"ec2:CreateAction": "RunInstances"}},
+    "EndWhatItMade": {"Null": MADE_BY_IT},
+}
+"""Statements of launchers whose resources have no names beforehand, by what narrows them; of two, IAM knows none."""
+
+LAUNCHERS = {
+    "launcher-ecs": {"EcsClusterArns", "EcsTaskDefinitionArns"},
+    "launcher-ecs-services": {"EcsClusterArns", "EcsTaskDefinitionArns", "EcsServiceArns"},
+    "launcher-ecs-roles": {"EcsClusterArns", "EcsTaskDefinitionArns", "EcsPassRoleArns"},
+    "launcher-ec2": {"Ec2InstanceArns", "Ec2LaunchTemplateArns"},
+    "launcher-ec2-instances": {"Ec2InstanceArns"},
+    "launcher-ec2-templates": {"Ec2LaunchTemplateArns"},
+    "launcher-ec2-roles": {"Ec2LaunchTemplateArns", "Ec2PassRoleArns"},
+    "launcher-secrets": {"LauncherSecretArns"},
+}
+"""The policies of launchers by the parameters that let them in."""
+
 THE_STACK_ITSELF = "stack/${AWS::StackName}/*"
 """What a stack's name stands for; only its id is longer."""
 
@@ -116,7 +146,9 @@ def test_nothing_is_allowed_by_wildcard(template: Template, name: str) -> None:
         assert not [action for action in as_list(statement["Action"]) if "*" in action]
         if set(as_list(statement["Action"])) not in (SEE_INTERFACES, JOIN_A_VPC, WITHOUT_RESOURCES):
             resources = [str(each).replace(THE_STACK_ITSELF, "") for each in as_list(statement["Resource"])]
-            assert not [resource for resource in resources if "*" in resource]
+            assert not [
+                resource for resource in resources if "*" in resource and statement.get("Sid") not in BY_CONDITION
+            ]
 
 
 def test_the_prober_may_only_have_its_logs_written(template: Template) -> None:
@@ -131,7 +163,7 @@ def test_the_prober_in_a_vpc_may_be_joined_to_it_besides(template: Template) -> 
     assert (set(see["Action"]), see["Resource"]) == (SEE_INTERFACES, "*")
     assert set(join["Action"]) == JOIN_A_VPC
     assert join["Resource"] == {"Fn::Sub": "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:*/*"}
-    others = {*ROLES, *FOR_OTHERS} - {"HealthProbeVpcRole"}
+    others = {*ROLES, *FOR_OTHERS} - {"HealthProbeVpcRole", "RecoveryRole"}
     elsewhere = [action for name in others for s in _allowed(template, name) for action in as_list(s["Action"])]
     assert not [action for action in elsewhere if action.startswith("ec2:")]
 
@@ -176,6 +208,60 @@ def test_a_check_sends_one_document_to_hosts_that_the_operator_names_and_none_by
 def test_recovery_neither_changes_services_nor_judges_targets(template: Template) -> None:
     written = _tables_where(template, "RecoveryRole", "UpdateItem") | _tables_where(template, "RecoveryRole", "PutItem")
     assert written == {"ControllersTable", "RecoveriesTable", "IncidentsTable", "IdempotencyTable"}
+
+
+def test_recovery_may_launch_nothing_in_aws_by_default(template: Template) -> None:
+    always, *launchers = template.properties("RecoveryRole")["Policies"]
+    services = {
+        action.partition(":")[0] for s in always["PolicyDocument"]["Statement"] for action in as_list(s["Action"])
+    }
+    assert services == {"dynamodb", "logs", "sns", "sqs"}
+    let_in = {}
+    for policy in launchers:
+        condition, granted, otherwise = policy["Fn::If"]
+        assert otherwise == {"Ref": "AWS::NoValue"}
+        let_in[granted["PolicyName"]] = _parameters_of(template, condition)
+    assert let_in == LAUNCHERS
+    for parameter in set().union(*LAUNCHERS.values()):
+        assert template.default({"Ref": parameter}) == ""
+
+
+def test_what_a_launcher_may_do_ends_at_what_the_operator_named(template: Template) -> None:
+    _, *launchers = template.properties("RecoveryRole")["Policies"]
+    for policy in launchers:
+        _, granted, _ = policy["Fn::If"]
+        for statement in granted["PolicyDocument"]["Statement"]:
+            if statement["Sid"] in BY_CONDITION:
+                assert statement.get("Condition") == BY_CONDITION[statement["Sid"]]
+            else:
+                assert statement["Resource"]["Ref"] in LAUNCHERS[granted["PolicyName"]]
+    passed = [s for s in _allowed(template, "RecoveryRole") if s["Action"] == "iam:PassRole"]
+    assert {s["Condition"]["StringEquals"]["iam:PassedToService"] for s in passed} == {
+        "ecs-tasks.amazonaws.com",
+        "ec2.amazonaws.com",
+    }
+    (tags,) = [s for s in _allowed(template, "RecoveryRole") if s.get("Sid") == "TellTheseTheirEpoch"]
+    written = tags["Condition"]["ForAllValues:StringEquals"]["aws:TagKeys"]
+    assert set(written) == {*TAGS, LAUNCHED_BEFORE_TAG}
+
+
+def _parameters_of(template: Template, condition: str) -> set[str]:
+    """The parameters that a condition looks at."""
+
+    def within(part: Any) -> set[str]:
+        match part:
+            case {"Ref": name}:
+                return {str(name)}
+            case {"Condition": name}:
+                return within(template.data["Conditions"][name])
+            case dict():
+                return set().union(*map(within, part.values()))
+            case list():
+                return set().union(*map(within, part))
+            case _:
+                return set()
+
+    return within({"Condition": condition})
 
 
 @pytest.mark.parametrize("name", ["DowntimeRole", "RecoveryRole", *FOR_OTHERS])
