@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from pydantic import BaseModel
+
 from paramedic.health.addresses import AddressGuard
 from paramedic.launchers.profiles import parse_profiles
 from paramedic.observability import make_logger
 from paramedic.paging import TopicPager, topic_pager
 from paramedic.queue_records import handle_records
 from paramedic.recovery import recoverer
-from paramedic.recovery.messages import ManualRecover, Reply, Sweep
+from paramedic.recovery.answering import act, tell
+from paramedic.recovery.messages import AskHistory, AskStatus, Sweep, Verb, parse_request
 from paramedic.recovery.queue import received_failure
 from paramedic.recovery.settings import RecoverySettings
 from paramedic.recovery.surroundings import Surroundings
@@ -29,28 +32,37 @@ def handler(event: Mapping[str, Any], context: Any) -> Mapping[str, Any]:
     if event.get("action") == "sweep":
         validated(Sweep, event)
         return {"replies": [_told(reply) for reply in recoverer.sweep(_surroundings(settings))]}
-    return _by_hand(validated(ManualRecover, event), settings, context)
+    return _answer(event, settings, context)
 
 
 def _on_failure(body: str, settings: RecoverySettings) -> None:
     _told(recoverer.on_failure(received_failure(body), _surroundings(settings)))
 
 
-def _by_hand(request: ManualRecover, settings: RecoverySettings, context: Any) -> Mapping[str, Any]:
+def _answer(event: Mapping[str, Any], settings: RecoverySettings, context: Any) -> Mapping[str, Any]:
+    request = parse_request(event)
+    if isinstance(request, AskStatus | AskHistory):
+        return tell(request, _surroundings(settings)).model_dump(mode="json")
+    if request.dry_run:
+        return _told(act(request, _surroundings(settings)))
+    return _once(request, settings, context)
+
+
+def _once(request: Verb, settings: RecoverySettings, context: Any) -> Mapping[str, Any]:
     # Only requests by hand need remembering by id; everything else is made harmless by state itself.
     from paramedic.recovery.idempotency import once_per_request
 
     return once_per_request(
-        lambda: _told(recoverer.by_hand(request, _surroundings(settings))),
-        request_id=request.request_id,
+        lambda: _told(act(request, _surroundings(settings))),
+        request=request,
         table=settings.idempotency_table,
         context=context,
     )
 
 
-def _told(reply: Reply) -> dict[str, Any]:
+def _told(reply: BaseModel) -> dict[str, Any]:
     answer = reply.model_dump(mode="json")
-    logger.info(reply.message, extra={"reply": answer})
+    logger.info(answer["message"], extra={"reply": answer})
     return answer
 
 
@@ -67,6 +79,7 @@ def _surroundings(settings: RecoverySettings) -> Surroundings:
         profiles=parse_profiles(settings.launcher_profiles),
         page=_pager().page,
         stale_seconds=settings.stale_seconds,
+        approval_minutes=settings.approval_minutes,
     )
 
 

@@ -11,12 +11,17 @@ import pytest
 from botocore.client import BaseClient
 
 from paramedic.errors import ParamedicError
+from paramedic.health.events import ControllerFailed
 from paramedic.launchers.profiles import UnknownProfileError
 from paramedic.recovery import recoverer
+from paramedic.recovery.answering import act
+from paramedic.recovery.messages import Approve, ManualReplace
 from paramedic.recovery.records import STEP_SECONDS
 from paramedic.recovery.surroundings import LaunchPlan, Surroundings
+from paramedic.state.incidents import RelaunchPlan
 from paramedic.state.recoveries import OPEN_STEPS, Step, open_recoveries
-from tests.fakes.recovery_world import CONTROLLER, TARGET, RecoveryWorld
+from paramedic.state.targets import Target, TargetMode, bucket_of
+from tests.fakes.recovery_world import CONTROLLER, TARGET, RecoveryWorld, asks
 
 pytestmark = pytest.mark.crash
 
@@ -288,3 +293,77 @@ def test_a_recovery_that_grants_its_epoch_and_crashes_anywhere_ends_with_one_con
     else:
         assert steps[-1] == ["gate", "launch", "verify", "done"]
         assert launches == []
+
+
+def asked_and_approved(failure: ControllerFailed, yes: Approve, around: Surroundings) -> None:
+    recoverer.on_failure(failure, around)
+    act(yes, around)
+
+
+def until_approved(world: RecoveryWorld, plan: str, before: int) -> None:
+    """What happens anyway: the check finds it bad every minute, and whoever was asked says yes until it is done."""
+    bad = world.target().bad
+    for _ in range(4):
+        world.clock.sleep(STEP_SECONDS)
+        recoverer.sweep(world.around())
+        if world.epoch().epoch == before:
+            event = world.found_bad()
+            # The same bad period goes on.
+            Target(bucket_of(TARGET), TARGET).update(actions=[Target.bad.set(bad)])
+            recoverer.on_failure(event, world.around())
+            world.says("approve", plan=plan)
+        elif not open_recoveries():
+            return
+
+
+def test_a_question_and_the_yes_to_it_crashed_anywhere_end_in_one_recovery_in_the_name_of_who_said_it(
+    world: RecoveryWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.set_mode(TargetMode.ASK)
+    approve = asks("approve", plan="unknown yet")
+    assert isinstance(approve, Approve)
+    for at in count(1):
+        for process in world.host.processes.values():
+            process.alive = False
+        world.clock.advance(7200)
+        before, told = int(world.epoch().epoch), len(world.pages)
+        failure, dying = world.found_bad(), Dying(at, after=at % 2 == 0)
+        plan = f"{failure.since}/{before + 1}"
+        yes = approve.model_copy(update={"plan": plan})
+        around = surroundings(world, dying)
+        completed = in_danger(world, dying, monkeypatch, partial(asked_and_approved, failure, yes, around))
+        if not completed:
+            until_approved(world, plan, before)
+        assert world.host.alive() == [before + 1]
+        story = world.recovery(before + 1).story
+        assert (story.actor, story.plan) == ("ada", plan)
+        asked = RelaunchPlan.read(TARGET, f"ask#{plan}")
+        assert asked is not None
+        assert asked.used_epoch == before + 1
+        assert world.pages[told:].count(f"{TARGET} waits for approval") in (1, 2)
+        if completed:
+            break
+    launches = [line for line in world.host.log if line.startswith("launch")]
+    assert launches == [f"launch {epoch} beside []" for epoch in range(2, int(world.epoch().epoch) + 1)]
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_replacement_crashed_anywhere_is_completed_by_the_sweeper_or_leaves_the_predecessor_as_it_was(
+    world: RecoveryWorld, monkeypatch: pytest.MonkeyPatch, after: bool
+) -> None:
+    wish = asks("replace")
+    assert isinstance(wish, ManualReplace)
+    for at in count(1):
+        before = int(world.epoch().epoch)
+        dying = Dying(at, after=after)
+        around = surroundings(world, dying)
+        completed = in_danger(world, dying, monkeypatch, partial(act, wish, around))
+        for _ in range(4):
+            world.clock.sleep(STEP_SECONDS)
+            recoverer.sweep(world.around())
+        assert world.host.alive() == [int(world.epoch().epoch)]
+        assert int(world.epoch().epoch) in (before, before + 1)
+        assert open_recoveries() == []
+        if completed:
+            break
+    assert all(line.endswith("beside []") for line in world.host.log if line.startswith("launch"))

@@ -6,8 +6,9 @@ from itertools import count
 from paramedic.clock import to_iso
 from paramedic.health.events import ControllerFailed
 from paramedic.launchers.interface import Launch
+from paramedic.recovery.answering import act
 from paramedic.recovery.driving import drive
-from paramedic.recovery.messages import ManualRecover
+from paramedic.recovery.messages import ByHand, ManualRecover, Reply, Request, parse_request
 from paramedic.recovery.self_start import take_over
 from paramedic.recovery.surroundings import LaunchPlan, Surroundings
 from paramedic.state import tables
@@ -15,7 +16,7 @@ from paramedic.state.claims import register
 from paramedic.state.controllers import EPOCH, HEARTBEAT, ControllerEpoch, ControllerHeartbeat
 from paramedic.state.receipt import Receipt
 from paramedic.state.recoveries import Recovery
-from paramedic.state.targets import BadPeriod, Target, bucket_of
+from paramedic.state.targets import BadPeriod, Target, TargetMode, bucket_of
 from tests.fakes.clock import FakeClock
 from tests.fakes.host import FakeHost, FakeProcess
 from tests.fakes.targets import stored_target
@@ -33,6 +34,7 @@ class RecoveryWorld:
         self.host = FakeHost(self.clock)
         self.clock.on_sleep = self.host.go_on
         self.pages: list[str] = []
+        self.texts: list[str] = []
         self.pages_fail = False
         self.poll_seconds = 0.5
         self._ids = count(1)
@@ -100,7 +102,20 @@ class RecoveryWorld:
         """What people were told; nothing reaches them while `pages_fail`."""
         if not self.pages_fail:
             self.pages.append(subject)
+            self.texts.append(text)
         return not self.pages_fail
+
+    def says(self, action: str, **fields: object) -> Reply:
+        """A person's verb, done; what it was answered."""
+        request = asks(action, **fields)
+        assert isinstance(request, ByHand)
+        reply = act(request, self.around())
+        assert isinstance(reply, Reply)
+        return reply
+
+    def set_mode(self, mode: TargetMode) -> None:
+        """Have the target observed, asked about, or recovered by itself."""
+        Target(bucket_of(TARGET), TARGET).update(actions=[Target.mode.set(mode)])
 
     def target(self) -> Target:
         """The target's row."""
@@ -157,6 +172,12 @@ def by_hand_request(request_id: str = "request-0001", predecessor_gone: str | No
         request_id=request_id,
         predecessor_gone=predecessor_gone,
     )
+
+
+def asks(action: str, **fields: object) -> Request:
+    """What a person sends, as the payload is read."""
+    payload = {"target": TARGET, "actor": "ada", "reason": "test", "request_id": "request-0001", **fields}
+    return parse_request({"action": action, **payload})
 
 
 def _request(workload: str, scope: str, epoch: int, key: str) -> Launch:

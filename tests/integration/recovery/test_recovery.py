@@ -7,11 +7,12 @@ import pytest
 
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest
 from paramedic.recovery import recoverer
+from paramedic.recovery.by_hand import by_hand
 from paramedic.recovery.messages import Status
 from paramedic.state.controllers import ControllerEpoch
-from paramedic.state.incidents import CURRENT_ITEM, GLOBAL_TARGET, SWITCH_ITEM, GlobalSwitch, Incident, SwitchState
+from paramedic.state.incidents import GLOBAL_TARGET, SWITCH_ITEM, HoldSwitch, SwitchState
 from paramedic.state.recoveries import Step, open_recoveries
-from paramedic.state.targets import Target, TargetMode, bucket_of
+from paramedic.state.targets import Target, bucket_of
 from tests.fakes.backup import restore, take_backup
 from tests.fakes.recovery_world import TARGET, RecoveryWorld, by_hand_request
 
@@ -134,11 +135,11 @@ def test_three_failed_attempts_block_automation_and_page_once_but_not_a_person(w
     for _ in range(3):
         assert "blocked" in recoverer.on_failure(world.found_bad(), world.around()).message
     assert len([page for page in world.pages if "not being recovered" in page]) == 1
-    assert recoverer.by_hand(by_hand_request(), world.around()).status is Status.RECOVERED
+    assert by_hand(by_hand_request(), world.around()).status is Status.RECOVERED
 
 
 def test_a_held_switch_opens_no_recovery_and_pages(world: RecoveryWorld) -> None:
-    GlobalSwitch(GLOBAL_TARGET, SWITCH_ITEM, state=SwitchState.HOLD, actor="ada", reason="migration").save()
+    HoldSwitch(GLOBAL_TARGET, SWITCH_ITEM, state=SwitchState.HOLD, actor="ada", reason="migration").save()
     world.first.alive = False
     assert recoverer.on_failure(world.found_bad(), world.around()).status is Status.REFUSED
     assert world.epoch().epoch == 1
@@ -146,33 +147,23 @@ def test_a_held_switch_opens_no_recovery_and_pages(world: RecoveryWorld) -> None
 
 
 def test_an_unreadable_switch_holds(world: RecoveryWorld) -> None:
-    row = GlobalSwitch(GLOBAL_TARGET, SWITCH_ITEM)
-    row.update(actions=[GlobalSwitch.state.set("run"), GlobalSwitch.min_reader.set(99)])
+    row = HoldSwitch(GLOBAL_TARGET, SWITCH_ITEM)
+    row.update(actions=[HoldSwitch.state.set("run"), HoldSwitch.min_reader.set(99)])
     world.first.alive = False
     reply = recoverer.on_failure(world.found_bad(), world.around())
     assert "unreadable" in reply.message
     assert world.epoch().epoch == 1
 
 
-def test_observe_mode_records_what_would_have_been_done(world: RecoveryWorld) -> None:
-    Target(bucket_of(TARGET), TARGET).update(actions=[Target.mode.set(TargetMode.OBSERVE)])
-    world.first.alive = False
-    recoverer.on_failure(world.found_bad(), world.around())
-    incident = Incident.read(TARGET, CURRENT_ITEM)
-    assert incident is not None
-    assert "would have relaunched" in incident.last_refusal_text
-    assert world.epoch().epoch == 1
-
-
 def test_recover_by_hand_leaves_a_healthy_controller_alone(world: RecoveryWorld) -> None:
-    reply = recoverer.by_hand(by_hand_request(), world.around())
+    reply = by_hand(by_hand_request(), world.around())
     assert reply.status is Status.REFUSED
     assert world.host.alive() == [1]
 
 
 def test_recover_by_hand_watches_the_heartbeat_itself(world: RecoveryWorld) -> None:
     world.first.alive = False
-    assert recoverer.by_hand(by_hand_request(), world.around()).status is Status.RECOVERED
+    assert by_hand(by_hand_request(), world.around()).status is Status.RECOVERED
 
 
 @pytest.mark.parametrize("tables", [["controllers"], ["controllers", "recoveries", "incidents", "targets"]])
@@ -182,12 +173,12 @@ def test_after_a_restore_with_raised_epochs_a_controller_is_recovered_by_hand_as
     backup = take_backup(tables)
     for number in range(2):
         world.newest().alive = False
-        reply = recoverer.by_hand(by_hand_request(f"request-{number}"), world.around())
+        reply = by_hand(by_hand_request(f"request-{number}"), world.around())
         assert reply.status is Status.RECOVERED
     world.newest().alive = False
     restore(backup)
     world.epoch().update(actions=[ControllerEpoch.epoch.add(1_000_000)])
-    reply = recoverer.by_hand(by_hand_request("request-2"), world.around())
+    reply = by_hand(by_hand_request("request-2"), world.around())
     assert (reply.status, reply.epoch) == (Status.RECOVERED, 1_000_002)
     assert len(world.host.alive()) == 1
 
@@ -196,7 +187,7 @@ def test_recover_by_hand_is_not_misled_by_what_a_check_stored_before_the_last_re
     world.first.alive = False
     recoverer.on_failure(world.found_bad(), world.around())
     world.newest().alive = False
-    reply = recoverer.by_hand(by_hand_request(), world.around())
+    reply = by_hand(by_hand_request(), world.around())
     assert (reply.status, reply.epoch) == (Status.RECOVERED, 3)
 
 

@@ -8,6 +8,7 @@ from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest
 from paramedic.launchers.interface import StopOutcome, StopResult
 from paramedic.launchers.profiles import UnknownProfileError
 from paramedic.recovery import recoverer
+from paramedic.recovery.by_hand import by_hand
 from paramedic.recovery.messages import Status
 from paramedic.recovery.records import STEP_SECONDS
 from paramedic.recovery.self_start import (
@@ -19,7 +20,7 @@ from paramedic.recovery.self_start import (
 )
 from paramedic.recovery.surroundings import LaunchPlan, Surroundings
 from paramedic.state.claims import EpochMovedError, end_claim
-from paramedic.state.incidents import GLOBAL_TARGET, SWITCH_ITEM, GlobalSwitch, SwitchState
+from paramedic.state.incidents import GLOBAL_TARGET, SWITCH_ITEM, HoldSwitch, SwitchState
 from paramedic.state.recoveries import Step, open_recoveries
 from paramedic.state.targets import Target, TargetMode, bucket_of
 from tests.fakes.recovery_world import CONTROLLER, TARGET, RecoveryWorld, by_hand_request
@@ -114,7 +115,7 @@ def test_what_the_recovery_function_cannot_stop_from_where_it_runs_a_start_on_th
     world: RecoveryWorld,
 ) -> None:
     world.first.alive = False
-    assert recoverer.by_hand(by_hand_request(), elsewhere(world)).status is Status.RECOVERING
+    assert by_hand(by_hand_request(), elsewhere(world)).status is Status.RECOVERING
     assert world.recovery(2).waits_for == "unconfirmed"
     process = world.self_start()
     assert (world.recovery(2).step, world.epoch().claimed_by) == (Step.DONE, process.receipt.key)
@@ -128,7 +129,7 @@ def test_a_recovery_that_somebody_works_on_is_left_alone(world: RecoveryWorld) -
             world.self_start()
 
     world.host.after_stop = start_beside
-    recoverer.by_hand(by_hand_request(), world.around())
+    by_hand(by_hand_request(), world.around())
     assert world.recovery(2).step == Step.DONE
     assert world.host.alive() == [2]
 
@@ -136,7 +137,7 @@ def test_a_recovery_that_somebody_works_on_is_left_alone(world: RecoveryWorld) -
 def test_a_recovery_that_has_launched_is_waited_for(world: RecoveryWorld) -> None:
     world.first.alive = False
     slow = replace(world.around(), verify_seconds_per_invocation=0.0)
-    recoverer.by_hand(by_hand_request(), slow)
+    by_hand(by_hand_request(), slow)
     assert world.recovery(2).step == Step.VERIFY
     with pytest.raises(RecoveryUnderWayError, match="step verify"):
         world.self_start()
@@ -150,7 +151,7 @@ def test_what_people_said_of_the_target_holds_for_a_start_too(world: RecoveryWor
         with pytest.raises(SelfStartRefusedError, match=f"mode is {mode}"):
             world.self_start()
     target.update(actions=[Target.mode.set(TargetMode.AUTO)])
-    GlobalSwitch(GLOBAL_TARGET, SWITCH_ITEM, state=SwitchState.HOLD, actor="ada", reason="test").save()
+    HoldSwitch(GLOBAL_TARGET, SWITCH_ITEM, state=SwitchState.HOLD, actor="ada", reason="test").save()
     with pytest.raises(SelfStartRefusedError, match="the global switch is hold"):
         world.self_start()
     assert world.epoch().epoch == 1
@@ -232,7 +233,7 @@ def test_where_nothing_can_tell_a_persons_word_lets_the_next_start_go_on(world: 
     world.host.unstoppable = True
     with pytest.raises(PredecessorStaysError):
         world.self_start()
-    assert recoverer.by_hand(WORD, elsewhere(world)).status is Status.RECOVERING
+    assert by_hand(WORD, elsewhere(world)).status is Status.RECOVERING
     world.self_start()
     record = world.recovery(2)
     assert record.step == Step.DONE
@@ -248,8 +249,8 @@ def test_a_word_opens_a_recovery_of_a_controller_whose_host_does_not_answer(worl
         return ProbeOutcome(target_id=request.target_id, kind=OutcomeKind.TIMEOUT)
 
     cut_off = replace(elsewhere(world), probe=no_answer)
-    assert recoverer.by_hand(by_hand_request(), cut_off).status is Status.REFUSED
-    assert recoverer.by_hand(WORD, cut_off).status is Status.RECOVERING
+    assert by_hand(by_hand_request(), cut_off).status is Status.REFUSED
+    assert by_hand(WORD, cut_off).status is Status.RECOVERING
     assert "gone by the word of ada" in world.recovery(2).story.evidence
     world.host.unstoppable = True
     world.self_start()
@@ -259,7 +260,7 @@ def test_a_word_opens_a_recovery_of_a_controller_whose_host_does_not_answer(worl
 def test_nobodys_word_makes_a_process_gone_that_its_host_shows(world: RecoveryWorld) -> None:
     world.first.suspended = True
     world.host.unstoppable = True
-    recoverer.by_hand(WORD, world.around())
+    by_hand(WORD, world.around())
     assert world.recovery(2).waits_for == "unconfirmed"
     with pytest.raises(PredecessorStaysError):
         world.self_start()
@@ -269,10 +270,10 @@ def test_nobodys_word_makes_a_process_gone_that_its_host_shows(world: RecoveryWo
 def test_a_word_is_about_one_recovery_and_a_beating_controller_is_alive_whatever_anyone_says(
     world: RecoveryWorld,
 ) -> None:
-    assert recoverer.by_hand(WORD, world.around()).status is Status.REFUSED
+    assert by_hand(WORD, world.around()).status is Status.REFUSED
     assert world.host.alive() == [1]
     world.first.alive = False
-    recoverer.by_hand(WORD, world.around())
+    by_hand(WORD, world.around())
     world.newest().alive = False
     world.host.unstoppable = True
     world.clock.sleep(60)

@@ -11,12 +11,13 @@ from paramedic.health.events import ControllerFailed
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest
 from paramedic.launchers.profiles import UnknownProfileError
 from paramedic.recovery import recoverer
+from paramedic.recovery.by_hand import by_hand
 from paramedic.recovery.messages import Status
 from paramedic.recovery.opening import remember_refusal
 from paramedic.recovery.surroundings import LaunchPlan, Surroundings
 from paramedic.state.controllers import EPOCH, ControllerEpoch
 from paramedic.state.downtime_windows import PlannedPeriod
-from paramedic.state.incidents import CURRENT_ITEM, GLOBAL_TARGET, SWITCH_ITEM, GlobalSwitch, Incident, SwitchState
+from paramedic.state.incidents import CURRENT_ITEM, GLOBAL_TARGET, SWITCH_ITEM, HoldSwitch, Incident, SwitchState
 from paramedic.state.recoveries import Recovery, Step, open_recoveries
 from paramedic.state.targets import COUNTS_BUCKET, Target, TargetCount, TargetMode, bucket_of
 from tests.fakes.recovery_world import CONTROLLER, TARGET, RecoveryWorld, by_hand_request
@@ -31,7 +32,7 @@ def world(table_prefix: str) -> RecoveryWorld:
 
 
 def switch(state: SwitchState) -> None:
-    GlobalSwitch(GLOBAL_TARGET, SWITCH_ITEM, state=state, actor="ada", reason="test").save()
+    HoldSwitch(GLOBAL_TARGET, SWITCH_ITEM, state=state, actor="ada", reason="test").save()
 
 
 def recovered_by_itself(world: RecoveryWorld) -> None:
@@ -76,7 +77,7 @@ def test_a_sequence_stored_while_it_moved_proves_nothing(world: RecoveryWorld) -
 
 def test_a_person_cannot_kill_a_beating_controller_through_a_fresh_busy_finding(world: RecoveryWorld) -> None:
     found(world, "busy")
-    assert recoverer.by_hand(by_hand_request(), cut_off(world)).status is Status.REFUSED
+    assert by_hand(by_hand_request(), cut_off(world)).status is Status.REFUSED
     assert world.host.alive() == [1]
 
 
@@ -219,12 +220,12 @@ def test_a_refusal_that_comes_after_an_opening_changes_nothing(
     world: RecoveryWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.first.alive = False
-    Target(bucket_of(TARGET), TARGET).update(actions=[Target.mode.set(TargetMode.ASK)])
+    Target(bucket_of(TARGET), TARGET).update(actions=[Target.paused.set(True)])
     event = world.found_bad()
 
     def late(*arguments) -> None:  # type: ignore[no-untyped-def]
         monkeypatch.undo()
-        recoverer.by_hand(by_hand_request(), world.around())
+        by_hand(by_hand_request(), world.around())
         remember_refusal(*arguments)
 
     monkeypatch.setattr("paramedic.recovery.recoverer.remember_refusal", late)
@@ -311,4 +312,4 @@ def test_in_a_mass_failure_a_person_recovers_what_is_hung(world: RecoveryWorld) 
     a_fleet_of_twenty_with_bad(9, world)
     world.first.suspended = True
     world.found_bad("hung")
-    assert recoverer.by_hand(by_hand_request(), world.around()).status is Status.RECOVERED
+    assert by_hand(by_hand_request(), world.around()).status is Status.RECOVERED

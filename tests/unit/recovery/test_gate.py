@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramedic.recovery.gate import Evidence, Finding, GateInput, Reason, Switch, refusal
+from paramedic.recovery.gate import SEEN_CLEARLY, Evidence, Finding, GateInput, Reason, refusal
 from paramedic.recovery.incident_rules import IncidentState
 from paramedic.state.downtime_windows import PlannedPeriod
 from paramedic.state.targets import TargetMode
@@ -17,7 +17,6 @@ HUNG = Evidence(finding=Finding.HUNG, text="its process is suspended")
 CLEAR = GateInput(
     now=NOW,
     manual=False,
-    switch=Switch.RUN,
     mode=TargetMode.AUTO,
     paused=False,
     downtime=None,
@@ -38,8 +37,8 @@ def test_a_dead_controller_in_auto_mode_is_let_through() -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"switch": Switch.HOLD}, Reason.SWITCH),
-        ({"switch": Switch.UNREADABLE}, Reason.SWITCH),
+        ({"held": "the global switch is hold (ada: test)"}, Reason.HELD),
+        ({"trouble": "its process cannot be seen from here"}, Reason.TROUBLE),
         ({"profile": None}, Reason.NO_PROFILE),
         ({"evidence": Evidence(finding=Finding.ALIVE, text="busy")}, Reason.NOT_DOWN),
         ({"evidence": Evidence(finding=Finding.UNCLEAR, text="no host")}, Reason.UNCLEAR),
@@ -87,19 +86,19 @@ def test_a_person_is_not_held_up_by_block_mode_pause_or_downtime() -> None:
 
 @given(
     manual=st.booleans(),
-    switch=st.sampled_from(Switch),
+    approved=st.booleans(),
     mode=st.sampled_from(TargetMode),
     paused=st.booleans(),
     finding=st.sampled_from([Finding.ALIVE, Finding.UNCLEAR]),
     number=st.integers(0, 5),
 )
 def test_nothing_is_ever_recovered_without_evidence_of_death(
-    manual: bool, switch: Switch, mode: TargetMode, paused: bool, finding: Finding, number: int
+    manual: bool, approved: bool, mode: TargetMode, paused: bool, finding: Finding, number: int
 ) -> None:
     given_input = CLEAR.model_copy(
         update={
             "manual": manual,
-            "switch": switch,
+            "approved": approved,
             "mode": mode,
             "paused": paused,
             "evidence": Evidence(finding=finding, text="seen"),
@@ -109,6 +108,60 @@ def test_nothing_is_ever_recovered_without_evidence_of_death(
     assert refusal(given_input) is not None
 
 
-@given(manual=st.booleans(), switch=st.sampled_from([Switch.HOLD, Switch.UNREADABLE]))
-def test_a_switch_that_does_not_say_run_always_holds(manual: bool, switch: Switch) -> None:
-    assert refusal(CLEAR.model_copy(update={"manual": manual, "switch": switch})) is not None
+@given(
+    manual=st.booleans(),
+    approved=st.booleans(),
+    mode=st.sampled_from(TargetMode),
+    finding=st.sampled_from(Finding),
+    accepts=st.frozensets(st.sampled_from(Finding)),
+)
+def test_what_people_hold_is_never_recovered_whoever_asks_and_however(
+    manual: bool, approved: bool, mode: TargetMode, finding: Finding, accepts: frozenset[Finding]
+) -> None:
+    changes = {"manual": manual, "approved": approved, "mode": mode, "accepts": accepts}
+    evidence = Evidence(finding=finding, text="seen")
+    assert refusal(CLEAR.model_copy(update={**changes, "evidence": evidence, "held": "it is held"})) is not None
+
+
+@given(
+    mode=st.sampled_from([TargetMode.OBSERVE, TargetMode.ASK]),
+    finding=st.sampled_from(Finding),
+    number=st.integers(0, 5),
+    approved=st.booleans(),
+)
+def test_automation_never_acts_beyond_the_targets_mode(
+    mode: TargetMode, finding: Finding, number: int, approved: bool
+) -> None:
+    evidence, incident = Evidence(finding=finding, text="seen"), attempts(number, timedelta(hours=3))
+    changes = {"mode": mode, "evidence": evidence, "incident": incident, "approved": approved}
+    if refusal(CLEAR.model_copy(update=changes)) is None:
+        assert (mode, approved) == (TargetMode.ASK, True)
+
+
+@pytest.mark.parametrize("change", [{"mode": TargetMode.OBSERVE}, {"mode": TargetMode.ASK}])
+def test_nothing_is_proposed_that_another_rule_would_refuse(change: dict[str, object]) -> None:
+    refused = refusal(CLEAR.model_copy(update={**change, "incident": attempts(1, timedelta(seconds=59))}))
+    assert refused is not None
+    assert refused.reason is Reason.BACK_OFF
+
+
+def test_a_yes_lifts_no_other_rule() -> None:
+    asked = {"mode": TargetMode.ASK, "approved": True}
+    assert refusal(CLEAR.model_copy(update=asked)) is None
+    for change in ({"paused": True}, {"mass_failure": "9 of 20", "evidence": HUNG}, {"profile": None}):
+        assert refusal(CLEAR.model_copy(update={**asked, **change})) is not None
+
+
+@pytest.mark.parametrize("finding", [Finding.ALIVE, Finding.DEAD, Finding.HUNG])
+def test_whoever_wants_a_successor_gets_one_of_what_is_well_too(finding: Finding) -> None:
+    evidence = Evidence(finding=finding, text="seen")
+    changes = {"manual": True, "accepts": SEEN_CLEARLY, "evidence": evidence}
+    assert refusal(CLEAR.model_copy(update=changes)) is None
+
+
+def test_what_is_unclear_is_not_replaced_and_a_person_is_told_of_force() -> None:
+    evidence = Evidence(finding=Finding.UNCLEAR, text="no host")
+    changes = {"manual": True, "accepts": SEEN_CLEARLY, "evidence": evidence}
+    refused = refusal(CLEAR.model_copy(update=changes))
+    assert refused is not None
+    assert "force" in refused.lift

@@ -9,8 +9,7 @@ from paramedic.health.outcomes import OutcomeKind, ProbeRequest
 from paramedic.launchers.interface import Launcher, RunState, StopOutcome, StopResult
 from paramedic.launchers.profile import VERIFY_SECONDS
 from paramedic.recovery import records, standing_by
-from paramedic.recovery.gate import Switch
-from paramedic.recovery.opening import read_switch
+from paramedic.recovery.holds import read_hold
 from paramedic.recovery.predecessors import launch_key
 from paramedic.recovery.surroundings import LaunchPlan, Surroundings
 from paramedic.state.controllers import ENDPOINT as ENDPOINT_ITEM
@@ -57,7 +56,7 @@ def stop_predecessors(recovery: Recovery, around: Surroundings) -> tuple[Recover
         LostStepError: another invocation moved the record.
         StateUnreachableError: DynamoDB did not answer.
     """
-    held = held_by_switch() or _called_off(recovery, around)
+    held = held_now(recovery) or _called_off(recovery, around)
     if held is not None:
         return records.wait_for(recovery, "held", held, around), held
     try:
@@ -77,10 +76,10 @@ def _unconfirmed(recovery: Recovery, why: str, around: Surroundings) -> tuple[Re
     return records.wait_for(recovery, "unconfirmed", text, around), text
 
 
-def held_by_switch() -> str | None:
-    """Why nothing may be launched, if the global switch says so."""
-    switch = read_switch()
-    return None if switch is Switch.RUN else f"the global switch is {switch.value}; release it to go on"
+def held_now(recovery: Recovery) -> str | None:
+    """Why nothing may be stopped or launched, if the global switch or the target's own says so."""
+    held = read_hold(str(recovery.target_id))
+    return f"{held}; release it to go on" if held else None
 
 
 def _called_off(recovery: Recovery, around: Surroundings) -> str | None:
@@ -95,7 +94,9 @@ def _called_off(recovery: Recovery, around: Surroundings) -> str | None:
     if target.is_off_on_purpose(around.clock.now()):
         return "the target is in planned downtime; it goes on when that ends, or when the window is removed"
     mode = target.word("mode", TargetMode)
-    return None if mode is TargetMode.AUTO else f"the target's mode is {mode}; set it to auto to go on"
+    if mode is TargetMode.AUTO or (mode is TargetMode.ASK and recovery.story.plan):
+        return None
+    return f"the target's mode is {mode}; set it to auto to go on"
 
 
 def _stop_all(recovery: Recovery, launcher: Launcher) -> list[StopResult]:
@@ -142,7 +143,7 @@ def _stop_unrecorded(predecessor: Predecessor, recovery: Recovery, launcher: Lau
 
 
 def _launch(recovery: Recovery, around: Surroundings) -> Recovery:
-    held = held_by_switch()
+    held = held_now(recovery)
     if held is not None:
         return records.wait_for(recovery, "held", f"its predecessor is stopped, and {held}", around)
     try:

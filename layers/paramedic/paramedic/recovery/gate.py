@@ -13,14 +13,6 @@ SURELY_DEAD_AT_A_TIME = 3
 """Recoveries under way at once in a mass failure."""
 
 
-class Switch(StrEnum):
-    """The global switch as read; `UNREADABLE` holds like `HOLD`."""
-
-    RUN = "run"
-    HOLD = "hold"
-    UNREADABLE = "unreadable"
-
-
 class Finding(StrEnum):
     """What the evidence, gathered afresh, amounts to."""
 
@@ -28,6 +20,13 @@ class Finding(StrEnum):
     HUNG = "hung"
     ALIVE = "alive"
     UNCLEAR = "unclear"
+
+
+SURELY_BAD = frozenset({Finding.DEAD, Finding.HUNG})
+"""Findings on which anything is relaunched, whoever asks."""
+
+SEEN_CLEARLY = SURELY_BAD | {Finding.ALIVE}
+"""What a person's wish for a successor is enough for."""
 
 
 class Evidence(BaseModel):
@@ -42,6 +41,8 @@ class Evidence(BaseModel):
 class GateInput(BaseModel):
     """All that the gate looks at. `now` is a scheduled tick time, or the request's time when a person asks.
 
+    `held` is what holds the target, or is empty. `accepts` are the findings that let whoever asks through. `trouble` is
+    what would keep a healthy target's successor from taking its place, or is empty. `approved`: this very plan was.
     `downtime` is the planned one in effect. `mass_failure` says how many targets went bad together, or is empty;
     `others_open` is how many recoveries of other targets are under way then.
     """
@@ -50,7 +51,10 @@ class GateInput(BaseModel):
 
     now: datetime
     manual: bool
-    switch: Switch
+    held: str = ""
+    accepts: frozenset[Finding] = SURELY_BAD
+    trouble: str = ""
+    approved: bool = False
     mode: TargetMode
     paused: bool
     downtime: PlannedPeriod | None
@@ -64,10 +68,11 @@ class GateInput(BaseModel):
 class Reason(StrEnum):
     """Why a recovery was refused."""
 
-    SWITCH = "switch"
+    HELD = "held"
     NO_PROFILE = "no_profile"
     NOT_DOWN = "not_down"
     UNCLEAR = "unclear"
+    TROUBLE = "trouble"
     PAUSED = "paused"
     DOWNTIME = "downtime"
     OBSERVE = "observe"
@@ -93,18 +98,17 @@ class Refusal(BaseModel):
 
 def refusal(given: GateInput) -> Refusal | None:
     """Why no recovery may be opened, or None when one may. The first rule that refuses speaks."""
-    for rule in (_switch, _profile, _evidence, _by_itself):
+    for rule in (_held, _profile, _evidence, _trouble, _by_itself):
         found = rule(given)
         if found is not None:
             return found
     return None
 
 
-def _switch(given: GateInput) -> Refusal | None:
-    if given.switch is Switch.RUN:
+def _held(given: GateInput) -> Refusal | None:
+    if not given.held:
         return None
-    text = f"the global switch is {given.switch.value}"
-    return Refusal(reason=Reason.SWITCH, text=text, lift="release it, or make it readable")
+    return Refusal(reason=Reason.HELD, text=given.held, lift="release it, or make it readable")
 
 
 def _profile(given: GateInput) -> Refusal | None:
@@ -115,15 +119,20 @@ def _profile(given: GateInput) -> Refusal | None:
 
 
 def _evidence(given: GateInput) -> Refusal | None:
-    match given.evidence.finding:
-        case Finding.DEAD | Finding.HUNG:
-            return None
-        case Finding.ALIVE:
-            text = f"it is not down: {given.evidence.text}"
-            return Refusal(reason=Reason.NOT_DOWN, text=text, lift="nothing needs recovering")
-        case Finding.UNCLEAR:
-            text = f"the evidence is not enough: {given.evidence.text}"
-            return Refusal(reason=Reason.UNCLEAR, text=text, lift="it is looked at again every minute")
+    if given.evidence.finding in given.accepts:
+        return None
+    if given.evidence.finding is Finding.ALIVE:
+        text = f"it is not down: {given.evidence.text}"
+        return Refusal(reason=Reason.NOT_DOWN, text=text, lift="nothing needs recovering")
+    text = f"the evidence is not enough: {given.evidence.text}"
+    lift = "look at its host, or force it" if given.manual else "it is looked at again every minute"
+    return Refusal(reason=Reason.UNCLEAR, text=text, lift=lift)
+
+
+def _trouble(given: GateInput) -> Refusal | None:
+    if not given.trouble:
+        return None
+    return Refusal(reason=Reason.TROUBLE, text=given.trouble, lift="it is left running; mend that first")
 
 
 def _by_itself(given: GateInput) -> Refusal | None:
@@ -134,13 +143,18 @@ def _by_itself(given: GateInput) -> Refusal | None:
     if given.downtime is not None:
         text = f"it is in planned downtime until {given.downtime.until:%Y-%m-%d %H:%M:%SZ}"
         return Refusal(reason=Reason.DOWNTIME, text=text, lift="remove the window, or recover by hand")
+    # Last, so that nothing is proposed or asked that another rule would refuse.
+    return _mass_failure(given) or _flapping(given) or _mode(given)
+
+
+def _mode(given: GateInput) -> Refusal | None:
     if given.mode is TargetMode.OBSERVE:
-        text = f"mode is observe; would have relaunched because {given.evidence.text}"
+        text = f"mode is observe; would have relaunched at {given.now:%Y-%m-%d %H:%MZ} because {given.evidence.text}"
         return Refusal(reason=Reason.OBSERVE, text=text, lift="set the mode to auto, or recover by hand")
-    if given.mode is TargetMode.ASK:
+    if given.mode is TargetMode.ASK and not given.approved:
         text = f"mode is ask; would relaunch because {given.evidence.text}"
-        return Refusal(reason=Reason.ASK, text=text, lift="recover by hand to approve")
-    return _mass_failure(given) or _flapping(given)
+        return Refusal(reason=Reason.ASK, text=text, lift="approve the plan that people were sent, or recover by hand")
+    return None
 
 
 def _mass_failure(given: GateInput) -> Refusal | None:
@@ -164,6 +178,7 @@ def _flapping(given: GateInput) -> Refusal | None:
             return Refusal(reason=Reason.BACK_OFF, text=text, lift="wait, or recover by hand")
         case Blocked(until=until):
             text = f"{given.incident.attempts} attempts did not end this incident; blocked until {until:%H:%M:%SZ}"
-            return Refusal(reason=Reason.BLOCKED, text=text, lift="recover by hand once the cause is fixed")
+            lift = "once the cause is fixed, acknowledge it or recover by hand"
+            return Refusal(reason=Reason.BLOCKED, text=text, lift=lift)
         case _:
             return None

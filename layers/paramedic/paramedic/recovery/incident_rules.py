@@ -80,3 +80,8 @@ def after_automatic_attempt(incident: IncidentState, now: datetime) -> IncidentS
 def after_manual_attempt(incident: IncidentState, now: datetime) -> IncidentState:
     """The incident once a person opened an attempt: the automatic count starts afresh."""
     return incident.model_copy(update={"attempts": 0, "last_attempt_at": now})
+
+
+def acknowledged(incident: IncidentState) -> IncidentState:
+    """The incident once a person said that its cause was mended: the automatic count starts afresh, at once."""
+    return incident.model_copy(update={"attempts": 0})

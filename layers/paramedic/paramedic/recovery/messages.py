@@ -1,27 +1,126 @@
-"""What the recovery function is asked and what it answers."""
+"""What the recovery function is asked by people and the schedule, and what it answers."""
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from paramedic.errors import InvalidInputError
 from paramedic.health.ticks import Tick
+from paramedic.validation import validated
+
+EVERYTHING = "everything"
+"""What is held or released where it is the global switch; no target is called that, for their ids have a colon."""
 
 
-class ManualRecover(BaseModel):
-    """A person asks for a recovery now. The same `request_id` twice is one request.
-
-    `predecessor_gone` is how they know that a predecessor nobody can look at has ended.
-    """
-
+class _Payload(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    action: Literal["recover"]
+
+class ByHand(_Payload):
+    """What a person asks for. The same `request_id` twice is one request; a `dry_run` writes nothing."""
+
     target: str = Field(min_length=1)
     actor: str = Field(min_length=1)
     reason: str = Field(min_length=1)
     request_id: str = Field(min_length=8)
+    dry_run: bool = False
+
+
+class ManualRecover(ByHand):
+    """A recovery now, of what is surely down.
+
+    `predecessor_gone` is how they know that a predecessor nobody can look at has ended.
+    """
+
+    action: Literal["recover"]
     predecessor_gone: str | None = Field(default=None, min_length=1)
+
+
+class ManualReplace(ByHand):
+    """A successor of what may be healthy, once that was seen to be gone."""
+
+    action: Literal["replace"]
+
+
+class ManualForce(ByHand):
+    """A recovery whatever the evidence says; `predecessor_gone` as for `recover`."""
+
+    action: Literal["force"]
+    predecessor_gone: str | None = Field(default=None, min_length=1)
+
+
+class Approve(ByHand):
+    """Yes to the plan of that name, and to no other."""
+
+    action: Literal["approve"]
+    plan: str = Field(min_length=1)
+
+
+class Acknowledge(ByHand):
+    """The cause was mended: automation may try again."""
+
+    action: Literal["acknowledge"]
+
+
+class Hold(ByHand):
+    """Nothing is to be stopped or launched for the target, or for any where it is `everything`."""
+
+    action: Literal["hold"]
+
+
+class Release(ByHand):
+    """The hold is over."""
+
+    action: Literal["release"]
+
+
+class AskStatus(_Payload):
+    """What keeps a target from being recovered, and what is under way."""
+
+    action: Literal["status"]
+    target: str = Field(min_length=1)
+
+
+class AskHistory(_Payload):
+    """The newest recoveries of a target, step by step."""
+
+    action: Literal["history"]
+    target: str = Field(min_length=1)
+    limit: int = Field(default=10, ge=1, le=100)
+
+
+type OpensRecovery = ManualRecover | ManualReplace | ManualForce
+type Question = AskStatus | AskHistory
+type Verb = OpensRecovery | Approve | Acknowledge | Hold | Release
+type Request = Verb | Question
+
+REQUESTS: Mapping[str, type[Request]] = {
+    "recover": ManualRecover,
+    "replace": ManualReplace,
+    "force": ManualForce,
+    "approve": Approve,
+    "acknowledge": Acknowledge,
+    "hold": Hold,
+    "release": Release,
+    "status": AskStatus,
+    "history": AskHistory,
+}
+"""What people may ask, by its action."""
+
+
+def parse_request(event: Mapping[str, Any], root: str = "event") -> Request:
+    """What a person asks.
+
+    Raises:
+        InvalidInputError: it is malformed; names the field.
+    """
+    action = event.get("action")
+    model = REQUESTS.get(action) if isinstance(action, str) else None
+    if model is None:
+        raise InvalidInputError(f"{root}.action", action, f"must be one of {', '.join(REQUESTS)}")
+    return validated(model, event, root)
 
 
 class Sweep(BaseModel):
@@ -34,13 +133,19 @@ class Sweep(BaseModel):
 
 
 class Status(StrEnum):
-    """How a request ended. Only `RECOVERED` means the target was seen healthy under its new epoch."""
+    """How a request ended. Only `RECOVERED` means the target was seen healthy under its new epoch.
+
+    `PLANNED`: a dry run; `APPROVED`: the yes is kept, and nothing was opened yet; `DONE`: what needs no recovery.
+    """
 
     RECOVERED = "recovered"
     RECOVERING = "recovering"
     REFUSED = "refused"
     FAILED = "failed"
     SUPERSEDED = "superseded"
+    PLANNED = "planned"
+    APPROVED = "approved"
+    DONE = "done"
 
 
 class Reply(BaseModel):
@@ -52,3 +157,9 @@ class Reply(BaseModel):
     message: str
     target: str
     epoch: int | None = None
+
+
+class Planned(Reply):
+    """What a dry run would have done, step by step."""
+
+    plan: tuple[str, ...] = ()

@@ -1,70 +1,26 @@
 """Opening a recovery: re-read, gate, and the epoch transaction that counts the attempt."""
 
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 
 from pynamodb.expressions.condition import Condition
 
 from paramedic.clock import to_iso
 from paramedic.health.mass_failure import MassFailure
-from paramedic.recovery.gate import Evidence, GateInput, Refusal, Switch, refusal
-from paramedic.recovery.incident_rules import (
-    IncidentState,
-    after_automatic_attempt,
-    after_manual_attempt,
-)
+from paramedic.recovery.cases import Case
+from paramedic.recovery.gate import GateInput, Refusal, refusal
+from paramedic.recovery.holds import read_hold
+from paramedic.recovery.incident_rules import after_automatic_attempt, after_manual_attempt
+from paramedic.recovery.plan_rows import using
 from paramedic.recovery.predecessors import predecessors_of
 from paramedic.recovery.records import STEP_SECONDS
 from paramedic.recovery.surroundings import Surroundings
 from paramedic.state.claims import open_epoch
 from paramedic.state.controllers import EPOCH, ControllerEpoch
-from paramedic.state.incidents import CURRENT_ITEM, GLOBAL_TARGET, SWITCH_ITEM, GlobalSwitch, Incident, SwitchState
+from paramedic.state.incidents import CURRENT_ITEM, Incident
 from paramedic.state.recoveries import OPEN, Entry, Page, Recovery, Step, Story, open_recoveries
-from paramedic.state.tables import InvalidRowError, StateUnreachableError
 from paramedic.state.targets import Target, TargetMode, controller_id_of
 from paramedic.state.transactions import Change, ConditionFailedError, Update, transact
-
-
-@dataclass(frozen=True)
-class Opener:
-    """Who asks, why, and at what time by the clock that back-off counts in (ticks; a person's own time)."""
-
-    actor: str
-    reason: str
-    now: datetime
-    manual: bool
-    detected_at: str | None = None
-    predecessor_gone: str | None = None
-
-    @property
-    def word(self) -> str:
-        """Their word that the predecessor is gone, with their name to it; empty without one."""
-        return f"{self.actor}: {self.predecessor_gone}" if self.predecessor_gone else ""
-
-
-@dataclass(frozen=True)
-class Case:
-    """Everything one decision to open is based on, as read."""
-
-    target: Target
-    current: ControllerEpoch
-    previous: Recovery | None
-    evidence: Evidence
-    stored_incident: IncidentState | None
-    incident: IncidentState
-    opener: Opener
-
-
-def read_switch() -> Switch:
-    """The global switch; whatever keeps it from being read holds."""
-    try:
-        row = GlobalSwitch.read(GLOBAL_TARGET, SWITCH_ITEM)
-    except (InvalidRowError, StateUnreachableError):
-        return Switch.UNREADABLE
-    if row is None:
-        return Switch.RUN
-    return Switch.RUN if row.state == SwitchState.RUN else Switch.HOLD
 
 
 def refuse(case: Case, wall_time: datetime, mass: MassFailure | None) -> Refusal | None:
@@ -79,7 +35,10 @@ def refuse(case: Case, wall_time: datetime, mass: MassFailure | None) -> Refusal
     given = GateInput(
         now=case.opener.now,
         manual=case.opener.manual,
-        switch=read_switch(),
+        held=read_hold(str(case.target.target_id)),
+        accepts=case.opener.accepts,
+        trouble=case.trouble,
+        approved=case.plan is not None,
         mode=case.target.word("mode", TargetMode),
         paused=bool(case.target.paused),
         downtime=case.target.downtime if off_on_purpose else None,
@@ -101,30 +60,16 @@ def open_recovery(case: Case, around: Surroundings) -> int:
     """Write the epoch transaction and return the new epoch.
 
     Raises:
-        EpochMovedError: the epoch, its claim or the previous recovery moved since they were read.
+        EpochMovedError: the epoch, its claim, the previous recovery or the approval moved since they were read.
         StateUnreachableError: DynamoDB did not answer; the next look tells whether it was written.
     """
     successor = _record(case, around)
-    open_epoch(case.current, case.previous, successor, [_attempt(case)], around.clock)
+    extra = [_attempt(case)]
+    if case.plan is not None:
+        moment = max(case.opener.now, around.clock.now())
+        extra.append(using(str(case.target.target_id), case.plan, int(successor.epoch), moment))
+    open_epoch(case.current, case.previous, successor, extra, around.clock)
     return int(successor.epoch)
-
-
-def read_incident(target_id: str) -> IncidentState | None:
-    """The target's current incident as stored.
-
-    Raises:
-        InvalidRowError: it cannot be understood.
-        StateUnreachableError: DynamoDB did not answer.
-    """
-    row = Incident.read(target_id, CURRENT_ITEM)
-    if row is None:
-        return None
-    return IncidentState(
-        incident_id=row.incident_id,
-        attempts=int(row.attempts),
-        last_attempt_at=row.moment("last_attempt_at") if row.last_attempt_at else None,
-        last_success_at=row.moment("last_success_at") if row.last_success_at else None,
-    )
 
 
 def refusal_is_news(case: Case, refused: Refusal) -> bool:
@@ -184,6 +129,7 @@ def _record(case: Case, around: Surroundings) -> Recovery:
         detected_at=case.opener.detected_at,
         predecessors=predecessors_of(case.current, case.previous),
         predecessor_gone=case.opener.word,
+        plan="" if case.plan is None else case.plan.plan_id,
         entries=(Entry(at=to_iso(now), step="gate", text=opened),),
     )
     return Recovery(

@@ -3,27 +3,18 @@
 from datetime import datetime, timedelta
 
 from paramedic.clock import from_iso, to_iso
-from paramedic.errors import InvalidInputError, ParamedicError
+from paramedic.errors import ParamedicError
 from paramedic.health.events import ControllerFailed
 from paramedic.health.fleet import Fleet
 from paramedic.health.ticks import require_due
 from paramedic.health.verdict import Verdict
 from paramedic.recovery import records
+from paramedic.recovery.cases import Case, Opener, read_case
 from paramedic.recovery.driving import drive
-from paramedic.recovery.evidence import gather, taking_the_word
 from paramedic.recovery.gate import Reason, Refusal
-from paramedic.recovery.incident_rules import current_incident
-from paramedic.recovery.messages import ManualRecover, Reply, Status
-from paramedic.recovery.opening import (
-    Case,
-    Opener,
-    open_recovery,
-    read_epoch,
-    read_incident,
-    refusal_is_news,
-    refuse,
-    remember_refusal,
-)
+from paramedic.recovery.messages import Reply, Status
+from paramedic.recovery.opening import open_recovery, read_epoch, refusal_is_news, refuse, remember_refusal
+from paramedic.recovery.plans import PROPOSED, propose_instead
 from paramedic.recovery.surroundings import Surroundings
 from paramedic.state.claims import EpochMovedError
 from paramedic.state.controllers import ControllerEpoch
@@ -43,12 +34,11 @@ AFTER_DOWNTIME = timedelta(minutes=10)
 SWEEP_SECONDS = 60.0
 """No further recovery is begun after this; what is left comes first in the next sweep."""
 
-PAGED = (Reason.BLOCKED, Reason.SWITCH, Reason.NO_PROFILE, Reason.ASK)
+PAGED = (Reason.BLOCKED, Reason.HELD, Reason.NO_PROFILE)
 """Refusals that leave a dead controller to people."""
 
 
-class UnknownTargetError(InvalidInputError):
-    """No such target is registered."""
+NO_EPOCH = "it has no epoch: only controllers that have started can be recovered"
 
 
 def on_failure(event: ControllerFailed, around: Surroundings) -> Reply:
@@ -60,11 +50,11 @@ def on_failure(event: ControllerFailed, around: Surroundings) -> Reply:
     """
     now = from_iso(event.tick)
     require_due(now, around.clock.now(), "detail.tick")
-    target = _read_target(event.target_id)
+    target = Target.read(bucket_of(event.target_id), event.target_id)
     if target is None:
-        return _refused(event.target_id, "it is not registered any more")
+        return refused_reply(event.target_id, "it is not registered any more")
     if target.bad is None or target.bad.verdict == Verdict.HEALTHY:
-        return _refused(event.target_id, "it has recovered meanwhile")
+        return refused_reply(event.target_id, "it has recovered meanwhile")
     opener = Opener(
         actor="health_check",
         reason=_reason(event, target, now),
@@ -72,27 +62,7 @@ def on_failure(event: ControllerFailed, around: Surroundings) -> Reply:
         manual=False,
         detected_at=event.decided_at,
     )
-    return _recover(target, opener, around)
-
-
-def by_hand(request: ManualRecover, around: Surroundings) -> Reply:
-    """A person asks. Block, back-off and mode are ignored; evidence, fences and the switch are not.
-
-    Raises:
-        UnknownTargetError: no such target.
-        StateUnreachableError: DynamoDB did not answer; ask again.
-    """
-    target = _read_target(request.target)
-    if target is None:
-        raise UnknownTargetError("target", request.target, "is not registered; `paramedic status` lists what is")
-    opener = Opener(
-        actor=request.actor,
-        reason=request.reason,
-        now=around.clock.now(),
-        manual=True,
-        predecessor_gone=request.predecessor_gone,
-    )
-    return _recover(target, opener, around)
+    return recover(target, opener, around)
 
 
 def sweep(around: Surroundings) -> list[Reply]:
@@ -129,10 +99,15 @@ def _sweep_one(recovery: Recovery, around: Surroundings) -> Reply:
         return Reply(status=Status.FAILED, message=f"{target_id}: {error}", target=target_id, epoch=epoch)
 
 
-def _recover(target: Target, opener: Opener, around: Surroundings) -> Reply:
+def recover(target: Target, opener: Opener, around: Surroundings) -> Reply:
+    """Take the target's open recovery further, or open one if the gate lets it.
+
+    Raises:
+        StateUnreachableError: DynamoDB did not answer.
+    """
     current = read_epoch(target)
     if current is None:
-        return _refused(str(target.target_id), "it has no epoch: only controllers that have started can be recovered")
+        return refused_reply(str(target.target_id), NO_EPOCH)
     previous = Recovery.read(target.target_id, int(current.epoch))
     if previous is not None and records.is_open(previous):
         return _resume(previous, around, opener.word)
@@ -142,16 +117,7 @@ def _recover(target: Target, opener: Opener, around: Surroundings) -> Reply:
 def _open(
     target: Target, current: ControllerEpoch, previous: Recovery | None, opener: Opener, around: Surroundings
 ) -> Reply:
-    stored = read_incident(str(target.target_id))
-    case = Case(
-        target=target,
-        current=current,
-        previous=previous,
-        evidence=taking_the_word(gather(target, opener.manual, around), opener.word),
-        stored_incident=stored,
-        incident=current_incident(stored, opener.now, around.new_id()),
-        opener=opener,
-    )
+    case = read_case(target, current, previous, opener, around)
     now = around.clock.now()
     # Whoever asks by hand has looked for what the targets share.
     refused = refuse(case, now, None if opener.manual else Fleet(now).mass_failure())
@@ -174,14 +140,16 @@ def _resume(recovery: Recovery, around: Surroundings, word: str = "") -> Reply:
 
 
 def _remember(case: Case, refused: Refusal, around: Surroundings) -> Reply:
-    if refused.reason is not Reason.NOT_DOWN and refusal_is_news(case, refused):
+    if refused.reason in PROPOSED:
+        propose_instead(case, refused, around)
+    elif refused.reason is not Reason.NOT_DOWN and refusal_is_news(case, refused):
         # Told first and noted second: twice rather than never.
         paged = refused.reason not in PAGED or around.page(
             f"{case.target.target_id} is down and not being recovered", refused.sentence()
         )
         if paged:
             remember_refusal(case, refused, around)
-    return _refused(str(case.target.target_id), refused.sentence())
+    return refused_reply(str(case.target.target_id), refused.sentence())
 
 
 def _reason(event: ControllerFailed, target: Target, now: datetime) -> str:
@@ -192,11 +160,8 @@ def _reason(event: ControllerFailed, target: Target, now: datetime) -> str:
     return f"downtime: it ended at {to_iso(ended)}; {event.sentence}"
 
 
-def _read_target(target_id: str) -> Target | None:
-    return Target.read(bucket_of(target_id), target_id)
-
-
-def _refused(target_id: str, why: str) -> Reply:
+def refused_reply(target_id: str, why: str) -> Reply:
+    """The answer that nothing was done, and why."""
     return Reply(status=Status.REFUSED, message=f"{target_id}: {why}", target=target_id)
 
 

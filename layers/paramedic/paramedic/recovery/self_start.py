@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 from paramedic.errors import ParamedicError
 from paramedic.recovery import records
-from paramedic.recovery.driving import held_by_switch, stop_predecessors
+from paramedic.recovery.cases import Case, Opener, read_incident
+from paramedic.recovery.driving import held_now, stop_predecessors
 from paramedic.recovery.evidence import gather_beside_a_standing_heartbeat
 from paramedic.recovery.gate import Evidence, Finding
 from paramedic.recovery.incident_rules import current_incident
-from paramedic.recovery.opening import Case, Opener, open_recovery, read_incident, refuse
+from paramedic.recovery.opening import open_recovery, refuse
 from paramedic.recovery.surroundings import Surroundings
 from paramedic.state.controllers import EPOCH, HEARTBEAT, ControllerEpoch, ControllerHeartbeat
 from paramedic.state.receipt import Receipt
@@ -136,7 +137,7 @@ def _open(case: Case, around: Surroundings) -> Recovery:
 
 def _take_the_place(recovery: Recovery, own_receipt: Callable[[int], Receipt], around: Surroundings) -> Recovery:
     recovery, seen = stop_predecessors(recovery, around)
-    held = held_by_switch()
+    held = held_now(recovery)
     if records.step_of(recovery) is Step.LAUNCH and held is not None:
         seen = f"its predecessor is stopped, and {held}"
         recovery = records.wait_for(recovery, "held", seen, around)

@@ -22,7 +22,7 @@ class Surroundings:
     """`profile` raises LauncherError or ParamedicError when it cannot be used here.
 
     `page` tells people and returns whether that was taken; it never raises.
-    `invocation` names this run: it owns the steps it works on.
+    `invocation` names this run: it owns the steps it works on. `approval_minutes`: how long a question stands.
     """
 
     clock: Clock
@@ -34,3 +34,4 @@ class Surroundings:
     stale_seconds: float
     verify_seconds_per_invocation: float = 20.0
     poll_seconds: float = 0.1
+    approval_minutes: float = 30.0

@@ -21,6 +21,7 @@ def make_surroundings(
     profiles: Mapping[str, LauncherProfile],
     page: Callable[[str, str], bool],
     stale_seconds: float,
+    approval_minutes: float,
 ) -> Surroundings:
     """Surroundings for one invocation, which owns the steps it works on under a fresh name."""
     return Surroundings(
@@ -31,6 +32,7 @@ def make_surroundings(
         profile=planner(profiles),
         page=page,
         stale_seconds=stale_seconds,
+        approval_minutes=approval_minutes,
     )
 
 

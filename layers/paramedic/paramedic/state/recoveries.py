@@ -58,6 +58,7 @@ class Story(BaseModel):
     """Why the recovery was opened and what happened, in order; `predecessor_gone` is a person's word for just that.
 
     `launched` is who is to claim the epoch; `granted` the standby that was asked to, also after another was launched.
+    `plan` is the approved one it carries out, where its target's mode is ask.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -74,6 +75,7 @@ class Story(BaseModel):
     granted: Receipt | None = None
     entries: tuple[Entry, ...] = ()
     restored: str = ""
+    plan: str = ""
 
 
 class Page(BaseModel):

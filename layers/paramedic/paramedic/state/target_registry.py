@@ -19,6 +19,7 @@ from paramedic.state.targets import (
     TargetCount,
     TargetDowntime,
     TargetKind,
+    TargetMode,
     bucket_of,
     prefix_of,
 )
@@ -30,6 +31,10 @@ KEPT_WHERE_GIVEN = ("url", "fast", "asked", "on_host", "silent_after_seconds", "
 
 class TargetExistsError(ParamedicError):
     """The target is registered already."""
+
+
+class NothingToRelaunchError(ParamedicError):
+    """The target is only observed, for there is nothing that could relaunch it."""
 
 
 class TargetMissingError(ParamedicError):
@@ -111,6 +116,27 @@ def change_host_check(target_id: str, on_host: str | None, clock: Clock) -> None
     try:
         transact([change], clock)
     except ConditionFailedError as error:
+        raise TargetMissingError(f"target {target_id} is not registered") from error
+
+
+def change_mode(target_id: str, mode: TargetMode, clock: Clock) -> None:
+    """Set how much is done for a target by itself; nothing else of it changes.
+
+    Raises:
+        TargetMissingError: there is no such target.
+        NothingToRelaunchError: it is to be more than observed, and nothing can relaunch it.
+        StateUnreachableError: DynamoDB did not answer; repeating it is harmless.
+    """
+    row = Target(bucket_of(target_id), target_id)
+    can_be_relaunched = Target.profile.exists()
+    condition = Target.target_id.exists() if mode is TargetMode.OBSERVE else can_be_relaunched
+    try:
+        transact([Update(row, (Target.mode.set(mode),), condition)], clock)
+    except ConditionFailedError as error:
+        if is_registered(target_id):
+            raise NothingToRelaunchError(
+                f"target {target_id} has no launcher profile, so nothing can relaunch it: it is only observed"
+            ) from error
         raise TargetMissingError(f"target {target_id} is not registered") from error
 
 

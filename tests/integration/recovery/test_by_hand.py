@@ -1,0 +1,283 @@
+"""What people can do by hand, what none of it skips, and that what is refused or only rehearsed writes nothing."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest
+from paramedic.launchers.interface import Description, RunState
+from paramedic.recovery import recoverer
+from paramedic.recovery.answering import act, tell
+from paramedic.recovery.by_hand import UnknownTargetError
+from paramedic.recovery.messages import AskHistory, AskStatus, ManualForce, Planned, Status
+from paramedic.recovery.surroundings import Surroundings
+from paramedic.state.incidents import GLOBAL_TARGET, SWITCH_ITEM, HoldSwitch
+from paramedic.state.recoveries import Recovery, Step
+from paramedic.state.targets import Target, TargetMode, bucket_of
+from tests.fakes.backup import take_backup
+from tests.fakes.recovery_world import TARGET, RecoveryWorld, asks
+
+pytestmark = pytest.mark.integration
+
+WRITTEN = ("controllers", "incidents", "recoveries", "targets")
+"""The tables that a verb may write, and that of what it is about."""
+
+
+@pytest.fixture
+def world(table_prefix: str) -> RecoveryWorld:
+    return RecoveryWorld(table_prefix)
+
+
+def busy(world: RecoveryWorld) -> Surroundings:
+    """Surroundings in which the controller times out and works on, with a heartbeat that stands still."""
+    around = world.around()
+    world.clock.on_sleep = lambda: setattr(world.first, "cpu_seconds", world.first.cpu_seconds + 1)
+
+    def timing_out(request: ProbeRequest) -> ProbeOutcome:
+        dead = not world.first.alive
+        return around.probe(request) if dead else ProbeOutcome(target_id=request.target_id, kind=OutcomeKind.TIMEOUT)
+
+    return replace(around, probe=timing_out)
+
+
+def block(world: RecoveryWorld) -> None:
+    world.first.alive = False
+    world.host.broken_command = True
+    for wait in (0, 60, 300):
+        world.clock.advance(wait)
+        recoverer.on_failure(world.found_bad(), world.around())
+    world.host.broken_command = False
+
+
+def test_what_is_well_is_replaced_by_its_successor_once_it_is_gone(world: RecoveryWorld) -> None:
+    reply = world.says("replace")
+    assert (reply.status, reply.epoch) == (Status.RECOVERED, 2)
+    assert world.host.log[:2] == ["kill 1", "launch 2 beside []"]
+    assert world.recovery(2).story.evidence == "its health endpoint answers"
+
+
+def test_what_is_well_and_cannot_be_stopped_from_here_is_left_as_it_is(
+    world: RecoveryWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = take_backup(WRITTEN)
+    monkeypatch.setattr(
+        world.host, "describe", lambda receipt: Description(state=RunState.ELSEWHERE, detail="other boot")
+    )
+    reply = world.says("replace")
+    assert (reply.status, "other boot" in reply.message) == (Status.REFUSED, True)
+    assert take_backup(WRITTEN) == before
+    assert world.host.alive() == [1]
+
+
+@pytest.mark.parametrize("action", ["replace", "force"])
+def test_a_successor_never_starts_before_its_predecessor_is_confirmed_gone(world: RecoveryWorld, action: str) -> None:
+    world.host.unstoppable = True
+    assert world.says(action).status is Status.RECOVERING
+    assert world.host.alive() == [1]
+    assert world.recovery(2).step == Step.STOP
+    world.host.unstoppable = False
+    recoverer.sweep(world.around())
+    assert world.host.log == ["kill 1", "launch 2 beside []"]
+
+
+def test_what_is_busy_is_neither_recovered_nor_replaced_but_forced(world: RecoveryWorld) -> None:
+    around = busy(world)
+    before = take_backup(WRITTEN)
+    for action in ("recover", "replace"):
+        request = asks(action)
+        reply = act(request, around)  # type: ignore[arg-type]
+        assert "process is working; look at its host, or force it" in reply.message  # type: ignore[attr-defined]
+    assert take_backup(WRITTEN) == before
+    Target(bucket_of(TARGET), TARGET).update(actions=[Target.paused.set(True), Target.mode.set(TargetMode.OBSERVE)])
+    force = asks("force")
+    assert isinstance(force, ManualForce)
+    act(force, around)
+    world.clock.on_sleep = world.host.go_on
+    recoverer.sweep(world.around())
+    assert world.host.log[:2] == ["kill 1", "launch 2 beside []"]
+
+
+def before_an_approval(world: RecoveryWorld) -> dict[str, object]:
+    world.set_mode(TargetMode.ASK)
+    world.first.alive = False
+    event = world.found_bad()
+    recoverer.on_failure(event, world.around())
+    return {"plan": f"{event.since}/2"}
+
+
+def nothing(world: RecoveryWorld) -> dict[str, object]:
+    return {}
+
+
+def held(world: RecoveryWorld) -> dict[str, object]:
+    world.says("hold")
+    return {}
+
+
+def blocked(world: RecoveryWorld) -> dict[str, object]:
+    block(world)
+    return {}
+
+
+def dead(world: RecoveryWorld) -> dict[str, object]:
+    world.first.alive = False
+    return {"predecessor_gone": "its host is scrap"}
+
+
+@pytest.mark.parametrize(
+    ("action", "prepare"),
+    [
+        ("recover", dead),
+        ("replace", nothing),
+        ("force", nothing),
+        ("approve", before_an_approval),
+        ("acknowledge", blocked),
+        ("hold", nothing),
+        ("release", held),
+    ],
+)
+def test_a_dry_run_says_what_it_would_do_and_writes_nothing(
+    world: RecoveryWorld, action: str, prepare: Callable[[RecoveryWorld], dict[str, object]]
+) -> None:
+    fields = prepare(world)
+    before, log = take_backup(WRITTEN), list(world.host.log)
+    told = len(world.pages)
+    reply = world.says(action, dry_run=True, **fields)
+    assert reply.status is Status.PLANNED
+    assert "would" in reply.message
+    assert (take_backup(WRITTEN), world.host.log, len(world.pages)) == (before, log, told)
+
+
+def test_a_dry_run_names_each_step_and_each_process(world: RecoveryWorld) -> None:
+    world.first.alive = False
+    reply = world.says("recover", dry_run=True)
+    assert isinstance(reply, Planned)
+    opened, stopped, launched, verified = reply.plan
+    assert opened == "open epoch 2, because connections are refused and its heartbeat stands still"
+    assert stopped == f"stop {world.first.receipt.called} (epoch 1) and go on only once it is seen gone"
+    assert "launch by profile local" in launched
+    assert "beats and answers" in verified
+
+
+@pytest.mark.parametrize(
+    ("action", "fields"),
+    [("recover", {}), ("approve", {"plan": "2026-01-05T03:00:00.000Z/2"}), ("acknowledge", {}), ("release", {})],
+)
+def test_a_verb_with_nothing_to_do_says_so_and_writes_nothing(
+    world: RecoveryWorld, action: str, fields: dict[str, object]
+) -> None:
+    before = take_backup(WRITTEN)
+    reply = world.says(action, **fields)
+    assert reply.status is (Status.DONE if action == "release" else Status.REFUSED)
+    assert take_backup(WRITTEN) == before
+
+
+def test_a_verb_about_nobody_names_the_field_and_writes_nothing(world: RecoveryWorld) -> None:
+    before = take_backup(WRITTEN)
+    for action, fields in [
+        ("replace", {}),
+        ("force", {}),
+        ("approve", {"plan": "p"}),
+        ("acknowledge", {}),
+        ("hold", {}),
+    ]:
+        with pytest.raises(UnknownTargetError, match="target: is not registered"):
+            world.says(action, target="controller:nobody", **fields)
+    assert take_backup(WRITTEN) == before
+
+
+def test_acknowledging_lifts_the_block_and_three_attempts_are_counted_anew(world: RecoveryWorld) -> None:
+    block(world)
+    assert "blocked" in recoverer.on_failure(world.found_bad(), world.around()).message
+    assert world.says("acknowledge").status is Status.DONE
+    world.host.broken_command = True
+    assert recoverer.on_failure(world.found_bad(), world.around()).status is Status.FAILED
+    world.host.broken_command = False
+    world.clock.advance(60)
+    assert recoverer.on_failure(world.found_bad(), world.around()).status is Status.RECOVERED
+
+
+@pytest.mark.parametrize("target", [TARGET, "everything"])
+def test_nobody_recovers_what_is_held_until_it_is_released(world: RecoveryWorld, target: str) -> None:
+    reply = world.says("hold", target=target, reason="moving its disk")
+    assert reply.message == f"{target} is held (ada: moving its disk) until `paramedic release {target}`"
+    world.first.alive = False
+    event = world.found_bad()
+    for _ in range(2):
+        assert "ada: moving its disk" in recoverer.on_failure(event, world.around()).message
+    for action in ("recover", "replace", "force"):
+        assert "ada: moving its disk" in world.says(action).message
+    assert (world.epoch().epoch, world.pages) == (1, [f"{TARGET} is down and not being recovered"])
+    assert world.says("release", target=target).status is Status.DONE
+    assert recoverer.on_failure(event, world.around()).status is Status.RECOVERED
+
+
+@pytest.mark.parametrize("target", [TARGET, "everything"])
+def test_a_hold_after_the_stop_keeps_the_successor_from_starting_and_pages(world: RecoveryWorld, target: str) -> None:
+
+    def hold() -> None:
+        world.says("hold", target=target)
+
+    world.host.after_stop = hold
+    assert world.says("replace").status is Status.RECOVERING
+    assert (world.host.alive(), world.recovery(2).step, world.recovery(2).waits_for) == ([], Step.LAUNCH, "held")
+    assert world.pages[-1] == f"Recovery of {TARGET} waits"
+    recoverer.sweep(world.around())
+    assert world.host.alive() == []
+    world.says("release", target=target)
+    recoverer.sweep(world.around())
+    assert world.host.alive() == [2]
+
+
+def test_after_the_stop_neither_mode_nor_pause_keeps_a_target_without_a_controller(world: RecoveryWorld) -> None:
+    world.first.suspended = True
+
+    def change() -> None:
+        row = Target(bucket_of(TARGET), TARGET)
+        row.update(actions=[Target.paused.set(True), Target.mode.set(TargetMode.OBSERVE)])
+
+    world.host.after_stop = change
+    assert recoverer.on_failure(world.found_bad("hung"), world.around()).status is Status.RECOVERED
+
+
+def test_who_held_it_first_stays_its_holder_until_somebody_releases_it(world: RecoveryWorld) -> None:
+    world.says("hold", reason="first")
+    assert "held already (ada: first)" in world.says("hold", actor="bob", reason="second").message
+    assert "is released" in world.says("release", actor="bob").message
+
+
+def test_a_switch_of_a_newer_release_is_not_said_to_be_released(world: RecoveryWorld) -> None:
+    HoldSwitch(GLOBAL_TARGET, SWITCH_ITEM).update(actions=[HoldSwitch.state.set("hold"), HoldSwitch.min_reader.set(99)])
+    reply = world.says("release", target="everything")
+    assert (reply.status, "unreadable all the same" in reply.message) == (Status.FAILED, True)
+
+
+def test_a_switch_that_lost_its_word_holds_until_it_is_released(world: RecoveryWorld) -> None:
+    HoldSwitch(TARGET, SWITCH_ITEM).update(actions=[HoldSwitch.actor.set("somebody")])
+    assert "unreadable" in world.says("replace").message
+    assert world.says("release").status is Status.DONE
+    assert world.says("replace").status is Status.RECOVERED
+
+
+def test_the_history_of_a_target_is_told_newest_first_and_a_spoilt_record_hides_no_other(world: RecoveryWorld) -> None:
+    for reason in ("one", "two", "three"):
+        world.says("replace", reason=reason)
+    Recovery(TARGET, 3).update(actions=[Recovery.story.remove()])
+    history = tell(AskHistory(action="history", target=TARGET, limit=2), world.around())
+    newest, spoilt = history.recoveries  # type: ignore[attr-defined]
+    assert (newest.epoch, newest.reason, newest.actor, newest.step) == (4, "three", "ada", "done")
+    assert [entry.step for entry in newest.steps] == ["gate", "launch", "verify", "done"]
+    assert newest.evidence == "its health endpoint answers"
+    assert (spoilt.epoch, "story" in spoilt.problem) == (3, True)
+    assert history.left_out == 1  # type: ignore[attr-defined]
+
+
+def test_the_status_of_a_target_says_what_keeps_it_from_being_recovered(world: RecoveryWorld) -> None:
+    block(world)
+    world.says("hold", reason="its disk")
+    world.set_mode(TargetMode.ASK)
+    standing = tell(AskStatus(action="status", target=TARGET), world.around())
+    message = standing.message  # type: ignore[attr-defined]
+    assert message.startswith(f"{TARGET} is dead, mode ask; the target's own switch is hold (ada: its disk)")
+    assert "blocked until 2026-01-05T04:" in message
