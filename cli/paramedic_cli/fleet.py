@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from paramedic.clock import to_iso
+from paramedic.clock import SystemClock, to_iso
 from paramedic.health.verdict import Verdict
-from paramedic.services.status import ControllerView, build_status, read_controller
+from paramedic.recovery.holds import read_switch
+from paramedic.recovery.standing import read_standing
+from paramedic.services.status import ControllerView, build_status, read_controller, read_failure
 from paramedic.state.controllers import HEARTBEAT, ControllerHeartbeat
 from paramedic.state.gateways import GatewayReplica
 from paramedic.state.recoveries import OPEN_STEPS, Recovery
@@ -47,7 +49,10 @@ class StandbyView(BaseModel):
 
 
 class Watched(BaseModel):
-    """A controller with what brought it where it is; `restored` is its own report of what it took up."""
+    """A controller with what brought it where it is; `restored` is its own report of what it took up.
+
+    `held` is what its own switch says, empty while that says run; `plan` is the one that waits for approval.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -55,6 +60,8 @@ class Watched(BaseModel):
     recovery: RecoveryView | None
     restored: str | None
     standby: StandbyView | None = None
+    held: str = ""
+    plan: str | None = None
 
 
 class GatewayReplicaView(BaseModel):
@@ -76,12 +83,16 @@ class GatewayReplicaView(BaseModel):
 
 
 class Fleet(BaseModel):
-    """All controllers in order of name, their services with them, and all gateway replicas."""
+    """All controllers in order of name, their services with them, and all gateway replicas.
+
+    `held` is what the global switch says, empty while that says run.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     watched: tuple[Watched, ...]
     gateways: tuple[GatewayReplicaView, ...] = ()
+    held: str = ""
 
 
 def read_fleet() -> Fleet:
@@ -93,7 +104,11 @@ def read_fleet() -> Fleet:
     """
     targets = _targets()
     found = (_watched(controller_id) for controller_id in _controller_ids(targets))
-    return Fleet(watched=tuple(watched for watched in found if watched is not None), gateways=_gateways(targets))
+    return Fleet(
+        watched=tuple(watched for watched in found if watched is not None),
+        gateways=_gateways(targets),
+        held=read_switch().said_of("the global switch"),
+    )
 
 
 def controller_ids() -> tuple[str, ...]:
@@ -103,6 +118,16 @@ def controller_ids() -> tuple[str, ...]:
         StateUnreachableError: DynamoDB did not answer.
     """
     return _controller_ids(_targets())
+
+
+def relaunched_targets() -> tuple[str, ...]:
+    """The ids of all targets that something can relaunch, in order.
+
+    Raises:
+        InvalidRowError: a target's row is malformed.
+        StateUnreachableError: DynamoDB did not answer.
+    """
+    return tuple(sorted(str(target.target_id) for target in _targets() if target.profile))
 
 
 def _targets() -> Sequence[Target]:
@@ -148,7 +173,16 @@ def _watched(controller_id: str) -> Watched | None:
         recovery=_recovery(controller_id, int(rows.epoch.epoch)),
         restored=heartbeat.restored if heartbeat else None,
         standby=_standby(controller_id),
+        held=read_switch(controller_target_id(controller_id)).said_of("its own switch"),
+        plan=_plan_that_waits(controller_id),
     )
+
+
+def _plan_that_waits(controller_id: str) -> str | None:
+    target_id = controller_target_id(controller_id)
+    # Nothing is asked about what is well.
+    bad = read_failure(controller_id) is not None
+    return read_standing(target_id, SystemClock().now()).plan if bad else None
 
 
 def _standby(controller_id: str) -> StandbyView | None:

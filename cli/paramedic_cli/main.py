@@ -5,14 +5,17 @@ from typing import Annotated
 
 import typer
 
-from paramedic_cli.commands import local, target
+from paramedic_cli.commands import local, target, target_mode
+from paramedic_cli.commands.approving import acknowledge, approve
 from paramedic_cli.commands.changes import restart, scale, update
 from paramedic_cli.commands.downtime import downtime
+from paramedic_cli.commands.holding import hold, release
 from paramedic_cli.commands.logs import logs
 from paramedic_cli.commands.moving import move
 from paramedic_cli.commands.options import Choice
+from paramedic_cli.commands.past import history, report
 from paramedic_cli.commands.pausing import pause, resume
-from paramedic_cli.commands.recover import recover
+from paramedic_cli.commands.recover import force, recover, replace
 from paramedic_cli.commands.schema import schema
 from paramedic_cli.commands.services import down, up
 from paramedic_cli.commands.status import status
@@ -56,6 +59,15 @@ app.command()(downtime)
 app.command()(status)
 app.command()(logs)
 app.command()(recover)
+app.command()(replace)
+app.command()(force)
+app.command()(approve)
+app.command()(acknowledge)
+app.command()(hold)
+app.command()(release)
+app.command()(history)
+app.command()(report)
 app.command()(schema)
+target.app.command("mode")(target_mode.mode)
 app.add_typer(target.app, name="target")
 app.add_typer(local.app, name="local")

@@ -8,9 +8,9 @@ import boto3
 from botocore.config import Config
 
 from paramedic.errors import InvalidInputError, ParamedicError
-from paramedic.recovery.messages import ManualRecover, Reply
+from paramedic.recovery.messages import ByHand, Planned, Verb, parse_request
 from paramedic.state.targets import controller_id_of
-from paramedic.validation import validated, validated_json
+from paramedic.validation import validated_json
 from paramedic_cli.stack import Stack
 
 if TYPE_CHECKING:
@@ -19,33 +19,48 @@ if TYPE_CHECKING:
 LONGEST_FUNCTION_SECONDS = 900
 """Lambda's own limit: an answer that takes longer will not come."""
 
+OF_ANY_TARGET = ("hold", "release")
+"""Verbs that are about every kind of target."""
+
 
 class RecoveryFunctionError(ParamedicError):
     """The recovery function ended without an answer of its own."""
 
 
-def recover_request(target: str, actor: str, reason: str, predecessor_gone: str | None = None) -> ManualRecover:
-    """A request of its own: sending the very same one twice makes one recovery.
+def recover_request(target: str, actor: str, reason: str, predecessor_gone: str | None = None) -> Verb:
+    """A request to recover a controller.
 
     Raises:
         InvalidInputError: a field is unusable; the message names it.
     """
-    if controller_id_of(target) is None:
+    return verb("recover", target, actor, reason, predecessor_gone=predecessor_gone)
+
+
+def verb(action: str, target: str, actor: str, reason: str, *, dry_run: bool = False, **more: str | None) -> Verb:
+    """A request of its own: sending the very same one twice is one request.
+
+    Raises:
+        InvalidInputError: a field is unusable; the message names it.
+    """
+    if action not in OF_ANY_TARGET and controller_id_of(target) is None:
         raise InvalidInputError("TARGET", target, "only controllers can be recovered: controller:ID")
-    fields = {"action": "recover", "target": target, "actor": actor, "reason": reason, "request_id": str(uuid.uuid4())}
-    fields |= {"predecessor_gone": predecessor_gone} if predecessor_gone is not None else {}
-    return validated(ManualRecover, fields, root="recover")
+    who = {"target": target, "actor": actor, "reason": reason, "request_id": str(uuid.uuid4())}
+    given = {name: value for name, value in more.items() if value is not None}
+    request = parse_request({"action": action, **who, "dry_run": dry_run, **given}, root=action)
+    if not isinstance(request, ByHand):
+        raise InvalidInputError("action", action, "changes nothing, so there is nothing to send")
+    return request
 
 
-def send(stack: Stack, request: ManualRecover) -> Reply:
-    """The recovery function's answer.
+def send(stack: Stack, request: Verb) -> Planned:
+    """The recovery function's answer; of a dry run with its plan.
 
     Raises:
         RecoveryFunctionError: it failed; its log says why.
         InvalidInputError: it answered something that this release does not understand.
     """
     # What is not asked for is left out: a function of the release before takes no field it does not know.
-    sent = request.model_dump_json(exclude_none=True).encode()
+    sent = request.model_dump_json(exclude_defaults=True).encode()
     answer = _client().invoke(FunctionName=stack.recovery_function, Payload=sent)
     payload = answer["Payload"].read()
     failure = answer.get("FunctionError")
@@ -53,7 +68,7 @@ def send(stack: Stack, request: ManualRecover) -> Reply:
         problem = json.loads(payload or b"{}")
         text = f"{problem.get('errorType', failure)}: {problem.get('errorMessage', 'no message')}"
         raise RecoveryFunctionError(f"{stack.recovery_function} failed: {text}; see log group {_log_group(stack)}")
-    return validated_json(Reply, payload, root=stack.recovery_function)
+    return validated_json(Planned, payload, root=stack.recovery_function)
 
 
 def _log_group(stack: Stack) -> str:

@@ -91,8 +91,11 @@ def _replicas(fleet: Fleet) -> Table:
 
 
 def _remarks(fleet: Fleet, now: datetime) -> Iterator[Text]:
+    if fleet.held:
+        yield Text(f"{fleet.held}: nothing is recovered until `paramedic release everything`")
     for watched in fleet.watched:
         name = watched.controller.controller_id
+        yield from _word_of_people(name, watched)
         downtime = _downtime(watched, now)
         if downtime is not None:
             why = f": {downtime.reason}" if downtime.reason else ""
@@ -109,6 +112,13 @@ def _remarks(fleet: Fleet, now: datetime) -> Iterator[Text]:
                 yield Text(f"{service.name}: revision {service.revision} is {progress.outcome}: {progress.detail}")
             elif service.message:
                 yield Text(f"{service.name}: {service.message}")
+
+
+def _word_of_people(name: str, watched: Watched) -> Iterator[Text]:
+    if watched.held:
+        yield Text(f"{name}: {watched.held}: it is not recovered until `paramedic release controller:{name}`")
+    if watched.plan is not None:
+        yield Text(f"{name}: waits for `paramedic approve controller:{name} --plan {watched.plan}`")
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -522,6 +522,31 @@ def test_on_calls_keys_are_enough_to_have_a_url_checked_and_to_probe_it_from_the
 
 
 @pytest.mark.e2e
+def test_on_calls_keys_are_enough_for_every_verb_and_the_deployed_function_may_do_them(
+    deployed_stack: LocalStack, controller: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs, target = deployed_stack.outputs, controller_target_id(controller)
+    _use(deployed_stack.environment_under("verbs-test", outputs.operator_policy_arn), monkeypatch)
+    stack = outputs.table_prefix.removesuffix("-")
+
+    def types(*arguments: str) -> Result:
+        return CliRunner().invoke(app, ["--stack", stack, *arguments])
+
+    why = (target, "--reason", "test", "--actor", "ada")
+    assert types("target", "mode", target, "ask").exit_code == 0
+    assert "is held (ada: test)" in types("hold", *why).stdout
+    for verb, more in (("recover", ()), ("replace", ("--dry-run",)), ("force", ())):
+        held = types(verb, *why, *more)
+        assert (held.exit_code, "own switch is hold (ada: test)" in held.stdout) == (1, True), held.output
+    assert "own switch is hold (ada: test)" in types("status").stdout
+    assert types("release", *why).exit_code == 0
+    assert "nobody was asked" in types("approve", *why, "--plan", "2026-01-05T03:00:00.000Z/2").stdout
+    assert "not blocked" in types("acknowledge", *why).stdout
+    assert "was never recovered" in types("history", target).stdout
+    assert f"{target}: nothing since" in types("report").stdout
+
+
+@pytest.mark.e2e
 def test_a_reporters_keys_report_and_the_deployed_check_hears_it_but_they_change_no_target(
     deployed_stack: LocalStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ import typer
 from paramedic.services.status import ServiceStatus, read_failure
 from paramedic.state.targets import controller_target_id
 from paramedic_cli.commands.options import choice_of, chosen_stack
-from paramedic_cli.commands.recover import run_recovery
+from paramedic_cli.commands.recover import run
 from paramedic_cli.output import say
 from paramedic_cli.recovery_client import recover_request
 from paramedic_cli.stack import STATE_DIR
@@ -29,7 +29,7 @@ def offer_recovery(context: typer.Context, controller_id: str, service: str, act
         f"To recover it now: {_command(context, target, reason)}"
     )
     if at_a_terminal() and typer.confirm("Recover it now?", err=True):
-        run_recovery(chosen_stack(context), recover_request(target, actor, reason))
+        run(chosen_stack(context), recover_request(target, actor, reason))
 
 
 def at_a_terminal() -> bool:

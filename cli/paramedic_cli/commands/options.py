@@ -19,6 +19,14 @@ def _person() -> str:
 
 
 Actor = Annotated[str, typer.Option("--actor", default_factory=_person, help="Who is asking; you by default")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; kept with what is done")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would come to, and change nothing")]
+PredecessorGone = Annotated[
+    str | None,
+    typer.Option(
+        help="How you know that a predecessor nobody can look at (its host is lost) has ended; kept with your name"
+    ),
+]
 ControllerOption = Annotated[
     str | None, typer.Option("--controller", metavar="ID", help="Which controller; may be left out while there is one")
 ]

@@ -1,41 +1,63 @@
-"""`paramedic recover`: on-call's hand on the same lever that the schedule pulls."""
+"""`paramedic recover`, `replace` and `force`: on-call's hand on the same lever that the schedule pulls."""
 
 from typing import Annotated
 
 import typer
 
-from paramedic.recovery.messages import ManualRecover, Status
-from paramedic_cli.commands.options import Actor, chosen_stack
+from paramedic.recovery.messages import Status, Verb
+from paramedic_cli.commands.options import Actor, DryRun, PredecessorGone, Reason, chosen_stack
 from paramedic_cli.output import answer
-from paramedic_cli.recovery_client import recover_request, send
+from paramedic_cli.recovery_client import send, verb
 from paramedic_cli.stack import Stack
+
+_Controller = Annotated[str, typer.Argument(help="Which one: controller:ID", metavar="TARGET")]
+
+WELL = (Status.RECOVERED, Status.PLANNED, Status.DONE)
 
 
 def recover(
     context: typer.Context,
-    target: Annotated[str, typer.Argument(help="What to recover: controller:ID", metavar="TARGET")],
-    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the recovery's record")],
+    target: _Controller,
+    reason: Reason,
     actor: Actor,
-    predecessor_gone: Annotated[
-        str | None,
-        typer.Option(
-            help="How you know that a predecessor nobody can look at (its host is lost) has ended; kept with your name"
-        ),
-    ] = None,
+    predecessor_gone: PredecessorGone = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Stop and relaunch a target that is down, now; exit 0 only once it was seen healthy again."""
-    run_recovery(chosen_stack(context), recover_request(target, actor, reason, predecessor_gone))
+    stack = chosen_stack(context)
+    run(stack, verb("recover", target, actor, reason, dry_run=dry_run, predecessor_gone=predecessor_gone))
 
 
-def run_recovery(stack: Stack, request: ManualRecover) -> None:
-    """Recover a target and tell how it went.
+def replace(context: typer.Context, target: _Controller, reason: Reason, actor: Actor, dry_run: DryRun = False) -> None:
+    """Stop a target that may be well and launch its successor; exit 0 only once that was seen healthy."""
+    stack = chosen_stack(context)
+    run(stack, verb("replace", target, actor, reason, dry_run=dry_run))
+
+
+def force(
+    context: typer.Context,
+    target: _Controller,
+    reason: Reason,
+    actor: Actor,
+    predecessor_gone: PredecessorGone = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Recover whatever the evidence says; never beside a predecessor, and not while somebody holds it."""
+    stack = chosen_stack(context)
+    run(stack, verb("force", target, actor, reason, dry_run=dry_run, predecessor_gone=predecessor_gone))
+
+
+def run(stack: Stack, request: Verb) -> None:
+    """Have it done and tell how it went.
 
     Raises:
-        typer.Exit: it was not seen healthy again.
+        typer.Exit: it was refused, failed, or was not seen healthy again.
         RecoveryFunctionError: nobody knows how it went.
         InvalidInputError: the answer cannot be understood.
     """
     reply = send(stack, request)
     answer(reply.message)
-    if reply.status is not Status.RECOVERED:
+    for number, step in enumerate(reply.plan, 1):
+        answer(f"  {number}. {step}")
+    if reply.status not in WELL:
         raise typer.Exit(1)

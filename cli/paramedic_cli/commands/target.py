@@ -103,7 +103,7 @@ def list_targets(context: typer.Context) -> None:
 def remove(context: typer.Context, name: Name) -> None:
     """Have a target checked no more."""
     chosen_stack(context)
-    target_id = _id_of(name)
+    target_id = id_of(name)
     remove_target(target_id, SystemClock())
     answer(f"{target_id} is not checked any more")
 
@@ -126,7 +126,7 @@ def report(
 def test(context: typer.Context, name: Name) -> None:
     """Look at a target now, from where the stack does, and say what came of it; exit 0 if that is as expected."""
     stack = chosen_stack(context)
-    target_id = _id_of(name)
+    target_id = id_of(name)
     row = Target.read(bucket_of(target_id), target_id)
     if row is None:
         raise TargetMissingError(f"target {target_id} was removed meanwhile")
@@ -148,7 +148,7 @@ def _look(target: CheckedTarget, stack: Stack) -> ProbeOutcome:
     return prober.probe([request]).outcomes[request.target_id]
 
 
-def _id_of(name: str) -> str:
+def id_of(name: str) -> str:
     """The id of the target that is called `name`, whatever its kind.
 
     Raises:

@@ -1,15 +1,16 @@
 """Bad input is answered in one clear line, before anything is sent anywhere."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from paramedic.recovery.messages import ManualRecover
+from paramedic_cli.commands.past import beginning
 from paramedic_cli.local.project import project_root
 from paramedic_cli.main import app
-from paramedic_cli.recovery_client import recover_request
+from paramedic_cli.recovery_client import recover_request, verb
 
 SERVICE = """
 name: echo
@@ -105,11 +106,35 @@ def test_local_commands_without_a_local_stack_say_how_to_start_one() -> None:
         assert "paramedic local up" in result.stderr
 
 
-def test_the_recorded_manual_request_is_what_the_command_sends() -> None:
-    recorded = json.loads((project_root() / "events/recover.json").read_text())
-    sent = recover_request("controller:demo", "alice", "a reason")
-    assert ManualRecover.model_validate(recorded).action == sent.action
-    assert recorded.keys() == sent.model_dump(exclude_none=True).keys()
+@pytest.mark.parametrize("action", ["recover", "replace", "force", "approve", "acknowledge", "hold", "release"])
+def test_the_recorded_manual_requests_are_what_the_commands_send(action: str) -> None:
+    recorded = json.loads((project_root() / f"events/{action}.json").read_text())
+    more = {name: recorded[name] for name in ("plan", "predecessor_gone") if name in recorded}
+    sent = verb(action, recorded["target"], recorded["actor"], recorded["reason"], **more)
+    same = {**sent.model_dump(exclude_defaults=True), "request_id": recorded["request_id"]}
+    assert same == recorded
+
+
+@pytest.mark.parametrize("command", ["recover", "replace", "force", "acknowledge", "approve"])
+def test_only_controllers_are_acted_on_by_hand(command: str) -> None:
+    more = ["--plan", "p"] if command == "approve" else []
+    result = paramedic("--stack", "s", command, "url:shop", "--reason", "r", *more)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: TARGET:")
+
+
+@pytest.mark.parametrize("since", ["", "d", "yesterday", "2026-11-22T11:15:00", "999999999999d"])
+def test_a_report_since_nobody_knows_when_is_refused_by_name(since: str) -> None:
+    result = paramedic("--stack", "s", "report", "--since", since)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: --since:")
+
+
+def test_a_report_goes_back_as_far_as_it_is_told() -> None:
+    now = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
+    assert beginning("90m", now) == datetime(2026, 1, 5, 1, 30, tzinfo=UTC)
+    assert beginning("7d", now) == datetime(2025, 12, 29, 3, 0, tzinfo=UTC)
+    assert beginning("2026-01-05T02:00:00+01:00", now) == datetime(2026, 1, 5, 1, 0, tzinfo=UTC)
 
 
 def test_every_request_is_a_request_of_its_own() -> None:

@@ -150,3 +150,13 @@ def test_gateway_replicas_are_shown_with_what_was_found_of_them() -> None:
     assert "default 1 default-1 healthy 127.200.200.200:8080" in lines
     assert "default 2 default-2 routes_lost, found 30 s ago 127.200.200.200:8080" in lines
     assert "default 3 default-3 left 10 s ago 127.200.200.200:8080" in lines
+
+
+def test_what_people_hold_and_what_waits_for_their_yes_is_said_with_the_way_on() -> None:
+    waits = watched(failed=True).model_copy(update={"held": "its own switch is hold (ada: disk)", "plan": "since/3"})
+    console = Console(width=200, record=True, file=StringIO())
+    console.print(fleet_tables(Fleet(watched=(waits,), held="the global switch is hold (bob: moving)"), NOW))
+    text = console.export_text()
+    assert "the global switch is hold (bob: moving): nothing is recovered until `paramedic release everything`" in text
+    assert "main: its own switch is hold (ada: disk): it is not recovered until `paramedic release" in text
+    assert "main: waits for `paramedic approve controller:main --plan since/3`" in text
