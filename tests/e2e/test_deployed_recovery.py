@@ -80,6 +80,8 @@ def test_the_raw_payload_of_events_recovers_a_dead_controller_and_counts_once(de
     first = deployed.invoke_recovery(payload)
     assert (first["body"]["status"], first["body"]["epoch"]) == ("recovered", 2)
     assert deployed.invoke_recovery(payload) == first
+    another = deployed.invoke_recovery({**payload, "action": "hold"})
+    assert "event.request_id: was another request's" in another["body"]["errorMessage"]
     assert epoch_of("by-hand") == 2
     assert open_recoveries() == []
 
