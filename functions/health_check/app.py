@@ -15,7 +15,7 @@ from paramedic.health.check_messages import CheckMessage
 from paramedic.health.events import EventPublisher
 from paramedic.health.host_commands import HostChecks, NoHostChecks, RunCommand, SsmHostChecks
 from paramedic.health.looking import Looker
-from paramedic.health.probing import INVOCATIONS_AT_ONCE, LambdaProber, Prober
+from paramedic.health.probing import INVOCATION_READ_SECONDS, INVOCATIONS_AT_ONCE, LambdaProber, Prober
 from paramedic.observability import add_counts, make_logger, make_metrics
 from paramedic.queue_records import BatchResponse, handle_records
 from paramedic.settings import HealthCheckSettings
@@ -25,9 +25,6 @@ from paramedic.validation import validated_json
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
-
-PROBE_READ_TIMEOUT_SECONDS = 30
-"""Longer than the prober's own time-out, so that it is the prober that says what went wrong."""
 
 SETTINGS = HealthCheckSettings.from_env()
 LOGGER = make_logger()
@@ -53,7 +50,7 @@ def _health_check() -> HealthCheck:
     # A retried synchronous invocation would probe again and double the wait; the next tick is soon enough.
     once = Config(
         connect_timeout=2,
-        read_timeout=PROBE_READ_TIMEOUT_SECONDS,
+        read_timeout=INVOCATION_READ_SECONDS,
         retries={"total_max_attempts": 1},
         max_pool_connections=INVOCATIONS_AT_ONCE * len(SETTINGS.probe_functions),
     )

@@ -68,8 +68,10 @@ def test_a_message_is_given_up_on_after_so_many_receives(template: Template, que
     assert template.properties(queue)["RedrivePolicy"]["maxReceiveCount"] == receives
 
 
-def test_check_messages_are_kept_for_one_hour(template: Template) -> None:
-    assert template.properties("CheckQueue")["MessageRetentionPeriod"] == 3600
+def test_check_messages_are_kept_for_one_hour_which_is_long_enough_to_be_given_up_on(template: Template) -> None:
+    queue = template.properties("CheckQueue")
+    assert queue["MessageRetentionPeriod"] == 3600
+    assert queue["RedrivePolicy"]["maxReceiveCount"] * queue["VisibilityTimeout"] < 3600
 
 
 @pytest.mark.parametrize("function", ["HealthCheckFunction", "RecoveryFunction"])

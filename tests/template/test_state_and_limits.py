@@ -4,13 +4,17 @@ import json
 import math
 from typing import Any
 
+from annotated_types import Le
+
+from functions.health_probe.app import ANSWER_SECONDS
 from paramedic.health.check import CheckSummary
 from paramedic.health.dispatch import DispatchSummary
 from paramedic.health.events import SOURCE, event_schemas
 from paramedic.health.groups import TARGETS_PER_GROUP
 from paramedic.health.outcomes import ProbeRequest
 from paramedic.health.probe_batches import batches_of
-from paramedic.health.probing import INVOCATIONS_AT_ONCE
+from paramedic.health.probing import INVOCATION_READ_SECONDS, INVOCATIONS_AT_ONCE
+from paramedic.health.sentinels import ROUND_SECONDS
 from paramedic.health.transitions import DetailType, Notice
 from paramedic.observability import NAMESPACE
 from paramedic.settings import HealthDispatchSettings
@@ -147,11 +151,23 @@ def test_the_dashboard_costs_nothing_unless_it_is_asked_for(template: Template) 
 
 
 def test_a_check_outlasts_all_rounds_of_its_probes_and_a_stale_period(template: Template) -> None:
-    a_thousand = [ProbeRequest(target_id=str(n), url="https://a.example/") for n in range(TARGETS_PER_GROUP)]
+    a_thousand = [
+        ProbeRequest(target_id=str(n), url="https://a.example/", attempts=3 if n else 1)
+        for n in range(TARGETS_PER_GROUP)
+    ]
     rounds = math.ceil(len(batches_of(a_thousand)) / INVOCATIONS_AT_ONCE)
     probing = rounds * template.functions()["HealthProbeFunction"]["Timeout"]
     stale = template.data["Parameters"]["StaleSeconds"]["MaxValue"]
     assert probing + stale < template.functions()["HealthCheckFunction"]["Timeout"]
+
+
+def test_the_longest_timeout_that_a_target_may_have_ends_within_a_probe_that_asks_sentinels_as_well(
+    template: Template,
+) -> None:
+    longest = next(each.le for each in ProbeRequest.model_fields["timeout_seconds"].metadata if isinstance(each, Le))
+    for name in ("HealthProbeFunction", "HealthProbeVpcFunction"):
+        assert template.functions()[name]["Timeout"] - ANSWER_SECONDS - ROUND_SECONDS > longest
+        assert template.functions()[name]["Timeout"] < INVOCATION_READ_SECONDS
 
 
 def test_the_dashboard_shows_every_alarm_and_every_metric(template: Template) -> None:

@@ -389,6 +389,16 @@ def test_targets_not_reached_within_the_budget_are_answered_not_probed() -> None
     assert kinds == [OutcomeKind.OK, OutcomeKind.NOT_PROBED, OutcomeKind.NOT_PROBED]
 
 
+def test_of_a_target_that_hangs_so_long_that_the_time_for_all_its_attempts_is_short_the_last_one_stands() -> None:
+    async def scenario() -> list[ProbeOutcome]:
+        async with serving(hang) as port:
+            asked = request(f"http://127.0.0.1:{port}/", timeout_seconds=0.3, attempts=3)
+            return await probe(asked, budget_seconds=0.5)
+
+    [outcome] = asyncio.run(scenario())
+    assert (outcome.kind, outcome.attempts) == (OutcomeKind.TIMEOUT, 1)
+
+
 def test_a_malformed_url_concerns_its_own_target_only() -> None:
     async def scenario() -> list[ProbeOutcome]:
         async with serving(OK) as port:

@@ -44,7 +44,8 @@ async def probe_all(
 ) -> ProbeReport:
     """Probe every target, up to its `attempts` times until one succeeds; one outcome per target, in the order asked.
 
-    Targets not done within `budget_seconds` are answered `NOT_PROBED`.
+    Within `budget_seconds`: of what has attempts left by then the last one stands, and targets that no attempt ended of
+    are answered `NOT_PROBED`.
     """
     with system_lookup(LOOKUP_THREADS) as system:
         async with lag_watch(largest_lag_seconds) as watch:
@@ -76,14 +77,14 @@ class _Sweep:
         self._batch = batch
         self._attempts = attempts
         self._rng = rng
-        self._done: dict[int, ProbeOutcome] = {}
+        self._seen: dict[int, ProbeOutcome] = {}
         now = monotonic()
         self._due = [_Due(now, target, 1) for target in range(len(batch.targets))]
 
     def outcomes(self) -> Sequence[ProbeOutcome]:
         """One for each target, in the order asked."""
         late = "the prober ran out of time for its whole batch"
-        return [self._done.get(index) or _not_probed(each, late) for index, each in enumerate(self._batch.targets)]
+        return [self._seen.get(index) or _not_probed(each, late) for index, each in enumerate(self._batch.targets)]
 
     async def work(self) -> None:
         """Make attempts as they are due, until none is left."""
@@ -100,11 +101,12 @@ class _Sweep:
         try:
             url = parse_url(request.url)
         except InvalidInputError as error:
-            self._done[due.target] = _not_probed(request, str(error))
+            self._seen[due.target] = _not_probed(request, str(error))
             return
         outcome = await self._attempts.make(request, url, due.attempt, queued)
+        # A time-out may be so long that a second attempt never ends: what the first one saw is not forgotten.
+        self._seen[due.target] = outcome
         if outcome.kind in FINAL or due.attempt == request.attempts:
-            self._done[due.target] = outcome
             return
         rest = self._batch.retry_delay_seconds * self._rng.uniform(*JITTER)
         heapq.heappush(self._due, _Due(monotonic() + rest, due.target, due.attempt + 1))

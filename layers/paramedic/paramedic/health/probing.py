@@ -21,6 +21,9 @@ LOG = logging.getLogger(__name__)
 INVOCATIONS_AT_ONCE = 4
 """Of each check: two checks and their probes are what a new account can execute at once."""
 
+INVOCATION_READ_SECONDS = 30
+"""Longer than the prober's own time-out, so that it is the prober that says what went wrong."""
+
 
 @dataclass(frozen=True)
 class Probed:
