@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramedic.health.diagnosis import DiagnosisName, Heartbeat
+from paramedic.health.gateway_diagnosis import Routes
 from paramedic.health.heartbeat_watch import HeartbeatReading
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome
 from paramedic.health.transitions import DetailType, Notice, Observation, Transition, transition
@@ -245,6 +246,16 @@ def test_a_notice_that_nobody_heard_is_given_with_the_next_event() -> None:
     assert see(unheard.bad, 1, TIMEOUT, url).notice is Notice.OPEN
     assert see(unheard.bad, 1, OutcomeKind.STATUS, url).notice is Notice.OPEN
     assert see(unheard.bad, 1, OK, url).notice is Notice.CLOSE
+
+
+def test_a_notice_that_nobody_heard_before_the_target_became_unknown_is_given_when_it_is_found_again() -> None:
+    recorded, told = None, list[Notice | None]()
+    for minute, kind in enumerate([TIMEOUT] * 3 + [OutcomeKind.NOT_PROBED] + [TIMEOUT] * 3):
+        tick, outcome = START + timedelta(minutes=minute), ProbeOutcome("gateway:a/1", kind)
+        seen = Observation(tick, outcome, HeartbeatReading(STALE, 1), routes=Routes.NONE)
+        step = transition(recorded, seen, hung_after_seconds=120.0, event_id=f"event-{minute}")
+        recorded, told = step.bad, [*told, step.notice]
+    assert told == [None, None, Notice.OPEN, None, None, None, Notice.OPEN]
 
 
 def test_one_that_fails_again_before_its_recovery_was_heard_is_not_opened_twice() -> None:

@@ -159,6 +159,7 @@ def _unknown(recorded: BadPeriod | None, seen: Observation, diagnosis: Diagnosis
         "timeouts_since": None,
         "heartbeat_sequence": None,
         "unpublished": None,
+        "told_by": _told_by(recorded),
     }
     return Transition(diagnosis, recorded.model_copy(update=counted_anew), changed=True)
 
