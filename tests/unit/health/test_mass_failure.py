@@ -213,6 +213,46 @@ def test_what_the_bus_did_not_take_is_said_at_the_next_tick(world: CheckWorld) -
     assert world.bus.types().count(MASS) == 1
 
 
+def test_what_the_bus_takes_only_long_after_everything_began_to_fail_is_said_then(world: CheckWorld) -> None:
+    with_others_bad(5)
+    world.prober.kinds[URL_TARGET] = OutcomeKind.TIMEOUT
+    world.bus.refuses = True
+    for minute in range(6):
+        world.check(minute)
+    world.bus.refuses = False
+    for minute in range(6, 9):
+        world.check(minute)
+    assert notices(world) == [(MASS, "open")]
+
+
+def test_one_that_lasts_for_an_hour_is_not_said_again_when_something_else_fails(world: CheckWorld) -> None:
+    with_others_bad(5)
+    world.prober.kinds[URL_TARGET] = OutcomeKind.TIMEOUT
+    world.check(0)
+    world.add("url:another", TargetKind.URL)
+    world.prober.kinds["url:another"] = OutcomeKind.TIMEOUT
+    world.check(60)
+    assert notices(world) == [(MASS, "open"), ("url:another", "open")]
+
+
+def test_those_of_a_group_that_are_looked_at_twice_fail_together_with_the_others_of_it(world: CheckWorld) -> None:
+    with_others_bad(3)
+    gateway = "gateway:default/1"
+    world.add(gateway, TargetKind.GATEWAY)
+    world.prober.kinds = {URL_TARGET: OutcomeKind.TIMEOUT, gateway: OutcomeKind.RESET}
+    world.check(0)
+    assert notices(world) == [(URL_TARGET, "open"), (MASS, "open")]
+
+
+def test_what_fails_with_many_others_is_asked_once(world: CheckWorld) -> None:
+    with_others_bad(4)
+    world.prober.kinds[URL_TARGET] = OutcomeKind.TIMEOUT
+    world.check(1)
+    world.check(2)
+    attempts = [{each.target_id: each.attempts for each in asked}[URL_TARGET] for asked in world.prober.asked]
+    assert attempts == [3, 1]
+
+
 def test_another_mass_failure_an_hour_later_is_said_again(world: CheckWorld) -> None:
     with_others_bad(5)
     world.prober.kinds[URL_TARGET] = OutcomeKind.TIMEOUT

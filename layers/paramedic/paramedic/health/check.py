@@ -12,6 +12,7 @@ from paramedic.clock import Clock, from_iso, to_iso
 from paramedic.health.bad_periods import JudgedElsewhereError, store_bad_period
 from paramedic.health.check_messages import CheckMessage
 from paramedic.health.checked_target import CheckedTarget
+from paramedic.health.diagnosis import DiagnosisName
 from paramedic.health.due_targets import read_due_targets
 from paramedic.health.events import BusEntry, EventPublisher, HealthEvent
 from paramedic.health.fleet import Fleet
@@ -94,7 +95,7 @@ class HealthCheck:
         for looks in self.looker.look(targets, message.tick):
             judged += self._concluded(looks, message, len(targets), fleet)
             failed_invocations += looks.failed_invocations
-        if any(_has_just_begun(each, message.tick) for each in judged):
+        if any(_is_one_of_many(each, message.tick) for each in judged):
             self._look_at_the_fleet(message.tick, fleet, bad_of([_found(each) for each in judged]))
         _log_unknown([each for each in judged if each.step.diagnosis.verdict is Verdict.UNKNOWN])
         verdicts = [each.step.diagnosis.verdict for each in judged]
@@ -154,7 +155,7 @@ class HealthCheck:
         except JudgedElsewhereError as error:
             LOG.info("%s", error)
         except (InvalidRowError, StateUnreachableError) as error:
-            # What has just begun is looked at by the next two ticks as well.
+            # The next tick looks again: for as long as anything waits for the others, and twice after it has begun.
             LOG.warning("whether this is a mass failure is not known: %s", error)
 
 
@@ -185,9 +186,11 @@ def _is_news(judged: Judged) -> bool:
     return judged.step.bad is not None and judged.step.bad.unpublished is not None
 
 
-def _has_just_begun(judged: Judged, tick: datetime) -> bool:
+def _is_one_of_many(judged: Judged, tick: datetime) -> bool:
+    """Whether it fails with others, or began to fail so lately that it may."""
     bad = judged.step.bad
-    return bad is not None and bad.verdict != Verdict.HEALTHY and tick - from_iso(bad.since) < TOGETHER
+    just_begun = bad is not None and bad.verdict != Verdict.HEALTHY and tick - from_iso(bad.since) < TOGETHER
+    return just_begun or judged.step.diagnosis.name is DiagnosisName.MASS_FAILURE
 
 
 def _recorded(judged: Judged) -> bool:

@@ -161,7 +161,8 @@ def _attempts(row: Target) -> int:
     """
     if row.bad is None:
         return DEFAULT_ATTEMPTS
-    if row.bad.verdict == Verdict.DOWN:
+    # Nor is what fails with many others, of which each would be waited for three times.
+    if row.bad.verdict == Verdict.DOWN or row.bad.diagnosis == DiagnosisName.MASS_FAILURE:
         return 1
     return DEFAULT_ATTEMPTS if row.bad.timeouts_since is None else ATTEMPTS_AFTER_TIMEOUTS
 

@@ -18,11 +18,15 @@ READERS = 16
 
 
 class Fleet:
-    """What is bad at `moment`, read when it is first asked for and then kept. A small fleet costs one query."""
+    """What is bad at `moment`, read when it is first asked for and then kept. A small fleet costs one query.
+
+    So is what it was ever told of: one check finds in two steps what is bad in its group.
+    """
 
     def __init__(self, moment: datetime) -> None:
         self._moment = moment
         self._read: tuple[int, Mapping[str, BadTarget]] | None = None
+        self._unstored: dict[str, BadTarget] = {}
 
     def mass_failure(self, unstored: Sequence[BadTarget] = ()) -> MassFailure | None:
         """The mass failure under way, if there is one; `unstored` are found bad and may not be recorded yet.
@@ -30,11 +34,11 @@ class Fleet:
         Raises:
             StateUnreachableError: DynamoDB did not answer.
         """
+        self._unstored |= {each.target_id: each for each in unstored}
         if self._read is None:
             self._read = self._targets_and_bad()
         targets, stored = self._read
-        bad = {**stored, **{each.target_id: each for each in unstored}}
-        return mass_failure(list(bad.values()), targets)
+        return mass_failure(list({**stored, **self._unstored}.values()), targets)
 
     def _targets_and_bad(self) -> tuple[int, Mapping[str, BadTarget]]:
         counts = read_counts().targets

@@ -10,7 +10,7 @@ from pynamodb.expressions.update import Action
 from paramedic.clock import to_iso
 from paramedic.health.bad_periods import JudgedElsewhereError
 from paramedic.health.events import BusEntry, MassFailureSuspected
-from paramedic.health.mass_failure import SAME, MassFailure
+from paramedic.health.mass_failure import SAME, TOGETHER, MassFailure
 from paramedic.health.transitions import DetailType
 from paramedic.state.tables import StateUnreachableError
 from paramedic.state.targets import MASS_FAILURE_NOTE, NOTES_BUCKET, MassFailureNote
@@ -31,12 +31,13 @@ def mass_failure_entry(
     if mass is None:
         return None
     note = MassFailureNote.read(NOTES_BUCKET, MASS_FAILURE_NOTE)
-    if note is None or tick - note.moment("last_tick") > SAME:
+    if note is None or _is_another(mass, note.moment("last_tick"), tick):
         event_id = new_id()
         _noticed(note, tick, [MassFailureNote.event_id.set(event_id), MassFailureNote.unpublished.set(True)])
         return _entry(mass, event_id, tick, now)
     # Of all checks of a tick one writes, and speaks if none of an earlier tick was heard.
-    if tick <= note.moment("last_tick"):
+    grows = tick - mass.bad[-1].since < TOGETHER
+    if tick <= note.moment("last_tick") or not (grows or note.unpublished):
         return None
     _noticed(note, tick, [])
     return _entry(mass, note.event_id, tick, now) if note.unpublished else None
@@ -52,6 +53,11 @@ def mass_failure_told(entry: BusEntry) -> None:
     note = MassFailureNote(NOTES_BUCKET, MASS_FAILURE_NOTE)
     same = MassFailureNote.event_id == entry.event.event_id
     _update(note, [MassFailureNote.unpublished.set(False)], same)
+
+
+def _is_another(mass: MassFailure, noticed: datetime, tick: datetime) -> bool:
+    """Whether it is not the mass failure that was `noticed` last; one that lasts is the same however long it does."""
+    return tick - noticed > SAME and mass.bad[0].since > noticed
 
 
 def _noticed(note: MassFailureNote | None, tick: datetime, actions: Sequence[Action]) -> None:
