@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from botocore.client import BaseClient
+from pynamodb.exceptions import QueryError
 
 from paramedic.errors import InvalidInputError
 from paramedic.health.checked_target import checked_target
@@ -91,6 +92,22 @@ def test_the_two_looks_at_a_heartbeat_are_the_stale_period_apart(world: CheckWor
     before = world.clock.monotonic()
     world.check(0)
     assert world.clock.monotonic() - before == pytest.approx(10.0)
+
+
+def test_one_read_that_dynamodb_does_not_answer_at_once_keeps_no_group_from_being_checked(
+    world: CheckWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query, failed = Target.query, list[object]()
+
+    def query_after_one_failure(hash_key: object, **how: Any) -> object:
+        if not failed:
+            failed.append(hash_key)
+            raise QueryError("no answer")
+        return query(hash_key, **how)
+
+    monkeypatch.setattr(Target, "query", query_after_one_failure)
+    assert world.check(0).checked == 2
+    assert len(failed) == 1
 
 
 def test_a_refused_event_stays_flagged_and_is_sent_at_the_next_tick(world: CheckWorld) -> None:

@@ -3,12 +3,13 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import ValidationError
 from pynamodb.exceptions import AttributeDeserializationError, PynamoDBException
 from pynamodb.expressions.condition import Condition
 
-from paramedic.state.tables import InvalidRowError, Row, StateUnreachableError
+from paramedic.state.tables import InvalidRowError, Row, StateUnreachableError, patiently
 
 LOG = logging.getLogger(__name__)
 
@@ -32,18 +33,23 @@ def read_readable[R: Row](
     rows: list[R] = []
     invalid: list[str] = []
     try:
-        # Page by page: the raw item still has its key when the row cannot be built from it.
-        for page in model.query(hash_key, filter_condition=wanted, consistent_read=True).page_iter:
-            for item in page["Items"]:
-                try:
-                    rows.append(model.checked(model.from_raw_data(item)))
-                except (AttributeDeserializationError, ValidationError, InvalidRowError) as error:
-                    key = str(item[range_name]["S"])
-                    LOG.warning("%s[%s, %s] is skipped: %s", model.Meta.table_name, hash_key, key, error)
-                    invalid.append(key)
+        items = patiently(lambda: _items(model, hash_key, wanted), PynamoDBException)
     except PynamoDBException as error:
         raise StateUnreachableError(f"querying {model.Meta.table_name}[{hash_key}]: {error}") from error
+    for item in items:
+        try:
+            rows.append(model.checked(model.from_raw_data(item)))
+        except (AttributeDeserializationError, ValidationError, InvalidRowError) as error:
+            key = str(item[range_name]["S"])
+            LOG.warning("%s[%s, %s] is skipped: %s", model.Meta.table_name, hash_key, key, error)
+            invalid.append(key)
     return Readable(rows, invalid)
+
+
+def _items(model: type[Row], hash_key: object, wanted: Condition | None) -> list[dict[str, Any]]:
+    # Page by page: the raw item still has its key when the row cannot be built from it.
+    pages = model.query(hash_key, filter_condition=wanted, consistent_read=True).page_iter
+    return [item for page in pages for item in page["Items"]]
 
 
 def read_readable_of[R: Row](model: type[R], keys: Sequence[tuple[object, str]]) -> Readable[R]:
