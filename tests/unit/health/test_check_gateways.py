@@ -1,9 +1,12 @@
 """Checks of gateway replicas: what is asked, when routes count as lost, and who leaves without a word to anybody."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from paramedic.health.checked_target import checked_target
-from paramedic.health.outcomes import OutcomeKind
+from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest
+from paramedic.health.probing import Probed
 from paramedic.state.gateways import GatewayReplica
 from paramedic.state.load_balancers import LoadBalancer
 from paramedic.state.request_handling import RequestHandling, Route, Routes, VersionRule
@@ -148,6 +151,23 @@ def test_routes_that_are_there_at_the_second_look_are_not_lost(world: CheckWorld
 
     world.prober.before_each = found
     world.check(0)
+    assert world.bus.entries == []
+
+
+def test_a_second_look_that_could_not_be_made_is_counted_and_its_target_unknown(
+    world: CheckWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose_routes(world)
+    answered = world.prober.probe
+
+    def once(requests: Sequence[ProbeRequest]) -> Probed:
+        if not world.prober.asked:
+            return answered(requests)
+        return Probed({r.target_id: ProbeOutcome(r.target_id, OutcomeKind.NOT_PROBED) for r in requests}, 1)
+
+    monkeypatch.setattr(world.prober, "probe", once)
+    summary = world.check(0)
+    assert (summary.unknown, summary.failed_invocations) == (1, 1)
     assert world.bus.entries == []
 
 

@@ -5,7 +5,7 @@ Lost is what Envoy itself says twice while the service's row stays as it is and 
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from paramedic.gateways.replica import ROUTE_LOST, ROUTE_PATH
@@ -49,16 +49,27 @@ def route_trial(gateway: str, health: ProbeRequest, route: RouteToTry, probe_fro
     return RouteTrial(gateway, route.service, request, probe_from)
 
 
+@dataclass(frozen=True)
+class RoutesSeen:
+    """What is seen of the routes of each replica, and how many invocations of the prober failed for it."""
+
+    by_target: Mapping[str, Routes]
+    failed_invocations: int = 0
+
+
 def routes_of(
     trials: Mapping[str, RouteTrial], outcomes: Mapping[str, ProbeOutcome], probers: Mapping[str, Prober]
-) -> Mapping[str, Routes]:
+) -> RoutesSeen:
     """What the `outcomes` say of the routes of each replica in `trials`, by target; what seems lost is tried again.
 
     `outcomes` has those of the replicas' health as well.
     """
     seen = {name: _seen(outcomes[trial.request.target_id], outcomes[name]) for name, trial in trials.items()}
     lost = {name: trials[name] for name, routes in seen.items() if routes is Routes.LOST}
-    return {**seen, **_second_look(lost, probers)} if lost else seen
+    if not lost:
+        return RoutesSeen(seen)
+    again = _second_look(lost, probers)
+    return replace(again, by_target={**seen, **again.by_target})
 
 
 def _seen(outcome: ProbeOutcome, health: ProbeOutcome) -> Routes:
@@ -71,13 +82,15 @@ def _seen(outcome: ProbeOutcome, health: ProbeOutcome) -> Routes:
     return Routes.PRESENT if waits else Routes.UNKNOWN
 
 
-def _second_look(lost: Mapping[str, RouteTrial], probers: Mapping[str, Prober]) -> Mapping[str, Routes]:
+def _second_look(lost: Mapping[str, RouteTrial], probers: Mapping[str, Prober]) -> RoutesSeen:
     # A service may come, go or lose its last replica at any moment: its row says so, and every change moves it.
     before = {name: _standing(trial) for name, trial in lost.items()}
-    again = probe_from_each(probers, ((trial.probe_from, trial.request) for trial in lost.values())).outcomes
-    return {
-        name: _agreed(before[name], again[trial.request.target_id], _standing(trial)) for name, trial in lost.items()
+    again = probe_from_each(probers, ((trial.probe_from, trial.request) for trial in lost.values()))
+    agreed = {
+        name: _agreed(before[name], again.outcomes[trial.request.target_id], _standing(trial))
+        for name, trial in lost.items()
     }
+    return RoutesSeen(agreed, again.failed_invocations)
 
 
 def _agreed(before: int | Routes, again: ProbeOutcome, after: int | Routes) -> Routes:

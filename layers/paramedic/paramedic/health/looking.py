@@ -12,7 +12,7 @@ from paramedic.clock import Clock
 from paramedic.health.checked_target import CheckedTarget
 from paramedic.health.diagnosis import HostCheck
 from paramedic.health.gateway_diagnosis import Routes
-from paramedic.health.gateway_routes import has_left, routes_of
+from paramedic.health.gateway_routes import RoutesSeen, has_left, routes_of
 from paramedic.health.heartbeat_watch import NOT_WATCHED, HeartbeatReading, HeartbeatWatch, ReadBeat
 from paramedic.health.host_commands import HostChecks
 from paramedic.health.on_host import HostAnswer, OnHost
@@ -57,10 +57,11 @@ class Looker:
         reported = look_at_reports([target.awaited for target in targets if target.awaited], tick)
         outcomes = {**probed.outcomes, **{each.target_id: each for each in reported}}
         routes = self._routes(targets, outcomes)
+        failed_invocations = probed.failed_invocations + routes.failed_invocations
         names = [target.row.target_id for target in targets]
-        first = [_Sight(each, outcomes.get(name), routes.get(name)) for each, name in zip(targets, names, strict=True)]
+        first = [_Sight(each, outcomes.get(name), routes.by_target.get(name)) for each, name in zip(targets, names, strict=True)]
         conclusive = [each for each in first if not (each.watched or each.asked)]
-        yield Looks([(each.target, each.observation(tick)) for each in conclusive], probed.failed_invocations)
+        yield Looks([(each.target, each.observation(tick)) for each in conclusive], failed_invocations)
         doubtful = [each for each in first if each.watched or each.asked]
         if not doubtful:
             return
@@ -77,12 +78,13 @@ class Looker:
                 watch.begin({t.row.target_id: t.read_beat for t in targets if t.read_beat is not None})
             return probing.result()
 
-    def _routes(self, targets: Sequence[CheckedTarget], outcomes: Mapping[str, ProbeOutcome]) -> Mapping[str, Routes]:
+    def _routes(self, targets: Sequence[CheckedTarget], outcomes: Mapping[str, ProbeOutcome]) -> RoutesSeen:
         """What is seen of the routes of each gateway replica."""
         replicas = [target for target in targets if target.replica is not None]
         trials = {target.row.target_id: target.route for target in replicas if target.route is not None}
         nothing = {target.row.target_id: Routes.NONE for target in replicas}
-        return {**nothing, **routes_of(trials, outcomes, self.probers)}
+        seen = routes_of(trials, outcomes, self.probers)
+        return replace(seen, by_target={**nothing, **seen.by_target})
 
     def _look_again(
         self, doubtful: Sequence["_Sight"], watch: HeartbeatWatch
