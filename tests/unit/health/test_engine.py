@@ -10,6 +10,7 @@ import pytest
 
 from paramedic.health import exchange
 from paramedic.health.addresses import AddressGuard
+from paramedic.health.engine import DEFAULT_SLOTS
 from paramedic.health.expectations import Expectations
 from paramedic.health.lookup import Lookup
 from paramedic.health.outcomes import LONGEST_DETAIL, OutcomeKind, ProbeOutcome
@@ -25,6 +26,8 @@ from tests.fakes.probed_servers import (
     serving,
     trickle,
 )
+
+USUAL_DESCRIPTORS = 1024
 
 
 def probe_server(
@@ -241,11 +244,18 @@ def test_a_name_is_looked_up_once_and_its_checked_address_is_the_one_connected_t
         "http://metadata.example/",
         "http://2852039166/",
         "http://0xa9.254.169.254/",
+        "http://0251.0376.0251.0376/",
+        "http://metadata.example./",
+        "http://[64:ff9b::a9fe:a9fe]/",
+        "http://[2002:a9fe:a9fe::1]/",
+        "http://0.0.0.0/",
+        "http://0/",
     ],
 )
 def test_metadata_is_refused_at_once_however_it_is_written(url: str) -> None:
     guard = AddressGuard(["0.0.0.0/0", "::/0"])
-    lookup = names({"metadata.example": ["169.254.169.254"]}) if "example" in url else None
+    known = dict.fromkeys(("metadata.example", "metadata.example."), ["169.254.169.254"])
+    lookup = names(known) if "example" in url else None
     outcome = asyncio.run(probe(request(url, attempts=3), guard=guard, lookup=lookup))[0]
     assert (outcome.kind, outcome.attempts) == (OutcomeKind.FORBIDDEN_ADDRESS, 1)
 
@@ -349,6 +359,21 @@ def test_a_prober_out_of_descriptors_blames_itself() -> None:
 
     outcome = asyncio.run(scenario())
     assert (outcome.kind, outcome.detail) == (OutcomeKind.NOT_PROBED, "Too many open files")
+
+
+def test_a_thousand_targets_that_hang_fit_the_descriptors_of_a_usual_process() -> None:
+    async def scenario() -> set[OutcomeKind]:
+        async with serving(hang) as port:
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(USUAL_DESCRIPTORS, hard), hard))
+            try:
+                url = f"http://127.0.0.1:{port}/"
+                asked = [request(url, timeout_seconds=0.5, target_id=f"t{number}") for number in range(1000)]
+                return {outcome.kind for outcome in await probe(*asked, slots=DEFAULT_SLOTS)}
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert asyncio.run(scenario()) == {OutcomeKind.TIMEOUT}
 
 
 def test_a_timeout_while_the_prober_stood_still_is_not_held_against_the_target() -> None:

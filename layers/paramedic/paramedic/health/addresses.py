@@ -27,7 +27,7 @@ NEVER: tuple[Network, ...] = tuple(
         "ff00::/8",
     )
 )
-NAT64 = IPv6Network("64:ff9b::/96")
+NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))  # everybody's, and a network's own in /96 each
 IPV4_COMPATIBLE = IPv6Network("::/96")
 LOOPBACK6 = IPv6Address("::1")
 
@@ -88,6 +88,6 @@ def _embedded(address: Address) -> tuple[IPv4Address, ...]:
         return (address.sixtofour,)
     if address.teredo is not None:
         return address.teredo
-    if address in NAT64 or address in IPV4_COMPATIBLE:
+    if any(address in network for network in (*NAT64, IPV4_COMPATIBLE)):
         return (IPv4Address(int(address) & 0xFFFFFFFF),)
     return ()
