@@ -79,7 +79,7 @@ def deployed_stack(_one_worker_has_the_stack: None, tmp_path_factory: pytest.Tem
     """The whole stack, really built and deployed by sam, shared by the run.
 
     Its schedules are off, so that tests send the ticks; its times are short; loopback may be probed, also by the prober
-    in a VPC, which the emulator knows by name only, and secrets named replicas/… be read.
+    in a VPC, which the emulator knows by name only, and secrets named replicas/… be read. It has its dashboard.
     """
     parameters = {
         "AllowedCidrs": "127.0.0.0/8",
@@ -89,6 +89,7 @@ def deployed_stack(_one_worker_has_the_stack: None, tmp_path_factory: pytest.Tem
         "StaleSeconds": "10",
         "VpcSecurityGroupIds": "sg-12345678",
         "VpcSubnetIds": "subnet-12345678",
+        "WithDashboard": "true",
     }
     with start(tmp_path_factory.mktemp("stack"), parameters=parameters) as stack:
         yield stack

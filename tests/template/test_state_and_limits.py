@@ -19,6 +19,7 @@ from paramedic.health.transitions import DetailType, Notice
 from paramedic.observability import NAMESPACE
 from paramedic.settings import HealthDispatchSettings
 from paramedic.state.lease import SELF_FENCE_LEASE_SECONDS
+from paramedic_cli.local.stack import LocalStack
 from paramedic_cli.local.template_tables import table_definitions
 from tests.template.conftest import Template
 
@@ -180,6 +181,17 @@ def test_the_dashboard_shows_every_alarm_and_every_metric(template: Template) ->
     lines = [line for graph in graphs for line in graph["properties"]["metrics"]]
     named = {word for line in lines for word in line if word.startswith("$")}
     assert len(named) == 1 + 2 + 4
+
+
+def test_the_dashboard_that_is_deployed_names_the_stacks_own_alarms_and_functions(deployed_stack: LocalStack) -> None:
+    cloudwatch = deployed_stack.client("cloudwatch")
+    name = deployed_stack.outputs.event_bus_name
+    body = cloudwatch.get_dashboard(DashboardName=name)["DashboardBody"]
+    alarms, *graphs = json.loads(body)["widgets"]
+    known = {each["AlarmArn"] for each in cloudwatch.describe_alarms(AlarmNamePrefix=name)["MetricAlarms"]}
+    assert set(alarms["properties"]["alarms"]) == known
+    assert len(known) == 10
+    assert deployed_stack.outputs.check_function_name in json.dumps(graphs)
 
 
 def test_alarms_and_notices_can_publish_to_the_topic(template: Template) -> None:
