@@ -20,7 +20,9 @@ from paramedic.recovery.records import STEP_SECONDS
 from paramedic.recovery.surroundings import LaunchPlan, Surroundings
 from paramedic.state.incidents import RelaunchPlan
 from paramedic.state.recoveries import OPEN_STEPS, Step, open_recoveries
+from paramedic.state.services import ServiceFence, fence_item
 from paramedic.state.targets import Target, TargetMode, bucket_of
+from paramedic.state.transactions import MAX_CHANGES, put_new, transact
 from tests.fakes.recovery_world import CONTROLLER, TARGET, RecoveryWorld, asks
 
 pytestmark = pytest.mark.crash
@@ -88,7 +90,7 @@ def surroundings(world: RecoveryWorld, dying: Dying) -> Surroundings:
     plan = around.profile("local")
     return replace(
         around,
-        profile=lambda name: LaunchPlan(DyingHost(world, dying), plan.request, plan.verify_seconds),
+        profile=lambda name: replace(plan, launcher=DyingHost(world, dying)),
         page=lambda subject, text: dying.act(lambda: world.page(subject, text)),
     )
 
@@ -199,6 +201,43 @@ def test_the_crashes_above_cover_everything_that_leaves_a_trace_of_a_recovery(
     uneventful = Dying(0, after=False)
     assert run_dying(world, uneventful, monkeypatch, diagnosis)
     assert uneventful.count == ACTIONS
+
+
+FENCING_ACTIONS = 16
+"""Those of a recovery that fences its predecessor off: it takes its step again and seals two groups of fences."""
+
+
+def lose_its_predecessor(world: RecoveryWorld) -> None:
+    """It has ended, and nobody can tell; its services are more than one transaction seals."""
+    world.fences_on_host = True
+    world.first.alive = False
+    world.host.lost.add("first")
+    names = [fence_item(f"service-{number:03}") for number in range(MAX_CHANGES)]
+    transact([put_new(ServiceFence(CONTROLLER, name, owner_epoch=1, seq=0)) for name in names], world.clock)
+
+
+# From the stop, in which it differs, to the launch. Before an action is after the one before it.
+@pytest.mark.parametrize("at", range(FENCING_ACTIONS - 12, FENCING_ACTIONS - 3))
+def test_a_recovery_that_fences_its_predecessor_and_crashes_anywhere_is_completed_by_the_sweeper(
+    world: RecoveryWorld, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    lose_its_predecessor(world)
+    assert not run_dying(world, Dying(at, after=True), monkeypatch, "dead")
+    finish(world, "dead")
+    assert_recovered_once(world)
+    fenced = [entry.text for entry in world.recovery(2).story.entries if entry.text.startswith("fenced")]
+    assert len(fenced) == 1
+    fences = ServiceFence.read_all(CONTROLLER, ServiceFence.item.startswith(fence_item("")))
+    assert {int(fence.owner_epoch) for fence in fences} == {2}
+
+
+def test_the_crashes_above_cover_everything_that_leaves_a_trace_of_a_recovery_that_fences(
+    world: RecoveryWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose_its_predecessor(world)
+    uneventful = Dying(0, after=False)
+    assert run_dying(world, uneventful, monkeypatch, "dead")
+    assert uneventful.count == FENCING_ACTIONS
 
 
 SELF_START_ACTIONS = 10

@@ -44,7 +44,10 @@ class FakeProcess:
 
 
 class FakeHost:
-    """Implements the launcher protocol with the same fence rules as a real host."""
+    """Implements the launcher protocol with the same fence rules as a real host.
+
+    Of processes whose keys are `lost` it can tell nothing, and cannot stop them.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -52,6 +55,7 @@ class FakeHost:
         self.fences: dict[str, int] = {}
         self.log: list[str] = []
         self.unstoppable = False
+        self.lost: set[str] = set()
         self.broken_command = False
         self.after_stop: Callable[[], None] = lambda: None
 
@@ -72,7 +76,7 @@ class FakeHost:
 
     def start(self, workload: str, key: str, epoch: int, environment: Mapping[str, str]) -> FakeProcess:
         identity = {"pid": str(len(self.processes) + 100)}
-        receipt = Receipt(launcher="fake", workload=workload, key=key, epoch=epoch, identity=identity)
+        receipt = Receipt(launcher="process", workload=workload, key=key, epoch=epoch, identity=identity)
         process = FakeProcess(receipt, environment["PARAMEDIC_CONTROLLER_ID"])
         self.processes[key] = process
         return process
@@ -94,13 +98,15 @@ class FakeHost:
 
     def describe(self, receipt: Receipt) -> Description:
         process = self.processes[receipt.key]
+        if receipt.key in self.lost:
+            return Description(state=RunState.UNKNOWN)
         if not process.alive:
             return Description(state=RunState.ABSENT)
         state = RunState.SUSPENDED if process.suspended else RunState.RUNNING
         return Description(state=state, cpu_seconds=process.cpu_seconds)
 
     def stop(self, receipt: Receipt, *, epoch: int, grace_seconds: float, scope: str | None = None) -> StopResult:
-        if self.unstoppable:
+        if self.unstoppable or receipt.key in self.lost:
             return StopResult(outcome=StopOutcome.UNCONFIRMED, detail="the host does not answer")
         if self.processes[receipt.key].alive:
             self.log.append(f"kill {receipt.epoch}")

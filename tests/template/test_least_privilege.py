@@ -19,6 +19,8 @@ from paramedic.downtime.windows import add_window, remove_window
 from paramedic.health.url_targets import UrlTarget
 from paramedic.launchers.ec2.reading import LAUNCHED_BEFORE_TAG, TAGS
 from paramedic.launchers.profiles import read_environment_file
+from paramedic.recovery import recoverer
+from paramedic.recovery.messages import Status
 from paramedic.services import changes, verbs
 from paramedic.services.spec import parse_spec
 from paramedic.state import tables
@@ -43,6 +45,7 @@ from paramedic.state.services import (
 from paramedic.state.tables import Row
 from paramedic.state.target_registry import add_target, remove_target
 from paramedic.state.targets import WINDOWS_BUCKET, RouteToTry, Target, TargetDowntime, bucket_of, controller_target_id
+from paramedic.state.transactions import put_new, transact
 from paramedic_cli.fleet import controller_ids
 from paramedic_cli.host.embedded import grant_access
 from paramedic_cli.host.layout import HostLayout
@@ -52,6 +55,7 @@ from paramedic_cli.local.stack import LocalStack
 from paramedic_cli.main import app
 from paramedic_controller.secrets import SecretError, fetch_from_secrets_manager
 from tests.fakes.downtime_world import CONTROLLER_ITSELF, NIGHTS, DowntimeWorld
+from tests.fakes.recovery_world import CONTROLLER, RecoveryWorld
 from tests.fakes.targets import stored_controller_target, stored_target
 from tests.template.conftest import Template, as_list
 
@@ -206,8 +210,35 @@ def test_a_check_sends_one_document_to_hosts_that_the_operator_names_and_none_by
 
 
 def test_recovery_neither_changes_services_nor_judges_targets(template: Template) -> None:
-    written = _tables_where(template, "RecoveryRole", "UpdateItem") | _tables_where(template, "RecoveryRole", "PutItem")
-    assert written == {"ControllersTable", "RecoveriesTable", "IncidentsTable", "IdempotencyTable"}
+    put = {"ControllersTable", "RecoveriesTable", "IncidentsTable", "IdempotencyTable"}
+    assert _tables_where(template, "RecoveryRole", "PutItem") == put
+    assert _tables_where(template, "RecoveryRole", "UpdateItem") == {*put, "ServicesTable"}
+    keys = {"controller_id", "item"}
+    assert _attributes_of(template, "RecoveryRole", "UpdateItem", "ServicesTable") == {*keys, "owner_epoch"}
+    assert _attributes_of(template, "RecoveryRole", "Query", "ServicesTable") == keys
+    assert "ServicesTable" not in _tables_where(template, "RecoveryRole", "GetItem")
+    assert _tables_where(template, "RecoveryRole", "ConditionCheckItem") == {"RecoveriesTable"}
+
+
+@pytest.mark.integration
+def test_a_recovery_that_seals_writes_and_reads_no_attribute_that_it_may_not(
+    template: Template, table_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = RecoveryWorld(table_prefix)
+    transact([put_new(ServiceFence(CONTROLLER, fence_item("chat"), owner_epoch=1, seq=0))], world.clock)
+    world.fences_on_host = True
+    world.first.alive = False
+    world.host.lost.add("first")
+    sent, asked = _writes_noted(monkeypatch), _queries_noted(monkeypatch, f"{table_prefix}services")
+    assert recoverer.on_failure(world.found_bad(), world.around()).status is Status.RECOVERED
+    changes = _changes_of(sent, f"{table_prefix}services")
+    assert changes == [("Update", _attributes_of(template, "RecoveryRole", "UpdateItem", "ServicesTable"))]
+    checked = {change["TableName"] for item in sent for kind, change in item.items() if kind == "ConditionCheck"}
+    assert f"{table_prefix}recoveries" in checked
+    (query,) = asked
+    named = set(query["ExpressionAttributeNames"].values())
+    assert named == _attributes_of(template, "RecoveryRole", "Query", "ServicesTable")
+    assert query["ProjectionExpression"]
 
 
 def test_recovery_may_launch_nothing_in_aws_by_default(template: Template) -> None:
@@ -436,6 +467,20 @@ def _writes_noted(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return sent
 
 
+def _queries_noted(monkeypatch: pytest.MonkeyPatch, table: str) -> list[dict[str, Any]]:
+    """From now on, every query of a table."""
+    asked: list[dict[str, Any]] = []
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def noting(client: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
+        if operation == "Query" and arguments["TableName"] == table:
+            asked.append(arguments)
+        return call(client, operation, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", noting)
+    return asked
+
+
 def _changes_of(sent: list[dict[str, Any]], table: str) -> list[tuple[str, set[str]]]:
     """Kind and attributes of every change of a table."""
     changes = [change for item in sent for change in item.items() if change[1].get("TableName") == table]
@@ -455,7 +500,8 @@ def _attributes_of(template: Template, name: str, action: str, table: str) -> se
     [allowed] = [
         statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"]
         for statement in _allowed(template, name)
-        if f"dynamodb:{action}" in as_list(statement["Action"]) and statement["Resource"]["Fn::GetAtt"][0] == table
+        if f"dynamodb:{action}" in as_list(statement["Action"])
+        and [each.get("Fn::GetAtt", [None])[0] for each in as_list(statement["Resource"])] == [table]
     ]
     return set(allowed)
 

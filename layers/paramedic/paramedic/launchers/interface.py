@@ -57,10 +57,18 @@ class Description(BaseModel):
     detail: str = ""
 
 
+FENCING_ON_HOST = frozenset({"process", "ssm"})
+"""Launchers whose hosts themselves refuse a passed epoch and a used key."""
+
+
 class StopOutcome(StrEnum):
-    """How sure we are that the workload will never act again."""
+    """How sure we are that the workload will never act again.
+
+    `FENCED` is no launcher's to say: it may run on, and everything that it could do is refused.
+    """
 
     STOPPED = "stopped"
+    FENCED = "fenced"
     UNCONFIRMED = "unconfirmed"
 
 

@@ -9,6 +9,7 @@ from paramedic.health.outcomes import OutcomeKind, ProbeRequest
 from paramedic.launchers.interface import Launcher, RunState, StopOutcome, StopResult
 from paramedic.launchers.profile import VERIFY_SECONDS
 from paramedic.recovery import records, standing_by
+from paramedic.recovery.fencing_off import can_be_fenced_off, fence_off
 from paramedic.recovery.holds import read_hold
 from paramedic.recovery.predecessors import launch_key
 from paramedic.recovery.surroundings import LaunchPlan, Surroundings
@@ -48,7 +49,7 @@ def _stop(recovery: Recovery, around: Surroundings) -> Recovery:
 
 
 def stop_predecessors(recovery: Recovery, around: Surroundings) -> tuple[Recovery, str]:
-    """Take the step `stop` of a record that this invocation owns: on to `launch` once all are seen gone.
+    """Take the step `stop` of a record that this invocation owns: on to `launch` once all are seen gone, or fenced.
 
     Also says what was seen just now; the record tells people once what it waits for.
 
@@ -60,15 +61,32 @@ def stop_predecessors(recovery: Recovery, around: Surroundings) -> tuple[Recover
     if held is not None:
         return records.wait_for(recovery, "held", held, around), held
     try:
-        results = _stop_all(recovery, around.profile(recovery.profile).launcher)
+        plan = around.profile(recovery.profile)
     except ParamedicError as error:
-        # Whatever keeps the launcher from answering, a profile gone from the stack included: nothing is confirmed.
         return _unconfirmed(recovery, str(error), around)
+    results = _results(recovery, plan.launcher)
     unconfirmed = [result.detail for result in results if result.outcome is StopOutcome.UNCONFIRMED]
-    if unconfirmed:
-        return _unconfirmed(recovery, "; ".join(unconfirmed), around)
-    seen = "; ".join(result.detail for result in results) or "there was no predecessor"
-    return records.advance(recovery, Step.LAUNCH, f"stopped: {seen}", around), seen
+    if not unconfirmed:
+        seen = "; ".join(result.detail for result in results) or "there was no predecessor"
+        return records.advance(recovery, Step.LAUNCH, f"stopped: {seen}", around), seen
+    why = "; ".join(unconfirmed)
+    if not can_be_fenced_off(recovery, plan):
+        return _unconfirmed(recovery, why, around)
+    # Taken again, for the whole time that fencing lasts.
+    recovery = records.take(recovery, around)
+    fenced = fence_off(recovery, around)
+    seen = f"{why}; {fenced.detail}"
+    if fenced.outcome is not StopOutcome.FENCED:
+        return _unconfirmed(recovery, seen, around)
+    return records.advance(recovery, Step.LAUNCH, f"fenced: {seen}", around), seen
+
+
+def _results(recovery: Recovery, launcher: Launcher) -> list[StopResult]:
+    try:
+        return _stop_all(recovery, launcher)
+    except ParamedicError as error:
+        # Whatever keeps the launcher from answering: nothing is confirmed.
+        return [StopResult(outcome=StopOutcome.UNCONFIRMED, detail=str(error))]
 
 
 def _unconfirmed(recovery: Recovery, why: str, around: Surroundings) -> tuple[Recovery, str]:

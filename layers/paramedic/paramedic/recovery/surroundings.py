@@ -10,11 +10,15 @@ from paramedic.launchers.interface import Launch, Launcher
 
 @dataclass(frozen=True)
 class LaunchPlan:
-    """How a profile runs a workload: `request` is all but what names this one attempt."""
+    """How a profile runs a workload: `request` is all but what names this one attempt.
+
+    `fences_on_host`: where the workload is launched, the host itself refuses whoever has a lower epoch.
+    """
 
     launcher: Launcher
     request: Callable[[str, str, int, str], Launch]
     verify_seconds: float
+    fences_on_host: bool = False
 
 
 @dataclass(frozen=True)

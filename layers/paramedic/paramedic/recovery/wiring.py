@@ -9,7 +9,7 @@ from functools import cache
 from paramedic.clock import SystemClock
 from paramedic.health.addresses import AddressGuard
 from paramedic.health.outcomes import ProbeBatch, ProbeOutcome, ProbeRequest
-from paramedic.launchers.interface import Launch
+from paramedic.launchers.interface import FENCING_ON_HOST, Launch
 from paramedic.launchers.profiles import LauncherProfile, launch_request, make_launcher, profile_named
 from paramedic.recovery.surroundings import LaunchPlan, Surroundings
 from paramedic.state.targets import controller_id_of
@@ -55,7 +55,8 @@ def planner(profiles: Mapping[str, LauncherProfile]) -> Callable[[str], LaunchPl
     @cache
     def plan(name: str) -> LaunchPlan:
         profile = profile_named(profiles, name)
-        return LaunchPlan(make_launcher(profile), _requester(profile), profile.verify_seconds)
+        fences = profile.launcher in FENCING_ON_HOST
+        return LaunchPlan(make_launcher(profile), _requester(profile), profile.verify_seconds, fences)
 
     return plan
 

@@ -197,6 +197,20 @@ class Row(Model):
         return {cls._range_key_of(item): cls._understood_or_why_not(hash_key, item) for item in items}
 
     @classmethod
+    def read_range_keys(cls, hash_key: object, condition: Condition | None = None) -> list[str]:
+        """The range key of every row of a partition, and nothing else of them.
+
+        Raises:
+            StateUnreachableError: DynamoDB did not answer.
+        """
+        names = [attribute.attr_name for attribute in cls._key_attributes()]
+        try:
+            items = patiently(lambda: cls._query_items(hash_key, condition, only=names), PynamoDBException)
+        except PynamoDBException as error:
+            raise StateUnreachableError(f"querying {cls.Meta.table_name}[{hash_key}]: {error}") from error
+        return [cls._range_key_of(item) for item in items]
+
+    @classmethod
     def read_many(cls, keys: Collection[Key]) -> Mapping[Key, Self | InvalidRowError]:
         """The rows with these keys, or why one cannot be understood; absent ones are left out.
 
@@ -255,8 +269,10 @@ class Row(Model):
         return ", ".join(str(value) for name in names for value in item[name].values())
 
     @classmethod
-    def _query_items(cls, hash_key: object, condition: Condition | None) -> list[Mapping[str, Any]]:
-        pages = cls.query(hash_key, condition, consistent_read=True).page_iter
+    def _query_items(
+        cls, hash_key: object, condition: Condition | None, *, only: Sequence[str] | None = None
+    ) -> list[Mapping[str, Any]]:
+        pages = cls.query(hash_key, condition, consistent_read=True, attributes_to_get=only).page_iter
         return [item for page in pages for item in page["Items"]]
 
     @classmethod
