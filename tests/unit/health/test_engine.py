@@ -254,7 +254,7 @@ def test_a_name_is_looked_up_once_and_its_checked_address_is_the_one_connected_t
 )
 def test_metadata_is_refused_at_once_however_it_is_written(url: str) -> None:
     guard = AddressGuard(["0.0.0.0/0", "::/0"])
-    known = dict.fromkeys(("metadata.example", "metadata.example."), ["169.254.169.254"])
+    known = {name: ["169.254.169.254"] for name in ("metadata.example", "metadata.example.")}
     lookup = names(known) if "example" in url else None
     outcome = asyncio.run(probe(request(url, attempts=3), guard=guard, lookup=lookup))[0]
     assert (outcome.kind, outcome.attempts) == (OutcomeKind.FORBIDDEN_ADDRESS, 1)

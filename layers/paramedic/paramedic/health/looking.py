@@ -59,7 +59,10 @@ class Looker:
         routes = self._routes(targets, outcomes)
         failed_invocations = probed.failed_invocations + routes.failed_invocations
         names = [target.row.target_id for target in targets]
-        first = [_Sight(each, outcomes.get(name), routes.by_target.get(name)) for each, name in zip(targets, names, strict=True)]
+        first = [
+            _Sight(each, outcomes.get(name), routes.by_target.get(name))
+            for each, name in zip(targets, names, strict=True)
+        ]
         conclusive = [each for each in first if not (each.watched or each.asked)]
         yield Looks([(each.target, each.observation(tick)) for each in conclusive], failed_invocations)
         doubtful = [each for each in first if each.watched or each.asked]
