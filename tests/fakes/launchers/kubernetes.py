@@ -21,11 +21,15 @@ type Object = dict[str, Any]
 
 
 class ClusterBackend:
-    """One namespace with a Deployment of nothing yet and a suspended CronJob. Pods of a `lost_node` never go."""
+    """One namespace with a Deployment of nothing yet and a suspended CronJob. Pods of a `lost_node` never go.
+
+    While it is `lagging`, what Deployments want is not done.
+    """
 
     def __init__(self, line: Line) -> None:
         self.line = line
         self.lost_node = False
+        self.lagging = False
         self.told: list[tuple[str, str, Mapping[str, Any]]] = []
         self.objects: dict[str, dict[str, Object]] = {
             kind: {} for kind in ("pods", "deployments", "replicasets", "jobs", "cronjobs")
@@ -117,7 +121,7 @@ class ClusterBackend:
         return httpx.Response(200, json=known)
 
     def _control(self) -> None:
-        for deployment in self.objects["deployments"].values():
+        for deployment in self.objects["deployments"].values() if not self.lagging else ():
             self._control_deployment(deployment)
         for job in self.objects["jobs"].values():
             if job["spec"].get("suspend"):

@@ -26,7 +26,10 @@ def documented_verifier() -> Callable[..., bool]:
 
 
 class EndpointBackend:
-    """Runs workloads in a dict. Where `slow`, it accepts and tells by a status URL; `stuck` ones never end."""
+    """Runs workloads in a dict. Where `slow`, it accepts and tells by a status URL; `stuck` ones never end.
+
+    Unless it `remembers_ends` it answers a used key as it did at first.
+    """
 
     def __init__(self, clock: FakeClock, line: Line) -> None:
         self.clock = clock
@@ -34,6 +37,7 @@ class EndpointBackend:
         self.slow = True
         self.stuck = False
         self.partial = False
+        self.remembers_ends = True
         self.status_url = "/paramedic/status/{id}"
         self.started: dict[str, dict[str, Any]] = {}
         self.requests: list[httpx.Request] = []
@@ -70,7 +74,7 @@ class EndpointBackend:
     def _launch(self, message: Mapping[str, Any], headers: httpx.Headers) -> httpx.Response:
         key = headers["idempotency-key"]
         known = self.started.get(key)
-        if known is not None and known["state"] == "absent":
+        if known is not None and known["state"] == "absent" and self.remembers_ends:
             return httpx.Response(409, json={"error": "key_used", "detail": "it has ended"})
         made = known or {"id": f"w-{len(self.started)}", "state": "running", **message}
         self.started[key] = made

@@ -5,11 +5,16 @@ from typing import Any
 
 import pytest
 
+from paramedic.launchers.ec2.making import make_ec2_launcher
+from paramedic.launchers.ec2.profile import Ec2Profile
 from paramedic.launchers.interface import EpochRefusedError, LauncherError, RunState
 from tests.fakes.launchers import ec2
+from tests.fakes.launchers.aws import client_of
+from tests.fakes.launchers.ec2 import TEMPLATE
 from tests.fakes.launchers.stages import SCOPE, Stage, ec2_stage, make_stage, request_for
+from tests.fakes.launchers.trouble import Line
 
-REPLACE = {"replace": {"id": ec2.TEMPLATE, "version": 4}}
+REPLACE = {"replace": {"id": TEMPLATE, "version": 4}}
 
 
 @pytest.fixture
@@ -38,8 +43,18 @@ def test_an_instance_can_read_its_epoch_in_its_tags(starting: Stage, replacing: 
 def test_a_new_instance_is_of_the_pinned_version(replacing: Stage) -> None:
     replacing.launch(3)
     ((_, asked),) = replacing.backend.told
-    assert asked["LaunchTemplate"] == {"LaunchTemplateId": ec2.TEMPLATE, "Version": "4"}
+    assert asked["LaunchTemplate"] == {"LaunchTemplateId": TEMPLATE, "Version": "4"}
     assert (asked["MinCount"], asked["MaxCount"]) == (1, 1)
+
+
+def test_a_key_is_the_same_instance_also_when_the_profile_has_changed_since(replacing: Stage) -> None:
+    first = replacing.launch(3)
+    profile = Ec2Profile.model_validate(
+        {"launcher": "ec2", "shares_with": [], "replace": {"id": TEMPLATE, "version": 5}}
+    )
+    changed = make_ec2_launcher(profile, client_of("ec2", replacing.backend, Line()), replacing.clock)
+    assert changed.launch(request_for(3)) == first
+    assert len(replacing.living()) == 1
 
 
 def test_a_start_that_was_written_down_and_never_made_is_made_by_the_next_launch(starting: Stage) -> None:

@@ -159,6 +159,15 @@ def test_what_a_service_starts_again_by_itself_is_the_same_workload_and_is_stopp
     assert not service.living()
 
 
+def test_a_former_task_that_does_not_end_is_no_reason_to_stop_the_services_next_one(service: Stage) -> None:
+    former = service.launch(3)
+    service.backend.stuck = True
+    successor = service.launch(4)
+    assert service.stop(former) == "unconfirmed"
+    assert service.backend.service["desiredCount"] == 1
+    assert service.launcher.describe(successor).state is RunState.RUNNING
+
+
 def test_a_service_that_is_gone_is_an_error_and_its_workload_unknown(service: Stage) -> None:
     receipt = service.launch(3)
     service.backend.service["status"] = "INACTIVE"

@@ -69,6 +69,25 @@ def test_a_pod_on_a_node_that_does_not_answer_is_unconfirmed_and_never_deleted_b
         assert stage.stop(receipt) == "stopped"
 
 
+def test_each_pod_is_deleted_as_the_one_that_it_is(deployment: Stage, jobs: Stage) -> None:
+    for stage in (deployment, jobs):
+        receipt = stage.launch(3)
+        (pod,) = stage.backend.living()
+        stage.stop(receipt)
+        deleted = [body["uid"] for method, kind, body in stage.backend.told if (method, kind) == ("DELETE", "pods")]
+        assert deleted == [pod["metadata"]["uid"]]
+
+
+def test_a_launch_is_not_over_while_something_left_of_it_may_still_make_a_pod(deployment: Stage) -> None:
+    receipt = deployment.launch(3)
+    deployment.backend.lagging = True
+    result = deployment.launcher.stop(receipt, epoch=4, grace_seconds=0)
+    assert not deployment.living()
+    assert (result.outcome, "replicaset" in result.detail) == ("unconfirmed", True)
+    deployment.backend.lagging = False
+    assert deployment.stop(receipt) == "stopped"
+
+
 def test_a_pod_that_takes_a_pods_name_meanwhile_is_left_alone(deployment: Stage) -> None:
     receipt = deployment.launch(3)
     (pod,) = deployment.backend.living()

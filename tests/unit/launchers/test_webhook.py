@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from paramedic.launchers.interface import LauncherError, RunState
+from paramedic.launchers.interface import KeyAlreadyUsedError, LauncherError, RunState
 from tests.fakes.launchers import webhook
 from tests.fakes.launchers.stages import SCOPE, Stage, make_stage, request_for
 
@@ -65,6 +65,14 @@ def test_an_end_that_is_accepted_and_does_not_come_is_unconfirmed(stage: Stage) 
     stage.backend.stuck = True
     result = stage.launcher.stop(receipt, epoch=4, grace_seconds=0)
     assert (result.outcome, "would confirm it" in result.detail) == ("unconfirmed", True)
+
+
+def test_an_endpoint_that_hands_out_what_has_ended_has_used_the_key_up(stage: Stage) -> None:
+    stage.launch(3)
+    stage.end()
+    stage.backend.remembers_ends = False
+    with pytest.raises(KeyAlreadyUsedError, match="launch again under a new key"):
+        stage.launch(3)
 
 
 def test_a_list_that_is_not_all_is_an_error(stage: Stage) -> None:

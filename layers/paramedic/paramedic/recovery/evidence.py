@@ -9,8 +9,11 @@ from paramedic.health.diagnosis import DiagnosisName
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest
 from paramedic.launchers.interface import Description, RunState
 from paramedic.recovery.gate import Evidence, Finding
+from paramedic.recovery.predecessors import receipt_of_claimant
 from paramedic.recovery.surroundings import Surroundings
 from paramedic.state.controllers import EPOCH, HEARTBEAT, ControllerEpoch, ControllerHeartbeat
+from paramedic.state.receipt import Receipt
+from paramedic.state.recoveries import Recovery
 from paramedic.state.targets import Target, controller_id_of
 from paramedic.validation import validated
 
@@ -107,18 +110,25 @@ def _judge(target: Target, controller_id: str, outcome: ProbeOutcome, asked: boo
 
 def _second_signal(target: Target, controller_id: str, outcome: ProbeOutcome, around: Surroundings) -> Evidence:
     seen = f"probe: {outcome.kind}, heartbeat stands still"
-    claimant = ControllerEpoch.read(controller_id, EPOCH)
-    if claimant is None or claimant.claimant is None or not target.profile:
+    receipt = _claimant(target, controller_id)
+    if receipt is None or not target.profile:
         return Evidence(finding=Finding.UNCLEAR, text=f"{seen}, and there is no process to ask its host about")
     try:
         launcher = around.profile(target.profile).launcher
-        first = launcher.describe(claimant.claimant)
+        first = launcher.describe(receipt)
         if first.state is RunState.RUNNING:
             around.clock.sleep(CPU_WATCH_SECONDS)
-            return _progress(seen, first, launcher.describe(claimant.claimant))
+            return _progress(seen, first, launcher.describe(receipt))
     except ParamedicError as error:
         return Evidence(finding=Finding.UNCLEAR, text=f"{seen}, and its host cannot be asked: {error}")
     return _stopped(seen, first)
+
+
+def _claimant(target: Target, controller_id: str) -> Receipt | None:
+    current = ControllerEpoch.read(controller_id, EPOCH)
+    if current is None:
+        return None
+    return receipt_of_claimant(current, Recovery.read(target.target_id, int(current.epoch)))
 
 
 def _stopped(seen: str, look: Description) -> Evidence:

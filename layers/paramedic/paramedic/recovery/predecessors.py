@@ -1,12 +1,27 @@
 """Who must be gone before a successor starts. Pure."""
 
 from paramedic.state.controllers import ControllerEpoch
+from paramedic.state.receipt import Receipt
 from paramedic.state.recoveries import Predecessor, Recovery, Step
 
 
 def launch_key(target_id: str, epoch: int) -> str:
     """The one key under which an epoch's workload is ever launched."""
     return f"{target_id}/{epoch}"
+
+
+def receipt_of_claimant(current: ControllerEpoch, opened_by: Recovery | None) -> Receipt | None:
+    """The receipt by which the stack's launcher knows the claimant, given the recovery that opened its epoch.
+
+    A process names itself as its own host sees it. What it runs in (a task, an instance, a pod) is known to whoever
+    launched that; the launch key, which was used once, tells that the one runs in the other.
+    """
+    claimant = current.claimant
+    launched = None if opened_by is None else opened_by.story.launched
+    if claimant is None or launched is None:
+        return claimant
+    runs_within = launched.launcher != claimant.launcher and launched.key == claimant.key
+    return launched if runs_within else claimant
 
 
 def predecessors_of(current: ControllerEpoch, previous: Recovery | None) -> tuple[Predecessor, ...]:
@@ -18,7 +33,8 @@ def predecessors_of(current: ControllerEpoch, previous: Recovery | None) -> tupl
     """
     epoch = int(current.epoch)
     if current.claimed_by:
-        return (Predecessor(epoch=epoch, receipt=current.claimant, ended=current.has_ended),)
+        receipt = receipt_of_claimant(current, previous)
+        return (Predecessor(epoch=epoch, receipt=receipt, ended=current.has_ended),)
     if previous is None:
         return ()
     if previous.step == Step.STOP:

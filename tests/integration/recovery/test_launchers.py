@@ -1,0 +1,113 @@
+"""Recoveries whose controllers run in tasks, instances, pods or whatever an endpoint makes."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest
+from paramedic.launchers.interface import Launch
+from paramedic.recovery import recoverer
+from paramedic.recovery.surroundings import LaunchPlan, Surroundings
+from paramedic.state.recoveries import Step
+from tests.fakes.launchers.stages import CLOUDS, Stage, make_stage
+from tests.fakes.recovery_world import CONTROLLER, TARGET, RecoveryWorld, by_hand_request
+
+pytestmark = pytest.mark.integration
+
+
+class CloudWorld(RecoveryWorld):
+    """A world whose processes run in what `stage` launches; only the first was started otherwise."""
+
+    def __init__(self, table_prefix: str, stage: Stage) -> None:
+        super().__init__(table_prefix)
+        self.stage = stage
+        self.clock.on_sleep = self.go_on
+
+    def around(self) -> Surroundings:
+        plan = LaunchPlan(self.stage.launcher, _request, verify_seconds=60.0)
+        return replace(super().around(), profile=lambda name: plan)
+
+    def go_on(self) -> None:
+        """Whatever the stage runs has a process, which takes a step; what it does not run has none."""
+        running = {receipt.key: receipt.epoch for receipt in self.stage.launcher.running(TARGET)}
+        for key, epoch in running.items():
+            if key not in self.host.processes:
+                self.host.start(TARGET, key, epoch, {"PARAMEDIC_CONTROLLER_ID": CONTROLLER})
+        for key, process in self.host.processes.items():
+            process.alive = process.alive and key in running
+        self.host.go_on()
+
+    def recover_first(self) -> None:
+        """The first controller is gone by a person's word: nobody has a receipt of what it ran in."""
+        self.first.alive = False
+        request = by_hand_request(predecessor_gone="I terminated its instance")
+        recoverer.by_hand(request, self.around())
+        assert self.recovery(2).step == Step.DONE, self.recovery(2).story.entries
+        self.clock.advance(3600)
+        self.stage.clock.advance(3600)
+
+
+@pytest.fixture
+def world(table_prefix: str, stage_name: str, tmp_path: Path) -> CloudWorld:
+    world = CloudWorld(table_prefix, make_stage(stage_name, tmp_path, tmp_path / "secret"))
+    world.recover_first()
+    return world
+
+
+def _request(workload: str, scope: str, epoch: int, key: str) -> Launch:
+    named = {"PARAMEDIC_CONTROLLER_ID": CONTROLLER}
+    return Launch(workload=workload, scope=scope, epoch=epoch, key=key, environment=named)
+
+
+def silent(around: Surroundings) -> Surroundings:
+    """Nothing answers any more, as when an address goes with what had it, until the successor does."""
+
+    def probe(request: ProbeRequest) -> ProbeOutcome:
+        outcome = around.probe(request)
+        kind = OutcomeKind.TIMEOUT if outcome.kind is OutcomeKind.REFUSED else outcome.kind
+        return ProbeOutcome(target_id=request.target_id, kind=kind)
+
+    return replace(around, probe=probe)
+
+
+@pytest.mark.parametrize("stage_name", CLOUDS)
+def test_a_controller_whose_workload_is_gone_is_relaunched_although_its_address_only_times_out(
+    world: CloudWorld,
+) -> None:
+    world.stage.end()
+    world.newest().alive = False
+    recoverer.on_failure(world.found_bad("hung"), silent(world.around()))
+    record = world.recovery(3)
+    assert record.step == Step.DONE, record.story.entries
+    assert "its process is gone" in record.story.evidence
+    assert [each.receipt and each.receipt.key for each in record.story.predecessors] == [f"{TARGET}/2"]
+    assert len(world.stage.living()) == 1
+
+
+@pytest.mark.parametrize("stage_name", ["ecs-task"])
+def test_a_workload_that_outlives_its_controller_is_stopped_before_the_next_is_launched(world: CloudWorld) -> None:
+    world.newest().alive = False
+    (former,) = world.stage.launcher.running(TARGET)
+    recoverer.on_failure(world.found_bad(), world.around())
+    assert world.recovery(3).step == Step.DONE
+    (successor,) = world.stage.launcher.running(TARGET)
+    assert (former.epoch, successor.epoch) == (2, 3)
+
+
+@pytest.mark.parametrize("stage_name", ["ecs-task"])
+def test_a_workload_that_does_not_end_keeps_its_successor_waiting_and_pages_once(world: CloudWorld) -> None:
+    world.newest().alive = False
+    world.stage.backend.stuck = True
+    recoverer.on_failure(world.found_bad(), world.around())
+    for _ in range(2):
+        world.clock.advance(60)
+        recoverer.sweep(world.around())
+    record = world.recovery(3)
+    assert (record.step, record.waits_for) == (Step.STOP, "unconfirmed")
+    assert any("STOPPED would confirm it" in entry.text for entry in record.story.entries)
+    assert world.pages.count(f"Recovery of {TARGET} waits") == 1
+    world.stage.backend.stuck = False
+    world.clock.advance(60)
+    recoverer.sweep(world.around())
+    assert world.recovery(3).step == Step.DONE
