@@ -8,6 +8,7 @@ import pytest
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest
 from paramedic.launchers.interface import Launch
 from paramedic.recovery import recoverer
+from paramedic.recovery.by_hand import by_hand
 from paramedic.recovery.surroundings import LaunchPlan, Surroundings
 from paramedic.state.recoveries import Step
 from tests.fakes.launchers.stages import CLOUDS, Stage, make_stage
@@ -42,7 +43,7 @@ class CloudWorld(RecoveryWorld):
         """The first controller is gone by a person's word: nobody has a receipt of what it ran in."""
         self.first.alive = False
         request = by_hand_request(predecessor_gone="I terminated its instance")
-        recoverer.by_hand(request, self.around())
+        by_hand(request, self.around())
         assert self.recovery(2).step == Step.DONE, self.recovery(2).story.entries
         self.clock.advance(3600)
         self.stage.clock.advance(3600)
