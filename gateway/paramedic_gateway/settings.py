@@ -1,6 +1,7 @@
 """The gateway replica's settings, all from environment variables, checked once at the start."""
 
 import os
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Self
 
@@ -110,6 +111,16 @@ class Settings(EnvironmentSettings):
         if not token:
             raise InvalidSettingError("PARAMEDIC_GATEWAY_TOKEN_FILE", str(self.health_token_file), "is empty")
         return token
+
+    @field_validator("address")
+    @classmethod
+    def _is_no_more_than_an_address(cls, address: str | None) -> str | None:
+        try:
+            if address is not None and ":" in address:
+                IPv6Address(address)
+        except ValueError:
+            raise ValueError("must be a name or an address alone; its port is PARAMEDIC_GATEWAY_PORT") from None
+        return address
 
     @field_validator("directory")
     @classmethod

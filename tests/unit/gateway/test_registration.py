@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from paramedic.settings import InvalidSettingError
 from paramedic.state.targets import RouteToTry
 from paramedic_gateway.registration import Registration, chosen_route
 from paramedic_gateway.settings import Settings
@@ -44,10 +45,16 @@ def test_a_service_that_only_rules_lead_to_is_not_tried() -> None:
         ({"PARAMEDIC_GATEWAY_HOST": "0.0.0.0"}, None),
         ({"PARAMEDIC_GATEWAY_HOST": "10.0.0.4"}, "10.0.0.4"),
         ({"PARAMEDIC_GATEWAY_HOST": "0.0.0.0", "PARAMEDIC_GATEWAY_ADDRESS": "edge-a.internal"}, "edge-a.internal"),
+        ({"PARAMEDIC_GATEWAY_ADDRESS": "2001:db8::7"}, "2001:db8::7"),
     ],
 )
 def test_it_is_checked_at_the_address_it_is_said_to_have(given: Mapping[str, str], address: str | None) -> None:
     assert Settings.from_env({**REQUIRED, **given}).checked_address == address
+
+
+def test_an_address_with_a_port_is_refused() -> None:
+    with pytest.raises(InvalidSettingError, match=r"ADDRESS.*alone; its port is PARAMEDIC_GATEWAY_PORT"):
+        Settings.from_env({**REQUIRED, "PARAMEDIC_GATEWAY_ADDRESS": "edge-a.internal:8080"})
 
 
 def test_one_that_nobody_can_reach_says_so_and_serves() -> None:
