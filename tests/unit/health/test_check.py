@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import boto3
 import pytest
 from botocore.client import BaseClient
 from pynamodb.exceptions import QueryError
@@ -108,6 +109,28 @@ def test_one_read_that_dynamodb_does_not_answer_at_once_keeps_no_group_from_bein
     monkeypatch.setattr(Target, "query", query_after_one_failure)
     assert world.check(0).checked == 2
     assert len(failed) == 1
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [
+        ("downtime", {"S": '{"since": "2026-01-05T02:00:00", "until": "2026-01-05T04:00:00", "reason": ""}'}),
+        ("every_minutes", {"N": "0.5"}),
+    ],
+)
+def test_a_row_with_times_that_make_no_sense_keeps_no_other_from_being_checked(
+    world: CheckWorld, attribute: str, value: dict[str, str]
+) -> None:
+    boto3.client("dynamodb").update_item(
+        TableName=Target.Meta.table_name,
+        Key={"bucket": {"N": str(bucket_of(URL_TARGET))}, "target_id": {"S": URL_TARGET}},
+        UpdateExpression="SET #a = :v",
+        ExpressionAttributeNames={"#a": attribute},
+        ExpressionAttributeValues={":v": value},
+    )
+    world.prober.kinds[TARGET] = OutcomeKind.TIMEOUT
+    assert world.check(0).completed == 1
+    assert world.row().bad is not None
 
 
 def test_a_refused_event_stays_flagged_and_is_sent_at_the_next_tick(world: CheckWorld) -> None:

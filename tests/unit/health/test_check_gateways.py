@@ -204,6 +204,12 @@ def test_a_replica_that_leaves_while_it_is_checked_alarms_nobody(world: CheckWor
     assert world.row(GATEWAY).bad is None
 
 
+def test_one_whose_address_makes_no_url_is_skipped_and_the_others_are_checked(world: CheckWorld) -> None:
+    world.row(GATEWAY).update(actions=[Target.url.set("http://[edge:8080]:8080/.paramedic/health")])
+    summary = world.check(0)
+    assert (summary.checked, summary.invalid_rows) == (2, 1)
+
+
 @pytest.mark.parametrize(
     ("target_id", "kind"), [("gateway:default/1", "url"), ("url:shop", "gateway"), ("gateway:default", "gateway")]
 )

@@ -115,6 +115,8 @@ def _route(row: Target, replica: GatewayReplicaKey, health: ProbeRequest, locati
         return route_trial(replica.gateway, health, row.route, location)
     except ValidationError as error:
         raise _invalid(row, "route.host", row.route.host, error.errors(include_url=False)[0]["msg"]) from error
+    except ValueError as error:
+        raise _invalid(row, "url", row.url, f"is malformed: {error}") from error
 
 
 def _request(row: Target, host: str | None = None) -> ProbeRequest:
@@ -151,7 +153,7 @@ def asked_at(target: CheckedTarget, tick: datetime) -> CheckedTarget:
 
 def is_due(row: Target, tick: datetime) -> bool:
     """Whether a target is to be checked at `tick`: one that is not healthy always is."""
-    return row.bad is not None or is_turn(row.target_id, int(row.every_minutes or 1), tick)
+    return row.bad is not None or is_turn(row.target_id, max(1, int(row.every_minutes or 1)), tick)
 
 
 def _attempts(row: Target) -> int:

@@ -56,10 +56,10 @@ class PlannedPeriod(_Part):
     From then on until `starts_until`, if there is that, what is not healthy may still be starting.
     """
 
-    since: datetime
-    until: datetime
+    since: AwareDatetime
+    until: AwareDatetime
     reason: str
-    starts_until: datetime | None = None
+    starts_until: AwareDatetime | None = None
 
     def covers(self, moment: datetime) -> bool:
         """Whether `moment` lies in it."""
