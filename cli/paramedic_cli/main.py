@@ -15,7 +15,7 @@ from paramedic_cli.commands.moving import move
 from paramedic_cli.commands.options import Choice
 from paramedic_cli.commands.past import history, report
 from paramedic_cli.commands.pausing import pause, resume
-from paramedic_cli.commands.recover import force, recover, replace
+from paramedic_cli.commands.recover import drill, force, recover, replace
 from paramedic_cli.commands.schema import schema
 from paramedic_cli.commands.services import down, up
 from paramedic_cli.commands.status import status
@@ -61,6 +61,7 @@ app.command()(logs)
 app.command()(recover)
 app.command()(replace)
 app.command()(force)
+app.command()(drill)
 app.command()(approve)
 app.command()(acknowledge)
 app.command()(hold)
@@ -69,5 +70,6 @@ app.command()(history)
 app.command()(report)
 app.command()(schema)
 target.app.command("mode")(target_mode.mode)
+target.app.command("drill-window")(target_mode.drill_window)
 app.add_typer(target.app, name="target")
 app.add_typer(local.app, name="local")

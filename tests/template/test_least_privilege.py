@@ -581,11 +581,12 @@ def test_on_calls_keys_are_enough_for_every_verb_and_the_deployed_function_may_d
     why = (target, "--reason", "test", "--actor", "ada")
     assert types("target", "mode", target, "ask").exit_code == 0
     assert "is held (ada: test)" in types("hold", *why).stdout
-    for verb, more in (("recover", ()), ("replace", ("--dry-run",)), ("force", ())):
+    for verb, more in (("recover", ()), ("replace", ("--dry-run",)), ("force", ()), ("drill", ())):
         held = types(verb, *why, *more)
         assert (held.exit_code, "own switch is hold (ada: test)" in held.stdout) == (1, True), held.output
     assert "own switch is hold (ada: test)" in types("status").stdout
     assert types("release", *why).exit_code == 0
+    assert "02:00-04:00 UTC" in types("target", "drill-window", target, "02:00-04:00").stdout
     assert "nobody was asked" in types("approve", *why, "--plan", "2026-01-05T03:00:00.000Z/2").stdout
     assert "not blocked" in types("acknowledge", *why).stdout
     assert "was never recovered" in types("history", target).stdout

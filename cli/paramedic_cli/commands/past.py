@@ -79,7 +79,7 @@ def _show(recovery: PastRecovery) -> None:
     if recovery.problem:
         answer(f"epoch {recovery.epoch}: {recovery.problem}")
         return
-    how = f", by plan {recovery.plan}" if recovery.plan else ""
+    how = f", by plan {recovery.plan}" if recovery.plan else ", as a drill" if recovery.drill else ""
     answer(f"epoch {recovery.epoch}: {recovery.step}, opened by {recovery.actor}{how}: {recovery.reason}")
     for entry in recovery.steps:
         answer(f"  {entry.at}  {entry.step}: {entry.text}")
@@ -98,4 +98,8 @@ def _done(recovery: PastRecovery) -> str:
     if recovery.problem:
         return f"  done as epoch {recovery.epoch}: {recovery.problem}"
     last = recovery.steps[-1].text if recovery.steps else ""
-    return f"  done at {recovery.opened_at} by {recovery.actor}: epoch {recovery.epoch} {recovery.step}: {last}"
+    return f"  done at {recovery.opened_at} by {recovery.actor}: {_named(recovery)} {recovery.step}: {last}"
+
+
+def _named(recovery: PastRecovery) -> str:
+    return f"epoch {recovery.epoch} (drill)" if recovery.drill else f"epoch {recovery.epoch}"

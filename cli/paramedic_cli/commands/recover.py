@@ -1,4 +1,4 @@
-"""`paramedic recover`, `replace` and `force`: on-call's hand on the same lever that the schedule pulls."""
+"""`paramedic recover`, `replace`, `force` and `drill`: on-call's hand on the same lever that the schedule pulls."""
 
 from typing import Annotated
 
@@ -45,6 +45,12 @@ def force(
     """Recover whatever the evidence says; never beside a predecessor, and not while somebody holds it."""
     stack = chosen_stack(context)
     run(stack, verb("force", target, actor, reason, dry_run=dry_run, predecessor_gone=predecessor_gone))
+
+
+def drill(context: typer.Context, target: _Controller, reason: Reason, actor: Actor, dry_run: DryRun = False) -> None:
+    """End a target that is well, to see it recovered and how long that takes; only within its window, if it has one."""
+    stack = chosen_stack(context)
+    run(stack, verb("drill", target, actor, reason, dry_run=dry_run))
 
 
 def run(stack: Stack, request: Verb) -> None:

@@ -49,6 +49,16 @@ def test_a_target_climbs_the_ladder_and_the_report_tells_what_was_done_on_each_r
     assert world.target().mode == TargetMode.AUTO
 
 
+def test_a_drill_window_is_set_taken_away_and_refused_by_name_when_it_is_none(world: RecoveryWorld, stack: str) -> None:
+    assert "at 02:00-04:00 UTC" in types(stack, "target", "drill-window", TARGET, "02:00-04:00").stdout
+    assert world.target().drill_window == "02:00-04:00"
+    refused = types(stack, "target", "drill-window", TARGET, "nightly")
+    assert (refused.exit_code, refused.stderr.startswith("error: WINDOW: must be")) == (2, True)
+    assert world.target().drill_window == "02:00-04:00"
+    assert "any time" in types(stack, "target", "drill-window", TARGET, "any").stdout
+    assert not world.target().drill_window
+
+
 def test_the_history_is_read_step_by_step_and_by_programs(world: RecoveryWorld, stack: str) -> None:
     assert "was never recovered" in types(stack, "history", TARGET).stdout
     world.says("replace", reason="its host is to be rebooted")

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from paramedic.errors import InvalidInputError
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest
 from paramedic.launchers.interface import Description, RunState
 from paramedic.recovery import recoverer
@@ -131,6 +132,7 @@ def dead(world: RecoveryWorld) -> dict[str, object]:
         ("recover", dead),
         ("replace", nothing),
         ("force", nothing),
+        ("drill", nothing),
         ("approve", before_an_approval),
         ("acknowledge", blocked),
         ("hold", nothing),
@@ -206,7 +208,7 @@ def test_nobody_recovers_what_is_held_until_it_is_released(world: RecoveryWorld,
     event = world.found_bad()
     for _ in range(2):
         assert "ada: moving its disk" in recoverer.on_failure(event, world.around()).message
-    for action in ("recover", "replace", "force"):
+    for action in ("recover", "replace", "force", "drill"):
         assert "ada: moving its disk" in world.says(action).message
     assert (world.epoch().epoch, world.pages) == (1, [f"{TARGET} is down and not being recovered"])
     assert world.says("release", target=target).status is Status.DONE
@@ -281,3 +283,50 @@ def test_the_status_of_a_target_says_what_keeps_it_from_being_recovered(world: R
     message = standing.message  # type: ignore[attr-defined]
     assert message.startswith(f"{TARGET} is dead, mode ask; the target's own switch is hold (ada: its disk)")
     assert "blocked until 2026-01-05T04:" in message
+
+
+def test_a_drill_ends_what_is_well_times_its_recovery_and_is_kept_as_a_drill(world: RecoveryWorld) -> None:
+    reply = world.says("drill", reason="the quarter's")
+    assert (reply.status, reply.epoch) == (Status.RECOVERED, 2)
+    assert "drill: ended after 0.0 s, its successor launched after" in reply.message
+    assert world.host.log[:2] == ["kill 1", "launch 2 beside []"]
+    assert (world.recovery(2).story.drill, world.recovery(2).story.manual) == (True, True)
+    assert world.recovery(2).story.entries[0].text.startswith("drill, opened by ada")
+
+
+def test_a_drill_ignores_a_block_and_starts_a_fresh_count(world: RecoveryWorld) -> None:
+    block(world)
+    assert "is down already" in world.says("drill").message
+    world.says("recover")
+    world.newest().alive = False
+    world.host.broken_command = True
+    for wait in (0, 60, 300):
+        world.clock.advance(wait)
+        recoverer.on_failure(world.found_bad(), world.around())
+    world.host.broken_command = False
+    world.says("recover")
+    assert world.says("drill").status is Status.RECOVERED
+    assert "attempts=0" in str(tell(AskStatus(action="status", target=TARGET), world.around()))
+
+
+def test_no_drill_is_made_outside_its_window_nor_goes_on_there(world: RecoveryWorld) -> None:
+    row = Target(bucket_of(TARGET), TARGET)
+    row.update(actions=[Target.drill_window.set("04:00-05:00")])
+    before = take_backup(WRITTEN)
+    assert "its drills are made at 04:00-05:00 UTC, and it is 03:0" in world.says("drill").message
+    assert take_backup(WRITTEN) == before
+    row.update(actions=[Target.drill_window.set("03:00-04:00")])
+    world.host.unstoppable = True
+    assert world.says("drill").status is Status.RECOVERING
+    assert "no drill meanwhile" in world.says("drill").message
+    world.host.unstoppable = False
+    world.clock.advance(3600)
+    recoverer.sweep(world.around())
+    assert (world.host.alive(), world.recovery(2).waits_for) == ([1], "held")
+
+
+def test_a_window_that_is_none_is_an_error_that_names_the_field(world: RecoveryWorld) -> None:
+    Target(bucket_of(TARGET), TARGET).update(actions=[Target.drill_window.set("at night")])
+    with pytest.raises(InvalidInputError, match="drill_window"):
+        world.says("drill")
+    assert world.epoch().epoch == 1

@@ -106,7 +106,9 @@ def test_local_commands_without_a_local_stack_say_how_to_start_one() -> None:
         assert "paramedic local up" in result.stderr
 
 
-@pytest.mark.parametrize("action", ["recover", "replace", "force", "approve", "acknowledge", "hold", "release"])
+@pytest.mark.parametrize(
+    "action", ["recover", "replace", "force", "drill", "approve", "acknowledge", "hold", "release"]
+)
 def test_the_recorded_manual_requests_are_what_the_commands_send(action: str) -> None:
     recorded = json.loads((project_root() / f"events/{action}.json").read_text())
     more = {name: recorded[name] for name in ("plan", "predecessor_gone") if name in recorded}
@@ -115,7 +117,7 @@ def test_the_recorded_manual_requests_are_what_the_commands_send(action: str) ->
     assert same == recorded
 
 
-@pytest.mark.parametrize("command", ["recover", "replace", "force", "acknowledge", "approve"])
+@pytest.mark.parametrize("command", ["recover", "replace", "force", "drill", "acknowledge", "approve"])
 def test_only_controllers_are_acted_on_by_hand(command: str) -> None:
     more = ["--plan", "p"] if command == "approve" else []
     result = paramedic("--stack", "s", command, "url:shop", "--reason", "r", *more)

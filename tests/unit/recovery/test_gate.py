@@ -42,6 +42,8 @@ def test_a_dead_controller_in_auto_mode_is_let_through() -> None:
         ({"profile": None}, Reason.NO_PROFILE),
         ({"evidence": Evidence(finding=Finding.ALIVE, text="busy")}, Reason.NOT_DOWN),
         ({"evidence": Evidence(finding=Finding.UNCLEAR, text="no host")}, Reason.UNCLEAR),
+        ({"no_drill": "its drills are made at 02:00-04:00 UTC"}, Reason.NO_DRILL),
+        ({"accepts": frozenset({Finding.ALIVE})}, Reason.NO_DRILL),
         ({"paused": True}, Reason.PAUSED),
         ({"downtime": PlannedPeriod(since=NOW, until=NOW + timedelta(seconds=1), reason="")}, Reason.DOWNTIME),
         ({"mode": TargetMode.OBSERVE}, Reason.OBSERVE),

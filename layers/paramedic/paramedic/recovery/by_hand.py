@@ -1,4 +1,4 @@
-"""Recoveries that a person asks for: recover, replace, force, and saying yes to a plan.
+"""Recoveries that a person asks for: recover, replace, force, drill, and saying yes to a plan.
 
 Each skips rules of the gate, as far as it says. None skips fencing, the seen end of the predecessor, or what people
 hold.
@@ -8,8 +8,19 @@ from paramedic.errors import InvalidInputError
 from paramedic.recovery import plan_rows, records
 from paramedic.recovery.approvals import Plan, why_not_approve
 from paramedic.recovery.cases import Opener, read_case, wanted_plan
+from paramedic.recovery.drills import timed
 from paramedic.recovery.gate import SEEN_CLEARLY, SURELY_BAD, Finding
-from paramedic.recovery.messages import Approve, ManualForce, ManualReplace, OpensRecovery, Planned, Reply, Status
+from paramedic.recovery.messages import (
+    Approve,
+    ManualDrill,
+    ManualForce,
+    ManualRecover,
+    ManualReplace,
+    OpensRecovery,
+    Planned,
+    Reply,
+    Status,
+)
 from paramedic.recovery.opening import read_epoch, refuse
 from paramedic.recovery.plans import steps_of
 from paramedic.recovery.recoverer import NO_EPOCH, recover, refused_reply
@@ -41,14 +52,15 @@ def by_hand(request: OpensRecovery, around: Surroundings) -> Reply:
     """Recover, replace or force a target now, or say what that would come to.
 
     Block, back-off, mode, pause, downtime and mass failure are ignored; `replace` goes on although the target is well,
-    `force` whatever is seen. What people hold is not ignored: they can release it.
+    `force` whatever is seen. A drill is refused of what is not well and outside its target's window. What people hold
+    is not ignored: they can release it.
 
     Raises:
         UnknownTargetError: no such target.
         StateUnreachableError: DynamoDB did not answer; ask again.
     """
     target = read_target(request.target)
-    word = None if isinstance(request, ManualReplace) else request.predecessor_gone
+    word = request.predecessor_gone if isinstance(request, ManualRecover | ManualForce) else None
     opener = Opener(
         actor=request.actor,
         reason=request.reason,
@@ -56,8 +68,14 @@ def by_hand(request: OpensRecovery, around: Surroundings) -> Reply:
         manual=True,
         predecessor_gone=word,
         accepts=_accepted(request),
+        drill=isinstance(request, ManualDrill),
     )
-    return _rehearse(target, opener, around) if request.dry_run else recover(target, opener, around)
+    if opener.drill and (under_way := _under_way(target)) is not None:
+        return refused_reply(request.target, f"epoch {under_way.epoch} is being recovered; no drill meanwhile")
+    if request.dry_run:
+        return _rehearse(target, opener, around)
+    reply = recover(target, opener, around)
+    return _with_times(reply) if opener.drill else reply
 
 
 def approve(request: Approve, around: Surroundings) -> Reply:
@@ -96,8 +114,23 @@ def _accepted(request: OpensRecovery) -> frozenset[Finding]:
             return frozenset(Finding)
         case ManualReplace():
             return SEEN_CLEARLY
+        case ManualDrill():
+            return frozenset({Finding.ALIVE})
         case _:
             return SURELY_BAD
+
+
+def _under_way(target: Target) -> Recovery | None:
+    current = read_epoch(target)
+    recovery = None if current is None else Recovery.read(target.target_id, int(current.epoch))
+    return recovery if recovery is not None and records.is_open(recovery) else None
+
+
+def _with_times(reply: Reply) -> Reply:
+    if reply.status is not Status.RECOVERED or reply.epoch is None:
+        return reply
+    recovery = records.read_recovery(reply.target, reply.epoch)
+    return reply.model_copy(update={"message": f"{reply.message}; drill: {timed(recovery.story.entries)}"})
 
 
 def _why_not_now(target: Target) -> str | None:

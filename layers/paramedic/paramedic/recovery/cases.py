@@ -22,7 +22,7 @@ from paramedic.state.targets import Target, TargetMode
 class Opener:
     """Who asks, why, and at what time by the clock that back-off counts in (ticks; a person's own time).
 
-    `accepts` are the findings on which they go on.
+    `accepts` are the findings on which they go on. `drill`: to see how it goes.
     """
 
     actor: str
@@ -32,6 +32,7 @@ class Opener:
     detected_at: str | None = None
     predecessor_gone: str | None = None
     accepts: frozenset[Finding] = SURELY_BAD
+    drill: bool = False
 
     @property
     def word(self) -> str:

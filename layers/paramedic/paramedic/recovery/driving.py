@@ -9,6 +9,7 @@ from paramedic.health.outcomes import OutcomeKind, ProbeRequest
 from paramedic.launchers.interface import Launcher, RunState, StopOutcome, StopResult
 from paramedic.launchers.profile import VERIFY_SECONDS
 from paramedic.recovery import records, standing_by
+from paramedic.recovery.drills import why_not_now
 from paramedic.recovery.fencing_off import can_be_fenced_off, fence_off
 from paramedic.recovery.holds import read_hold
 from paramedic.recovery.predecessors import launch_key
@@ -102,11 +103,13 @@ def held_now(recovery: Recovery) -> str | None:
 
 def _called_off(recovery: Recovery, around: Surroundings) -> str | None:
     """Before anything was stopped, what a person said about the target since still counts."""
-    if recovery.story.manual:
+    if recovery.story.manual and not recovery.story.drill:
         return None
     target = Target.read(bucket_of(str(recovery.target_id)), recovery.target_id)
     if target is None:
         return "the target is not registered any more; register it again, or recover by hand"
+    if recovery.story.drill:
+        return why_not_now(target.drill_window, around.clock.now()) or None
     if target.paused:
         return "the target is paused; resume it to go on"
     if target.is_off_on_purpose(around.clock.now()):

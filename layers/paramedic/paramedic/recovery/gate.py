@@ -41,10 +41,11 @@ class Evidence(BaseModel):
 class GateInput(BaseModel):
     """All that the gate looks at. `now` is a scheduled tick time, or the request's time when a person asks.
 
-    `held` is what holds the target, or is empty. `accepts` are the findings that let whoever asks through. `trouble` is
-    what would keep a healthy target's successor from taking its place, or is empty. `approved`: this very plan was.
-    `downtime` is the planned one in effect. `mass_failure` says how many targets went bad together, or is empty;
-    `others_open` is how many recoveries of other targets are under way then.
+    `held` is what holds the target, `trouble` what would keep a healthy one's successor from taking its place,
+    `no_drill` what forbids the drill that is asked for; each is empty where there is no such thing. `accepts` are the
+    findings that let whoever asks through. `approved`: this very plan was. `downtime` is the planned one in effect.
+    `mass_failure` says how many targets went bad together, or is empty; `others_open` is how many recoveries of other
+    targets are under way then.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -55,6 +56,7 @@ class GateInput(BaseModel):
     accepts: frozenset[Finding] = SURELY_BAD
     trouble: str = ""
     approved: bool = False
+    no_drill: str = ""
     mode: TargetMode
     paused: bool
     downtime: PlannedPeriod | None
@@ -77,6 +79,7 @@ class Reason(StrEnum):
     DOWNTIME = "downtime"
     OBSERVE = "observe"
     ASK = "ask"
+    NO_DRILL = "no_drill"
     MASS_FAILURE = "mass_failure"
     BACK_OFF = "back_off"
     BLOCKED = "blocked"
@@ -98,7 +101,7 @@ class Refusal(BaseModel):
 
 def refusal(given: GateInput) -> Refusal | None:
     """Why no recovery may be opened, or None when one may. The first rule that refuses speaks."""
-    for rule in (_held, _profile, _evidence, _trouble, _by_itself):
+    for rule in (_held, _profile, _drill, _evidence, _trouble, _by_itself):
         found = rule(given)
         if found is not None:
             return found
@@ -118,12 +121,21 @@ def _profile(given: GateInput) -> Refusal | None:
     return Refusal(reason=Reason.NO_PROFILE, text=text, lift="register it with a profile of the stack")
 
 
+def _drill(given: GateInput) -> Refusal | None:
+    if not given.no_drill:
+        return None
+    return Refusal(reason=Reason.NO_DRILL, text=given.no_drill, lift="wait for its window, or change that")
+
+
 def _evidence(given: GateInput) -> Refusal | None:
     if given.evidence.finding in given.accepts:
         return None
     if given.evidence.finding is Finding.ALIVE:
         text = f"it is not down: {given.evidence.text}"
         return Refusal(reason=Reason.NOT_DOWN, text=text, lift="nothing needs recovering")
+    if given.evidence.finding in SURELY_BAD:
+        text = f"it is down already: {given.evidence.text}"
+        return Refusal(reason=Reason.NO_DRILL, text=text, lift="recover it; drills are for what is well")
     text = f"the evidence is not enough: {given.evidence.text}"
     lift = "look at its host, or force it" if given.manual else "it is looked at again every minute"
     return Refusal(reason=Reason.UNCLEAR, text=text, lift=lift)

@@ -29,6 +29,7 @@ class PastRecovery(BaseModel):
     reason: str = ""
     manual: bool = False
     plan: str = ""
+    drill: bool = False
     evidence: str = ""
     predecessors: tuple[str, ...] = ()
     predecessor_gone: str = ""
@@ -139,6 +140,7 @@ def _told(epoch: str, row: Recovery | InvalidRowError) -> PastRecovery:
         reason=story.reason,
         manual=story.manual,
         plan=story.plan,
+        drill=story.drill,
         evidence=story.evidence,
         predecessors=tuple(named),
         predecessor_gone=story.predecessor_gone,

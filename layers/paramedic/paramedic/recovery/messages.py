@@ -51,6 +51,12 @@ class ManualForce(ByHand):
     predecessor_gone: str | None = Field(default=None, min_length=1)
 
 
+class ManualDrill(ByHand):
+    """A recovery of what is well, to see how it goes and how long it takes."""
+
+    action: Literal["drill"]
+
+
 class Approve(ByHand):
     """Yes to the plan of that name, and to no other."""
 
@@ -91,7 +97,7 @@ class AskHistory(_Payload):
     limit: int = Field(default=10, ge=1, le=100)
 
 
-type OpensRecovery = ManualRecover | ManualReplace | ManualForce
+type OpensRecovery = ManualRecover | ManualReplace | ManualForce | ManualDrill
 type Question = AskStatus | AskHistory
 type Verb = OpensRecovery | Approve | Acknowledge | Hold | Release
 type Request = Verb | Question
@@ -100,6 +106,7 @@ REQUESTS: Mapping[str, type[Request]] = {
     "recover": ManualRecover,
     "replace": ManualReplace,
     "force": ManualForce,
+    "drill": ManualDrill,
     "approve": Approve,
     "acknowledge": Acknowledge,
     "hold": Hold,

@@ -8,6 +8,7 @@ from pynamodb.expressions.condition import Condition
 from paramedic.clock import to_iso
 from paramedic.health.mass_failure import MassFailure
 from paramedic.recovery.cases import Case
+from paramedic.recovery.drills import why_not_now
 from paramedic.recovery.gate import GateInput, Refusal, refusal
 from paramedic.recovery.holds import read_hold
 from paramedic.recovery.incident_rules import after_automatic_attempt, after_manual_attempt
@@ -39,6 +40,7 @@ def refuse(case: Case, wall_time: datetime, mass: MassFailure | None) -> Refusal
         accepts=case.opener.accepts,
         trouble=case.trouble,
         approved=case.plan is not None,
+        no_drill=why_not_now(case.target.drill_window, wall_time) if case.opener.drill else "",
         mode=case.target.word("mode", TargetMode),
         paused=bool(case.target.paused),
         downtime=case.target.downtime if off_on_purpose else None,
@@ -119,7 +121,8 @@ def _attempt(case: Case) -> Change:
 
 def _record(case: Case, around: Surroundings) -> Recovery:
     now = around.clock.now()
-    opened = f"opened by {case.opener.actor}: {case.evidence.text}"
+    what = "drill, opened" if case.opener.drill else "opened"
+    opened = f"{what} by {case.opener.actor}: {case.evidence.text}"
     story = Story(
         actor=case.opener.actor,
         reason=case.opener.reason,
@@ -129,6 +132,7 @@ def _record(case: Case, around: Surroundings) -> Recovery:
         detected_at=case.opener.detected_at,
         predecessors=predecessors_of(case.current, case.previous),
         predecessor_gone=case.opener.word,
+        drill=case.opener.drill,
         plan="" if case.plan is None else case.plan.plan_id,
         entries=(Entry(at=to_iso(now), step="gate", text=opened),),
     )

@@ -58,7 +58,8 @@ class Story(BaseModel):
     """Why the recovery was opened and what happened, in order; `predecessor_gone` is a person's word for just that.
 
     `launched` is who is to claim the epoch; `granted` the standby that was asked to, also after another was launched.
-    `plan` is the approved one it carries out, where its target's mode is ask.
+    `plan` is the approved one it carries out, where its target's mode is ask. `drill`: its predecessor was well, and
+    ended to see it recovered.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -76,6 +77,7 @@ class Story(BaseModel):
     entries: tuple[Entry, ...] = ()
     restored: str = ""
     plan: str = ""
+    drill: bool = False
 
 
 class Page(BaseModel):

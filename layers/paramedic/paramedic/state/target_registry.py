@@ -140,6 +140,21 @@ def change_mode(target_id: str, mode: TargetMode, clock: Clock) -> None:
         raise TargetMissingError(f"target {target_id} is not registered") from error
 
 
+def change_drill_window(target_id: str, window: str | None, clock: Clock) -> None:
+    """Have drills of a target made only within `window` of each day, or at any time; nothing else of it changes.
+
+    Raises:
+        TargetMissingError: there is no such target.
+        StateUnreachableError: DynamoDB did not answer; repeating it is harmless.
+    """
+    row = Target(bucket_of(target_id), target_id)
+    change = Update(row, (_kept(Target.drill_window, window),), Target.target_id.exists())
+    try:
+        transact([change], clock)
+    except ConditionFailedError as error:
+        raise TargetMissingError(f"target {target_id} is not registered") from error
+
+
 def is_registered(target_id: str) -> bool:
     """Whether there is such a target, however spoilt its row may be.
 

@@ -148,7 +148,8 @@ class Target(Row):
     that is made on its host, by itself or when a probe times out. One that reports by itself is silent after so many
     seconds. `added_at` is when it was added, by the clock of whoever did.
     `downtime` is the planned one it is in, about to enter or was in last. `registration` is a random word of whoever
-    added it, to tell a lost reply from a target that was there before.
+    added it, to tell a lost reply from a target that was there before. `drill_window` is when drills may be made of it,
+    such as 02:00-04:00 in UTC, at any time where there is none.
 
     Of gateway replicas only: `route` is what is tried through it, absent while it serves nothing; `left_at` is when it
     ended because it was asked to, absent once it is back.
@@ -179,6 +180,7 @@ class Target(Row):
     registration = UnicodeAttribute(null=True)
     route = OptionalJsonAttribute(RouteToTry)
     left_at = UnicodeAttribute(null=True)
+    drill_window = UnicodeAttribute(null=True)
 
     def is_off_on_purpose(self, moment: datetime) -> bool:
         """Whether `moment` lies in its planned downtime."""
