@@ -87,7 +87,7 @@ def _show(recovery: PastRecovery) -> None:
 
 def _tell(doings: Doings, since: datetime) -> None:
     lines = [f"  would have: {plan.text}" for plan in doings.observed]
-    lines += [f"  asked at {plan.made_at}: {plan.outcome}: {plan.text}" for plan in doings.asked]
+    lines += [f"  asked at {plan.made_at} about plan {plan.plan}: {plan.outcome}" for plan in doings.asked]
     lines += [_done(recovery) for recovery in doings.done]
     answer(f"{doings.target}" if lines else f"{doings.target}: nothing since {since:%Y-%m-%d %H:%M}Z")
     for line in lines:

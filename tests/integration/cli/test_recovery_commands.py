@@ -41,7 +41,7 @@ def test_a_target_climbs_the_ladder_and_the_report_tells_what_was_done_on_each_r
     told = types(stack, "report", "--since", "2026-01-01T00:00:00Z")
     assert told.stdout.splitlines()[0] == TARGET
     assert "  would have: mode is observe; would have relaunched at 2026-01-05 03:00Z because" in told.stdout
-    assert "grace approved it, and it was done as epoch 2: mode is ask. Plan" in told.stdout
+    assert f"about plan {event.since}/2: grace approved it, and it was done as epoch 2" in told.stdout
     assert "by grace: epoch 2 done: healthy under epoch 2" in told.stdout
     document = json.loads(types(stack, "report", "--since", "2026-01-01T00:00:00Z", "--json").stdout)
     assert [len(document["targets"][0][kind]) for kind in ("observed", "asked", "done")] == [1, 1, 1]

@@ -40,11 +40,15 @@ class PastRecovery(BaseModel):
 
 
 class PastPlan(BaseModel):
-    """A plan nobody had allowed when it was made, and what became of it, in one sentence."""
+    """A plan nobody had allowed when it was made, and what became of it, in one sentence.
+
+    `plan` is its name where people were asked, `text` what they were told.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     made_at: str
+    plan: str = ""
     text: str
     outcome: str
 
@@ -96,8 +100,8 @@ def read_doings(target_id: str, since: datetime, now: datetime) -> Doings:
     done = [each for each in reversed(_recoveries(target_id)) if each.problem or each.opened_at >= begin]
     return Doings(
         target=target_id,
-        observed=tuple(_past(row, "the mode was observe") for row in observed),
-        asked=tuple(_past(row, _became(plan_of(row), now)) for row in asked),
+        observed=tuple(_observed(row) for row in observed),
+        asked=tuple(_asked(row, plan_of(row), now) for row in asked),
         done=tuple(done),
     )
 
@@ -107,8 +111,12 @@ def _plans(target_id: str, prefix: str, begin: str) -> Sequence[RelaunchPlan]:
     return [row for row in rows if row.made_at >= begin]
 
 
-def _past(row: RelaunchPlan, outcome: str) -> PastPlan:
-    return PastPlan(made_at=row.made_at, text=row.text, outcome=outcome)
+def _observed(row: RelaunchPlan) -> PastPlan:
+    return PastPlan(made_at=row.made_at, text=row.text, outcome="the mode was observe")
+
+
+def _asked(row: RelaunchPlan, plan: Plan, now: datetime) -> PastPlan:
+    return PastPlan(made_at=row.made_at, plan=plan.plan_id, text=row.text, outcome=_became(plan, now))
 
 
 def _became(plan: Plan, now: datetime) -> str:
