@@ -157,7 +157,7 @@ def test_a_dry_run_names_each_step_and_each_process(world: RecoveryWorld) -> Non
     assert isinstance(reply, Planned)
     opened, stopped, launched, verified = reply.plan
     assert opened == "open epoch 2, because connections are refused and its heartbeat stands still"
-    assert stopped == f"stop {world.first.receipt.called} (epoch 1) and go on only once it is seen gone"
+    assert stopped == f"stop {world.first.receipt.called} (epoch 1) and go on only once it can act no more"
     assert "launch by profile local" in launched
     assert "beats and answers" in verified
 

@@ -1,6 +1,6 @@
 """Recoveries that a person asks for: recover, replace, force, drill, and saying yes to a plan.
 
-Each skips rules of the gate, as far as it says. None skips fencing, the seen end of the predecessor, or what people
+Each skips rules of the gate, as far as it says. None skips fencing, making sure of the predecessor, or what people
 hold.
 """
 

@@ -18,7 +18,7 @@ def steps_of(case: Case) -> tuple[str, ...]:
     """What opening a recovery in this case comes to, one sentence for each step."""
     predecessors = predecessors_of(case.current, case.previous)
     word = f"; what nobody can look at is gone by the word of {case.opener.word}" if case.opener.word else ""
-    stops = [f"stop {_named(each)} and go on only once it is seen gone{word}" for each in predecessors]
+    stops = [f"stop {_named(each)} and go on only once it can act no more{word}" for each in predecessors]
     return (
         f"open epoch {int(case.current.epoch) + 1}, because {case.evidence.text}",
         *(stops or ["stop nobody, for there is no predecessor"]),
