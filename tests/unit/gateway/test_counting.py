@@ -119,6 +119,13 @@ def test_requests_under_way_are_told_oldest_first_without_their_query(world: Wor
     assert standing.unfinished_examples[0] == "POST /v1/chat of echo since 2026-01-05T03:00:00.000Z, id s10"
 
 
+def test_a_health_check_or_a_trial_of_a_route_that_is_under_way_is_nobodys_unfinished_request(world: World) -> None:
+    world.write(f"S {world.second} - s1 GET /.paramedic/route\nS {world.second} {UID} s2 GET /\n")
+    assert world.report().unfinished_count == 1
+    world.write("E s1\nE s2\n")
+    assert world.report().unfinished_count == 0
+
+
 def test_what_was_under_way_when_envoy_ended_is_over_and_said(world: World) -> None:
     world.write(
         f"S {world.second} {UID} s1 GET /\nS {world.second} {UID} s2 GE\n\nL\nS {world.second} {UID} s3 GET /\n"
