@@ -38,6 +38,7 @@ class RecoveryWorld:
         self.pages_fail = False
         self.poll_seconds = 0.5
         self.fences_on_host = False
+        self.other_hosts: dict[str, FakeHost] = {}
         self._ids = count(1)
         register(CONTROLLER, "127.0.0.1", 18080, "local", self.clock)
         environment = {"PARAMEDIC_CONTROLLER_ID": CONTROLLER}
@@ -53,7 +54,7 @@ class RecoveryWorld:
             new_id=lambda: f"id-{next(self._ids)}",
             invocation=f"invocation-{number}",
             probe=self.host.probe,
-            profile=lambda name: LaunchPlan(self.host, _request, 60.0, self.fences_on_host),
+            profile=lambda name: LaunchPlan(self.other_hosts.get(name, self.host), _request, 60.0, self.fences_on_host),
             page=self.page,
             stale_seconds=10.0,
             poll_seconds=self.poll_seconds,

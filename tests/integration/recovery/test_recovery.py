@@ -6,14 +6,17 @@ from dataclasses import replace
 import pytest
 
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest
+from paramedic.launchers.interface import Launch, LauncherError
 from paramedic.recovery import recoverer
 from paramedic.recovery.by_hand import by_hand
 from paramedic.recovery.messages import Status
 from paramedic.state.controllers import ControllerEpoch
 from paramedic.state.incidents import GLOBAL_TARGET, SWITCH_ITEM, HoldSwitch, SwitchState
+from paramedic.state.receipt import Receipt
 from paramedic.state.recoveries import Step, open_recoveries
 from paramedic.state.targets import Target, bucket_of
 from tests.fakes.backup import restore, take_backup
+from tests.fakes.host import FakeHost
 from tests.fakes.recovery_world import TARGET, RecoveryWorld, by_hand_request
 
 pytestmark = pytest.mark.integration
@@ -208,3 +211,25 @@ def test_a_launch_whose_process_dies_at_once_is_reported_and_superseded_by_the_n
     world.clock.advance(60)
     assert recoverer.on_failure(world.found_bad(), world.around()).epoch == 3
     assert world.host.alive() == [3]
+
+
+def test_what_an_earlier_profile_may_have_launched_is_looked_for_and_stopped_there(
+    world: RecoveryWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.first.alive = False
+    launch = world.host.launch
+
+    def with_its_reply_lost(request: Launch) -> Receipt:
+        launch(request)
+        world.newest().suspended = True
+        raise LauncherError("no reply")
+
+    monkeypatch.setattr(world.host, "launch", with_its_reply_lost)
+    assert recoverer.on_failure(world.found_bad(), world.around()).status is Status.FAILED
+    assert world.host.alive() == [2]
+    other = world.other_hosts["other"] = FakeHost(world.clock)
+    world.clock.on_sleep = other.go_on
+    Target(bucket_of(TARGET), TARGET).update(actions=[Target.profile.set("other")])
+    reply = by_hand(by_hand_request(), replace(world.around(), probe=other.probe))
+    assert (reply.status, reply.epoch) == (Status.RECOVERED, 3)
+    assert (world.host.alive(), other.alive()) == ([], [3])

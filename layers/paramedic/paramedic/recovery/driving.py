@@ -12,6 +12,7 @@ from paramedic.recovery import records, standing_by
 from paramedic.recovery.drills import why_not_now
 from paramedic.recovery.fencing_off import can_be_fenced_off, fence_off
 from paramedic.recovery.holds import read_hold
+from paramedic.recovery.launched_by import plan_of
 from paramedic.recovery.predecessors import launch_key
 from paramedic.recovery.surroundings import LaunchPlan, Surroundings
 from paramedic.state.controllers import ENDPOINT as ENDPOINT_ITEM
@@ -65,13 +66,13 @@ def stop_predecessors(recovery: Recovery, around: Surroundings) -> tuple[Recover
         plan = around.profile(recovery.profile)
     except ParamedicError as error:
         return _unconfirmed(recovery, str(error), around)
-    results = _results(recovery, plan.launcher)
+    results = _results(recovery, plan.launcher, around)
     unconfirmed = [result.detail for result in results if result.outcome is StopOutcome.UNCONFIRMED]
     if not unconfirmed:
         seen = "; ".join(result.detail for result in results) or "there was no predecessor"
         return records.advance(recovery, Step.LAUNCH, f"stopped: {seen}", around), seen
     why = "; ".join(unconfirmed)
-    if not can_be_fenced_off(recovery, plan):
+    if not can_be_fenced_off(recovery, around):
         return _unconfirmed(recovery, why, around)
     # Taken again, for the whole time that fencing lasts.
     recovery = records.take(recovery, around)
@@ -82,9 +83,9 @@ def stop_predecessors(recovery: Recovery, around: Surroundings) -> tuple[Recover
     return records.advance(recovery, Step.LAUNCH, f"fenced: {seen}", around), seen
 
 
-def _results(recovery: Recovery, launcher: Launcher) -> list[StopResult]:
+def _results(recovery: Recovery, launcher: Launcher, around: Surroundings) -> list[StopResult]:
     try:
-        return _stop_all(recovery, launcher)
+        return _stop_all(recovery, launcher, around)
     except ParamedicError as error:
         # Whatever keeps the launcher from answering: nothing is confirmed.
         return [StopResult(outcome=StopOutcome.UNCONFIRMED, detail=str(error))]
@@ -120,14 +121,15 @@ def _called_off(recovery: Recovery, around: Surroundings) -> str | None:
     return f"the target's mode is {mode}; set it to auto to go on"
 
 
-def _stop_all(recovery: Recovery, launcher: Launcher) -> list[StopResult]:
+def _stop_all(recovery: Recovery, launcher: Launcher, around: Surroundings) -> list[StopResult]:
     # Known ones first: one of them may be holding the very lock that fencing needs.
     known = [(p, p.receipt) for p in recovery.story.predecessors if p.receipt is not None]
-    results = [_stop_known(p, receipt, recovery, launcher) for p, receipt in known]
-    launcher.fence(recovery.target_id, int(recovery.epoch))
+    results = [_stop_known(p, receipt, recovery, plan_of(p, recovery, around).launcher) for p, receipt in known]
+    unknown = [(p, plan_of(p, recovery, around).launcher) for p in recovery.story.predecessors if p.receipt is None]
     # Only above the fence does "nothing was started under that key" stay true.
-    unknown = [p for p in recovery.story.predecessors if p.receipt is None]
-    return results + [_stop_unrecorded(p, recovery, launcher) for p in unknown]
+    for each in (launcher, *(asked for _, asked in unknown)):
+        each.fence(recovery.target_id, int(recovery.epoch))
+    return results + [_stop_unrecorded(p, recovery, asked) for p, asked in unknown]
 
 
 def _stop_known(predecessor: Predecessor, receipt: Receipt, recovery: Recovery, launcher: Launcher) -> StopResult:

@@ -6,7 +6,8 @@ calls once its last fenced write is older than the lease; one that it was suspen
 
 from paramedic.errors import ParamedicError
 from paramedic.launchers.interface import FENCING_ON_HOST, Launcher, RunState, StopOutcome, StopResult
-from paramedic.recovery.surroundings import LaunchPlan, Surroundings
+from paramedic.recovery.launched_by import plan_of
+from paramedic.recovery.surroundings import Surroundings
 from paramedic.state.lease import SELF_FENCE_LEASE_SECONDS
 from paramedic.state.receipt import Receipt
 from paramedic.state.recoveries import Recovery
@@ -21,15 +22,21 @@ MARGIN_SECONDS = 5.0
 OUTLAST_SECONDS = SELF_FENCE_LEASE_SECONDS + CALL_SECONDS + MARGIN_SECONDS
 
 
-def can_be_fenced_off(recovery: Recovery, plan: LaunchPlan) -> bool:
+def can_be_fenced_off(recovery: Recovery, around: Surroundings) -> bool:
     """Whether fences are enough: all launchers that are in use keep epochs on their hosts, and no host shows a process.
 
     A controller runs its replicas by launcher `process`, so what matters is how it is run itself, now and before.
     What a host shows, and cannot be ended there, is for people.
     """
-    receipts = [each.receipt for each in recovery.story.predecessors if each.receipt is not None]
-    on_hosts = plan.fences_on_host and all(each.launcher in FENCING_ON_HOST for each in receipts)
-    return on_hosts and not any(_is_shown(receipt, plan.launcher) for receipt in receipts)
+    predecessors = recovery.story.predecessors
+    try:
+        plans = [plan_of(each, recovery, around) for each in predecessors]
+        in_use = [around.profile(recovery.profile), *plans]
+    except ParamedicError:
+        return False
+    known = [(p.receipt, plan.launcher) for p, plan in zip(predecessors, plans, strict=True) if p.receipt is not None]
+    fenced = all(plan.fences_on_host for plan in in_use) and all(r.launcher in FENCING_ON_HOST for r, _ in known)
+    return fenced and not any(_is_shown(receipt, launcher) for receipt, launcher in known)
 
 
 def _is_shown(receipt: Receipt, launcher: Launcher) -> bool:

@@ -33,7 +33,8 @@ CLAIMABLE_STEPS = (Step.LAUNCH, Step.VERIFY)
 class Predecessor(BaseModel):
     """Something that may still act for an older epoch: its receipt, or the launch key it would be found by.
 
-    `ended`: it said itself that it acts no more.
+    `profile` is what it was launched by, where that is known: who can tell of it is asked there, whatever the target's
+    profile is now. `ended`: it said itself that it acts no more.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -41,6 +42,7 @@ class Predecessor(BaseModel):
     epoch: int
     receipt: Receipt | None = None
     launch_key: str | None = None
+    profile: str | None = None
     ended: bool = False
 
 
