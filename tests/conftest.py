@@ -79,11 +79,20 @@ def deployed_stack(_one_worker_has_the_stack: None, tmp_path_factory: pytest.Tem
     """The whole stack, really built and deployed by sam, shared by the run.
 
     Its schedules are off, so that tests send the ticks; its times are short; loopback may be probed, also by the prober
-    in a VPC, which the emulator knows by name only, and secrets named replicas/… be read. It has its dashboard.
+    in a VPC, which the emulator knows by name only, and secrets named replicas/… be read. It has its dashboard, and
+    its recovery may use the launchers of AWS.
     """
     parameters = {
         "AllowedCidrs": "127.0.0.0/8",
+        "Ec2InstanceArns": "arn:aws:ec2:us-east-1:000000000000:instance/i-01234567",
+        "Ec2LaunchTemplateArns": "arn:aws:ec2:us-east-1:000000000000:launch-template/lt-01234567",
+        "Ec2PassRoleArns": "arn:aws:iam::000000000000:role/instances",
+        "EcsClusterArns": "arn:aws:ecs:us-east-1:000000000000:cluster/models,arn:aws:ecs:*:*:cluster/others",
+        "EcsPassRoleArns": "arn:aws:iam::000000000000:role/tasks",
+        "EcsServiceArns": "arn:aws:ecs:us-east-1:000000000000:service/models/*",
+        "EcsTaskDefinitionArns": "arn:aws:ecs:us-east-1:000000000000:task-definition/controller:*",
         "HungAfterSeconds": "5",
+        "LauncherSecretArns": "arn:aws:secretsmanager:*:*:secret:launchers/*",
         "ReplicaSecretArns": "arn:aws:secretsmanager:*:*:secret:replicas/*",
         "ScheduleState": "DISABLED",
         "StaleSeconds": "10",

@@ -72,9 +72,9 @@ FOR_OTHERS = ("ControllerPolicy", "DeployerPolicy", "GatewayPolicy", "OperatorPo
 WITHOUT_RESOURCES = {"ssm:GetCommandInvocation"}
 """Actions of which IAM knows no resource."""
 
-IN_CLUSTERS = {"ArnLike": {"ecs:cluster": {"Ref": "EcsClusterArns"}}}
+IN_CLUSTERS = {"ArnLike": {"ecs:cluster": {"Fn::Split": [",", {"Ref": "EcsClusterArns"}]}}}
 OF_TEMPLATES = {
-    "ArnLike": {"ec2:LaunchTemplate": {"Ref": "Ec2LaunchTemplateArns"}},
+    "ArnLike": {"ec2:LaunchTemplate": {"Fn::Split": [",", {"Ref": "Ec2LaunchTemplateArns"}]}},
     "Bool": {"ec2:IsLaunchTemplateResource": "true"},
 }
 MADE_BY_IT = {"aws:ResourceTag/paramedic:scope": "false", "aws:ResourceTag/aws:ec2launchtemplate:id": "false"}
@@ -265,7 +265,8 @@ def test_what_a_launcher_may_do_ends_at_what_the_operator_named(template: Templa
             if statement["Sid"] in BY_CONDITION:
                 assert statement.get("Condition") == BY_CONDITION[statement["Sid"]]
             else:
-                assert statement["Resource"]["Ref"] in LAUNCHERS[granted["PolicyName"]]
+                comma, named = statement["Resource"]["Fn::Split"]
+                assert (comma, named["Ref"] in LAUNCHERS[granted["PolicyName"]]) == (",", True)
     passed = [s for s in _allowed(template, "RecoveryRole") if s["Action"] == "iam:PassRole"]
     assert {s["Condition"]["StringEquals"]["iam:PassedToService"] for s in passed} == {
         "ecs-tasks.amazonaws.com",
@@ -274,6 +275,18 @@ def test_what_a_launcher_may_do_ends_at_what_the_operator_named(template: Templa
     (tags,) = [s for s in _allowed(template, "RecoveryRole") if s.get("Sid") == "TellTheseTheirEpoch"]
     written = tags["Condition"]["ForAllValues:StringEquals"]["aws:TagKeys"]
     assert set(written) == {*TAGS, LAUNCHED_BEFORE_TAG}
+
+
+@pytest.mark.e2e
+def test_recovery_has_the_policies_of_launchers_where_a_stack_names_what_they_may_use(
+    deployed_stack: LocalStack,
+) -> None:
+    iam, stack = deployed_stack.client("iam"), deployed_stack.outputs.table_prefix.removesuffix("-")
+    roles = [page["Roles"] for page in iam.get_paginator("list_roles").paginate()]
+    (role,) = [
+        role["RoleName"] for some in roles for role in some if role["RoleName"].startswith(f"{stack}-RecoveryRole")
+    ]
+    assert set(iam.list_role_policies(RoleName=role)["PolicyNames"]) == {"recovery", *LAUNCHERS}
 
 
 def _parameters_of(template: Template, condition: str) -> set[str]:

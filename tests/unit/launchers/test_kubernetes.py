@@ -139,13 +139,6 @@ def test_a_cronjob_that_would_start_workloads_by_itself_is_refused(jobs: Stage) 
     assert not jobs.backend.told
 
 
-def test_what_runs_in_another_cluster_is_elsewhere(deployment: Stage) -> None:
-    receipt = deployment.launch(3)
-    there = receipt.model_copy(update={"identity": {**receipt.identity, "server": "https://other.example"}})
-    assert deployment.launcher.describe(there).state is RunState.ELSEWHERE
-    assert deployment.stop(there) == "unconfirmed"
-
-
 def test_a_list_goes_on_over_all_pages(jobs: Stage) -> None:
     receipts = [jobs.launch(epoch) for epoch in (3, 4, 5)]
     assert sorted(jobs.launcher.running(SCOPE), key=lambda each: each.epoch) == receipts

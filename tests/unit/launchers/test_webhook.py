@@ -60,6 +60,15 @@ def test_a_status_on_another_server_is_not_asked_for(stage: Stage) -> None:
         stage.launch(3)
 
 
+def test_a_receipt_that_names_another_server_makes_nobody_ask_there(stage: Stage) -> None:
+    receipt = stage.launch(3)
+    before = len(stage.backend.requests)
+    spoilt = {**receipt.identity, "status_url": "https://elsewhere.example/w-0"}
+    look = stage.launcher.describe(receipt.model_copy(update={"identity": spoilt}))
+    assert (look.state, "another server" in look.detail) == (RunState.UNKNOWN, True)
+    assert len(stage.backend.requests) == before
+
+
 def test_an_end_that_is_accepted_and_does_not_come_is_unconfirmed(stage: Stage) -> None:
     receipt = stage.launch(3)
     stage.backend.stuck = True

@@ -34,6 +34,19 @@ def elsewhere(receipt: Receipt, launcher: str) -> Description | None:
     return Description(state=RunState.ELSEWHERE, detail=detail)
 
 
+def not_its_own(receipt: Receipt, what: str) -> Description:
+    """For a receipt, perhaps spoilt, that names what was not launched under its key: nobody acts on that."""
+    detail = f"{what} does not show that it was launched as {receipt.key!r}"
+    return Description(state=RunState.UNKNOWN, detail=detail)
+
+
+def there(what: str) -> Description:
+    """For what was launched where the launcher's profile does not look."""
+    return Description(
+        state=RunState.ELSEWHERE, detail=f"it ran in {what}: ask there, or have a person confirm its end"
+    )
+
+
 def unconfirmed(detail: str) -> StopResult:
     """Nobody knows whether it will act again."""
     return StopResult(outcome=StopOutcome.UNCONFIRMED, detail=detail)

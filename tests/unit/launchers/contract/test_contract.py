@@ -136,6 +136,36 @@ def test_what_another_launcher_started_is_elsewhere_and_nothing_is_done_about_it
     assert len(stage.living()) == 1
 
 
+SPOILT = {
+    "ecs-task": {"cluster": "other"},
+    "ecs-service": {"service": "other"},
+    "ec2-start": {"instance_id": "i-00000000"},
+    "kubernetes-deployment": {"namespace": "other"},
+    "kubernetes-job": {"server": "https://other.example"},
+    "webhook-slow": {"url": "https://other.example/"},
+}
+"""Where a receipt says that a workload ran, and its profile does not look."""
+
+
+@pytest.mark.parametrize(("stage", "elsewhere"), SPOILT.items(), indirect=["stage"])
+def test_what_a_receipt_names_outside_the_profile_is_elsewhere_and_left_alone(
+    stage: Stage, elsewhere: dict[str, str]
+) -> None:
+    receipt = stage.launch(3)
+    other = receipt.model_copy(update={"identity": {**receipt.identity, **elsewhere}})
+    assert stage.launcher.describe(other).state is RunState.ELSEWHERE
+    assert stage.stop(other) == "unconfirmed"
+    assert len(stage.living()) == 1
+
+
+@pytest.mark.parametrize("stage", [each for each in CLOUDS if not each.startswith("webhook")], indirect=True)
+def test_a_receipt_whose_key_is_not_that_of_what_it_names_ends_nothing(stage: Stage) -> None:
+    receipt = stage.launch(3).model_copy(update={"key": "controller:other/3"})
+    assert stage.launcher.describe(receipt).state is RunState.UNKNOWN
+    assert stage.stop(receipt) == "unconfirmed"
+    assert len(stage.living()) == 1
+
+
 @pytest.mark.parametrize("stage", [each for each in CLOUDS if not each.startswith("webhook")], indirect=True)
 def test_variables_that_may_be_secret_are_not_shown_on_a_platform(stage: Stage) -> None:
     request = request_for(3).model_copy(update={"environment": {"API_TOKEN": "hunter2"}})

@@ -11,6 +11,7 @@ from paramedic.clock import Clock
 from paramedic.launchers.aws_calls import AwsCallError, ask
 from paramedic.launchers.ec2.profile import Ec2Profile
 from paramedic.launchers.ec2.reading import (
+    KEY_TAG,
     LAUNCHER,
     OVER,
     Ec2Api,
@@ -18,9 +19,10 @@ from paramedic.launchers.ec2.reading import (
     instance_of,
     seen,
     state_of,
+    tags_of,
 )
 from paramedic.launchers.interface import Description, LauncherError, RunState, StopResult
-from paramedic.launchers.receipts import elsewhere, identity_in, stopped, unconfirmed
+from paramedic.launchers.receipts import elsewhere, identity_in, not_its_own, stopped, there, unconfirmed
 from paramedic.launchers.waiting import STOP_SECONDS, wait_for
 from paramedic.state.receipt import Receipt
 
@@ -51,8 +53,10 @@ class InstanceRuns:
         if foreign is not None:
             return foreign
         identity = identity_in(receipt, InstanceIdentity)
+        if self.profile.instance not in (None, identity.instance_id):
+            return there(f"instance {identity.instance_id}")
         try:
-            return self._look(identity)
+            return self._look(receipt, identity)
         except LauncherError as error:
             return Description(state=RunState.UNKNOWN, detail=str(error))
 
@@ -65,17 +69,20 @@ class InstanceRuns:
         look = self.describe(receipt)
         if look.state is RunState.ABSENT:
             return stopped(look.detail)
+        if look.state is RunState.ELSEWHERE:
+            return unconfirmed(look.detail)
+        identity = identity_in(receipt, InstanceIdentity)
         if look.state is not RunState.RUNNING:
-            return unconfirmed(f"{look.detail}; EC2 showing it as stopped or terminated would confirm it")
+            return unconfirmed(f"{look.detail}; {_confirmed_by(identity)}")
         others = ", ".join(self.profile.shares_with)
         if others and not self.profile.may_stop_others:
             return unconfirmed(
                 f"{look.detail} and was not stopped, for it runs {others} too: stop it by hand, or let the profile's "
                 "may_stop_others say that it may be"
             )
-        return self._end(receipt, identity_in(receipt, InstanceIdentity))
+        return self._end(receipt, identity)
 
-    def _look(self, identity: InstanceIdentity) -> Description:
+    def _look(self, receipt: Receipt, identity: InstanceIdentity) -> Description:
         instance = instance_of(self.api, identity.instance_id)
         if instance is None:
             gone = self.clock.now() - identity.launch_time >= SHOWN_FOR
@@ -89,6 +96,8 @@ class InstanceRuns:
         if instance["LaunchTime"] < identity.launch_time:
             detail = f"EC2 still shows an earlier start of instance {identity.instance_id}"
             return Description(state=RunState.UNKNOWN, detail=detail)
+        if tags_of(instance).get(KEY_TAG) != receipt.key:
+            return not_its_own(receipt, f"instance {identity.instance_id}")
         return Description(state=RunState.RUNNING, detail=seen(instance))
 
     def _end(self, receipt: Receipt, identity: InstanceIdentity) -> StopResult:

@@ -24,7 +24,15 @@ from paramedic.launchers.interface import (
     StopResult,
 )
 from paramedic.launchers.marks import Marks, shown_environment
-from paramedic.launchers.receipts import elsewhere, identity_in, make_receipt, stopped, unconfirmed
+from paramedic.launchers.receipts import (
+    elsewhere,
+    identity_in,
+    make_receipt,
+    not_its_own,
+    stopped,
+    there,
+    unconfirmed,
+)
 from paramedic.launchers.waiting import STOP_SECONDS, wait_for
 from paramedic.state.receipt import Receipt
 
@@ -123,7 +131,12 @@ class EcsServiceLauncher:
         if foreign is not None:
             return foreign
         identity = identity_in(receipt, ServiceIdentity)
+        if (identity.cluster, identity.service) != (self.profile.cluster, self.service.name):
+            return there(f"service {identity.service} of cluster {identity.cluster}")
         try:
+            marks = self._marks(identity.task_definition)
+            if marks is None or marks.key != receipt.key:
+                return not_its_own(receipt, identity.task_definition)
             if self._wants(identity):
                 return Description(state=RunState.RUNNING, detail=f"service {identity.service} keeps it running")
             living = self._living(identity)
@@ -148,6 +161,8 @@ class EcsServiceLauncher:
             return unconfirmed(look.detail)
         identity = identity_in(receipt, ServiceIdentity)
         confirms = f"ECS showing no task of {identity.task_definition} but stopped ones would confirm it"
+        if look.state is not RunState.RUNNING:
+            return unconfirmed(f"{look.detail}; {confirms}")
         try:
             if self._wants(identity):
                 ask(self.api.update_service, cluster=identity.cluster, service=identity.service, desiredCount=0)

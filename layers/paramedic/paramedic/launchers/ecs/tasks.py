@@ -24,7 +24,15 @@ from paramedic.launchers.ecs.reading import (
 )
 from paramedic.launchers.interface import Description, KeyAlreadyUsedError, Launch, LauncherError, RunState, StopResult
 from paramedic.launchers.marks import Marks, shown_environment, token_of
-from paramedic.launchers.receipts import elsewhere, identity_in, make_receipt, stopped, unconfirmed
+from paramedic.launchers.receipts import (
+    elsewhere,
+    identity_in,
+    make_receipt,
+    not_its_own,
+    stopped,
+    there,
+    unconfirmed,
+)
 from paramedic.launchers.waiting import SETTLE_SECONDS, STOP_SECONDS, wait_for
 from paramedic.state.receipt import Receipt
 
@@ -103,14 +111,17 @@ class EcsTaskLauncher:
         if foreign is not None:
             return foreign
         identity = identity_in(receipt, TaskIdentity)
+        if identity.cluster != self.profile.cluster:
+            return there(f"cluster {identity.cluster}")
         try:
             task = find_task(self.api, identity.cluster, identity.task_arn)
         except LauncherError as error:
             return Description(state=RunState.UNKNOWN, detail=str(error))
-        if task is not None:
-            state = RunState.ABSENT if is_over(task) else RunState.RUNNING
-            return Description(state=state, detail=seen(task))
-        return self._unknown_to_ecs(identity)
+        if task is None:
+            return self._unknown_to_ecs(identity)
+        if task.get("startedBy") != _started_by(receipt.key):
+            return not_its_own(receipt, f"task {identity.task_arn}")
+        return Description(state=RunState.ABSENT if is_over(task) else RunState.RUNNING, detail=seen(task))
 
     def stop(self, receipt: Receipt, *, epoch: int, grace_seconds: float, scope: str | None = None) -> StopResult:
         """Have ECS end exactly this task, and wait until it says STOPPED.
@@ -126,15 +137,18 @@ class EcsTaskLauncher:
         if look.state is RunState.ELSEWHERE:
             return unconfirmed(look.detail)
         identity = identity_in(receipt, TaskIdentity)
+        confirms = f"ECS showing task {identity.task_arn} as STOPPED would confirm it"
+        if look.state is not RunState.RUNNING:
+            return unconfirmed(f"{look.detail}; {confirms}")
         reason = f"paramedic: {scope or identity.scope} goes on under epoch {epoch}"
         try:
             ask(self.api.stop_task, cluster=identity.cluster, task=identity.task_arn, reason=reason)
         except AwsCallError as error:
-            return unconfirmed(f"{error}; ECS showing task {identity.task_arn} as STOPPED would confirm it")
+            return unconfirmed(f"{error}; {confirms}")
         over = wait_for(lambda: self._over(receipt), self.clock, STOP_SECONDS)
         if over is not None:
             return stopped(over.detail)
-        return unconfirmed(f"{self.describe(receipt).detail}; ECS showing it as STOPPED would confirm it")
+        return unconfirmed(f"{self.describe(receipt).detail}; {confirms}")
 
     def fence(self, scope: str, epoch: int) -> None:
         """Nothing: no host of ECS keeps epochs."""

@@ -27,7 +27,7 @@ from paramedic.launchers.kubernetes.pods import (
 )
 from paramedic.launchers.kubernetes.profile import KubernetesProfile
 from paramedic.launchers.marks import shown_environment
-from paramedic.launchers.receipts import elsewhere, identity_in, stopped, unconfirmed
+from paramedic.launchers.receipts import elsewhere, identity_in, not_its_own, stopped, there, unconfirmed
 from paramedic.launchers.waiting import STOP_SECONDS, wait_for
 from paramedic.state.receipt import Receipt
 
@@ -104,10 +104,9 @@ class KubernetesLauncher:
         identity = identity_in(receipt, LaunchIdentity)
         here = (self.profile.server, self.profile.namespace, self.owner.kind)
         if here != (identity.server, identity.namespace, identity.kind):
-            detail = (
-                f"it ran in {identity.server}, namespace {identity.namespace}, as one of its {identity.kind}: ask there"
-            )
-            return Description(state=RunState.ELSEWHERE, detail=detail)
+            return there(f"namespace {identity.namespace} of {identity.server}, as one of its {identity.kind}")
+        if identity.launch != label_of(receipt.key):
+            return not_its_own(receipt, f"launch {identity.launch}")
         try:
             # In this order: what the owner had made before it was held is listed then.
             why = self.owner.makes_pods(identity)
@@ -133,6 +132,8 @@ class KubernetesLauncher:
             return unconfirmed(look.detail)
         identity = identity_in(receipt, LaunchIdentity)
         confirms = "the node answering again, or its machine seen to be off, would confirm it"
+        if look.state is not RunState.RUNNING:
+            return unconfirmed(f"{look.detail}; the API showing no pod of it would confirm it")
         try:
             self.owner.hold(identity)
             self._delete(living_pods(self.api, LAUNCH_LABEL, identity.launch), grace_seconds)

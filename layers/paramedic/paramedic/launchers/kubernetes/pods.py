@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from paramedic.launchers import marks
 from paramedic.launchers.interface import Launch
 from paramedic.launchers.kubernetes.api import KubernetesApi
+from paramedic.launchers.kubernetes.profile import NAME
 from paramedic.launchers.marks import Marks, token_of
 from paramedic.launchers.receipts import make_receipt
 from paramedic.state.receipt import Receipt
@@ -38,9 +39,9 @@ class LaunchIdentity(BaseModel):
     server: str
     namespace: str
     kind: str
-    name: str
+    name: str = Field(pattern=NAME)
     uid: str
-    launch: str
+    launch: str = Field(pattern=r"^[0-9a-f]+$")
     scope: str
 
 

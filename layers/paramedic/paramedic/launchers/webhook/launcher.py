@@ -18,7 +18,7 @@ from paramedic.launchers.interface import (
     StopResult,
 )
 from paramedic.launchers.marks import Marks, shown_environment
-from paramedic.launchers.receipts import elsewhere, identity_in, make_receipt, stopped, unconfirmed
+from paramedic.launchers.receipts import elsewhere, identity_in, make_receipt, stopped, there, unconfirmed
 from paramedic.launchers.waiting import STOP_SECONDS, wait_for
 from paramedic.launchers.webhook.messages import FindAnswer, Found, Launched, RunningAnswer, Status, StopAnswer
 from paramedic.launchers.webhook.profile import WebhookProfile
@@ -100,7 +100,7 @@ class WebhookLauncher:
             return foreign
         identity = identity_in(receipt, WebhookIdentity)
         if identity.url != self.profile.url:
-            return Description(state=RunState.ELSEWHERE, detail=f"it was launched by {identity.url}: ask there")
+            return there(identity.url)
         try:
             status = self._status(identity)
         except LauncherError as error:
@@ -148,7 +148,8 @@ class WebhookLauncher:
 
     def _status(self, identity: WebhookIdentity) -> Status:
         if identity.status_url is not None:
-            return read(Status, self.requests.get(identity.status_url))
+            # As it was launched or as a row says: either way what is signed goes to no other server.
+            return read(Status, self.requests.get(self._same_origin(identity.status_url)))
         return read(Status, self._post("describe", {"id": identity.id}))
 
     def _absent(self, receipt: Receipt) -> Description | None:
