@@ -330,3 +330,16 @@ def test_a_window_that_is_none_is_an_error_that_names_the_field(world: RecoveryW
     with pytest.raises(InvalidInputError, match="drill_window"):
         world.says("drill")
     assert world.epoch().epoch == 1
+
+
+@pytest.mark.parametrize("action", ["recover", "force"])
+def test_a_person_goes_on_with_what_automation_was_called_off_from(world: RecoveryWorld, action: str) -> None:
+    world.first.suspended = True
+    world.host.unstoppable = True
+    recoverer.on_failure(world.found_bad("hung"), world.around())
+    Target(bucket_of(TARGET), TARGET).update(actions=[Target.paused.set(True), Target.mode.set(TargetMode.OBSERVE)])
+    world.host.unstoppable = False
+    recoverer.sweep(world.around())
+    assert world.host.alive() == [1]
+    assert world.says(action, reason="it is needed").status is Status.RECOVERED
+    assert "wanted by ada: it is needed" in [entry.text for entry in world.recovery(2).story.entries]

@@ -109,6 +109,16 @@ def vouch(recovery: Recovery, word: str, around: Surroundings) -> Recovery:
     return advance(recovery, step_of(recovery), f"its predecessor is gone by the word of {word}", around, story)
 
 
+def adopt(recovery: Recovery, actor: str, reason: str, around: Surroundings) -> Recovery:
+    """Record that a person wants this recovery, whoever opened it, keeping ownership: mode and pause bind it no more.
+
+    Raises:
+        LostStepError: another invocation moved the record.
+    """
+    story = recovery.story.model_copy(update={"manual": True, "drill": False})
+    return advance(recovery, step_of(recovery), f"wanted by {actor}: {reason}", around, story)
+
+
 def wait_for(recovery: Recovery, reason: str, text: str, around: Surroundings) -> Recovery:
     """Record once per step and `reason` why the step cannot be done now, and owe people a page about it.
 

@@ -110,7 +110,7 @@ def recover(target: Target, opener: Opener, around: Surroundings) -> Reply:
         return refused_reply(str(target.target_id), NO_EPOCH)
     previous = Recovery.read(target.target_id, int(current.epoch))
     if previous is not None and records.is_open(previous):
-        return _resume(previous, around, opener.word)
+        return _resume(previous, around, opener)
     return _open(target, current, previous, opener, around)
 
 
@@ -130,13 +130,22 @@ def _open(
     return _resume(records.read_recovery(str(target.target_id), epoch), around)
 
 
-def _resume(recovery: Recovery, around: Surroundings, word: str = "") -> Reply:
+def _resume(recovery: Recovery, around: Surroundings, opener: Opener | None = None) -> Reply:
     try:
-        if word and records.step_of(recovery) is Step.STOP:
-            recovery = records.vouch(records.take(recovery, around), word, around)
+        if opener is not None and opener.manual and records.step_of(recovery) is Step.STOP:
+            recovery = _wanted(records.take(recovery, around), opener, around)
         return _reply(drive(recovery, around))
     except records.LostStepError as error:
         return Reply(status=Status.RECOVERING, message=str(error), target=recovery.target_id, epoch=int(recovery.epoch))
+
+
+def _wanted(recovery: Recovery, opener: Opener, around: Surroundings) -> Recovery:
+    """The record with what a person who asks for it by hand adds to it."""
+    if opener.word:
+        recovery = records.vouch(recovery, opener.word, around)
+    if recovery.story.manual and not recovery.story.drill:
+        return recovery
+    return records.adopt(recovery, opener.actor, opener.reason, around)
 
 
 def _remember(case: Case, refused: Refusal, around: Surroundings) -> Reply:
