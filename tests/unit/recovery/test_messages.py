@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from paramedic.errors import InvalidInputError
 from paramedic.recovery.messages import REQUESTS, ByHand, parse_request
@@ -53,3 +55,27 @@ def test_what_a_verb_does_not_take_is_refused_by_name(action: str, field: str, v
 def test_an_unknown_action_is_answered_with_those_there_are(action: object) -> None:
     with pytest.raises(InvalidInputError, match=r"event.action: must be one of recover, replace, force"):
         parse_request({**recorded("recover"), "action": action})
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda some: st.lists(some) | st.dictionaries(st.text(), some),
+)
+
+
+@given(
+    action=st.sampled_from(sorted(REQUESTS)),
+    field=st.sampled_from(
+        ["action", "target", "actor", "reason", "request_id", "dry_run", "plan", "limit", "surprise"]
+    ),
+    value=ANYTHING,
+)
+def test_whatever_is_sent_is_understood_or_refused_by_the_name_of_what_is_wrong(
+    action: str, field: str, value: object
+) -> None:
+    refused = None
+    try:
+        parse_request({**recorded(action), field: value})
+    except InvalidInputError as error:
+        refused = error
+    assert refused is None or refused.field.startswith(f"event.{field}")
