@@ -247,11 +247,16 @@ def _new_value(word: str, path: str, tokens: list[str], before: Item, write: Arg
         case "REMOVE", []:
             return None
         case "ADD", [added]:
-            numbers = (_operand(path)(before, write) or {"N": "0"}, _operand(added)(before, write) or {})
-            return {"N": str(sum(map(_plain, numbers)))}
+            return _sum(_operand(path)(before, write), _operand(added)(before, write) or {})
         case "SET", ["=", "if_not_exists", *arguments]:
             existing, otherwise = _parse_list(arguments)
             return existing(before, write) or otherwise(before, write)
         case "SET", ["=", value]:
             return _operand(value)(before, write)
     raise NotImplementedError(f"{word} {path} {tokens}")
+
+
+def _sum(before: Value | None, added: Value) -> Value:
+    if "SS" in added:
+        return {"SS": sorted({*(before or {"SS": []})["SS"], *added["SS"]})}
+    return {"N": str(_plain(before or {"N": "0"}) + _plain(added))}

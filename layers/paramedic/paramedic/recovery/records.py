@@ -217,10 +217,13 @@ def _change(
     )
     row = Recovery(recovery.target_id, recovery.epoch)
     change = Update(row, (*actions, *moved), (Recovery.version == recovery.version) & condition)
+    refused: ConditionFailedError | None = None
     try:
         transact([change, *extra], around.clock)
     except ConditionFailedError as error:
-        stored = read_recovery(str(recovery.target_id), int(recovery.epoch))
-        if stored.version != version or stored.moved_by != around.invocation:
-            raise LostStepError(f"{recovery.target_id}: epoch {recovery.epoch} moved meanwhile") from error
-    return read_recovery(str(recovery.target_id), int(recovery.epoch))
+        refused = error
+    stored = read_recovery(str(recovery.target_id), int(recovery.epoch))
+    # Also after a change that was made: whoever is slow to look reads what another has made of it since.
+    if stored.version != version or stored.moved_by != around.invocation:
+        raise LostStepError(f"{recovery.target_id}: epoch {recovery.epoch} moved meanwhile") from refused
+    return stored

@@ -64,6 +64,8 @@ def take_over(controller_id: str, own_receipt: Callable[[int], Receipt], around:
         _require_standing_still(current, around)
     try:
         opened = under_way or _open(_case(current, previous, around), around)
+        # Whoever was slow to come back to what it opened itself finds it taken further by others.
+        _require_left_alone(opened, around)
         return _take_the_place(records.take(opened, around), own_receipt, around)
     except records.LostStepError as error:
         raise RecoveryUnderWayError(str(error)) from error
