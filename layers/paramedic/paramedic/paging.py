@@ -2,9 +2,9 @@
 
 import json
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -23,7 +23,9 @@ def topic_pager(topic_arn: str) -> "TopicPager":
     One that does not answer holds its user up for a moment only: what is owed is tried again by the next invocation.
     """
     once = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})
-    return TopicPager(boto3.client("sns", config=once), topic_arn)
+    # Not by boto3, whose resources and transfers nobody here uses and every start pays.
+    client = botocore.session.get_session().create_client("sns", config=once)
+    return TopicPager(cast("SNSClient", client), topic_arn)
 
 
 class TopicPager:

@@ -7,32 +7,29 @@ can write a row can run nothing new.
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from paramedic.clock import SystemClock
 from paramedic.errors import InvalidInputError, ParamedicError
-from paramedic.launchers.ec2.profile import Ec2Profile
-from paramedic.launchers.ecs.profile import EcsProfile
 from paramedic.launchers.interface import Launch, Launcher
-from paramedic.launchers.kubernetes.profile import KubernetesProfile
 from paramedic.launchers.process.profile import ProcessProfile
-from paramedic.launchers.webhook.profile import WebhookProfile
 from paramedic.validation import invalid_input, validated
+
+if TYPE_CHECKING:
+    from paramedic.launchers.ec2.profile import Ec2Profile
+    from paramedic.launchers.ecs.profile import EcsProfile
+    from paramedic.launchers.kubernetes.profile import KubernetesProfile
+    from paramedic.launchers.webhook.profile import WebhookProfile
 
 ROOT = "LAUNCHER_PROFILES"
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 type LauncherProfile = ProcessProfile | EcsProfile | Ec2Profile | KubernetesProfile | WebhookProfile
 
-KINDS: Mapping[str, type[LauncherProfile]] = {
-    "process": ProcessProfile,
-    "ecs": EcsProfile,
-    "ec2": Ec2Profile,
-    "kubernetes": KubernetesProfile,
-    "webhook": WebhookProfile,
-}
-"""By the field `launcher`."""
+KINDS = ("process", "ecs", "ec2", "kubernetes", "webhook")
+"""What the field `launcher` may say."""
 
 
 class UnknownProfileError(ParamedicError):
@@ -58,10 +55,32 @@ def parse_profiles(json_text: str) -> Mapping[str, LauncherProfile]:
 
 def _parse(fields: Mapping[str, JsonValue], root: str) -> LauncherProfile:
     launcher = fields.get("launcher")
-    kind = KINDS.get(launcher) if isinstance(launcher, str) else None
-    if kind is None:
+    if not isinstance(launcher, str) or launcher not in KINDS:
         raise InvalidInputError(f"{root}.launcher", launcher, f"must be one of {', '.join(KINDS)}")
-    return validated(kind, fields, root)
+    return validated(_model_of(launcher), fields, root)
+
+
+def _model_of(launcher: str) -> type[LauncherProfile]:
+    # A cold start pays for the kinds of profiles that there are only.
+    match launcher:
+        case "ecs":
+            from paramedic.launchers.ecs.profile import EcsProfile
+
+            return EcsProfile
+        case "ec2":
+            from paramedic.launchers.ec2.profile import Ec2Profile
+
+            return Ec2Profile
+        case "kubernetes":
+            from paramedic.launchers.kubernetes.profile import KubernetesProfile
+
+            return KubernetesProfile
+        case "webhook":
+            from paramedic.launchers.webhook.profile import WebhookProfile
+
+            return WebhookProfile
+        case _:
+            return ProcessProfile
 
 
 def profile_named(profiles: Mapping[str, LauncherProfile], name: str) -> LauncherProfile:
@@ -84,27 +103,27 @@ def make_launcher(profile: LauncherProfile) -> Launcher:
         LauncherError: a secret that the launcher needs cannot be had.
     """
     # Each launcher brings its own libraries; a cold start pays for the chosen one only.
-    match profile:
-        case ProcessProfile():
+    match profile.launcher:
+        case "process":
             from paramedic.launchers.process.launcher import ProcessLauncher
 
             return ProcessLauncher(profile.host_dir)
-        case EcsProfile():
+        case "ecs":
             from paramedic.launchers.aws_calls import client
             from paramedic.launchers.ecs.making import make_ecs_launcher
 
             return make_ecs_launcher(profile, client("ecs"), SystemClock())
-        case Ec2Profile():
+        case "ec2":
             from paramedic.launchers.aws_calls import client
             from paramedic.launchers.ec2.making import make_ec2_launcher
 
             return make_ec2_launcher(profile, client("ec2"), SystemClock())
-        case KubernetesProfile():
+        case "kubernetes":
             from paramedic.launchers.kubernetes.api import connect
             from paramedic.launchers.kubernetes.making import make_kubernetes_launcher
 
             return make_kubernetes_launcher(profile, connect(profile), SystemClock())
-        case WebhookProfile():
+        case "webhook":
             from paramedic.launchers.webhook.making import make_webhook_launcher
 
             return make_webhook_launcher(profile, SystemClock())
@@ -117,8 +136,8 @@ def launch_request(profile: LauncherProfile, *, workload: str, scope: str, epoch
         EnvironmentFileError: the profile's environment file is missing or malformed.
     """
     named = Launch(workload=workload, scope=scope, epoch=epoch, key=key)
-    match profile:
-        case ProcessProfile():
+    match profile.launcher:
+        case "process":
             return named.model_copy(
                 update={
                     "command": profile.command,
@@ -127,9 +146,9 @@ def launch_request(profile: LauncherProfile, *, workload: str, scope: str, epoch
                     "log_file": profile.log_file,
                 }
             )
-        case Ec2Profile():
+        case "ec2":
             return named
-        case EcsProfile() | KubernetesProfile() | WebhookProfile():
+        case "ecs" | "kubernetes" | "webhook":
             return named.model_copy(update={"environment": profile.environment})
 
 

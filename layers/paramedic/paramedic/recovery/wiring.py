@@ -1,6 +1,5 @@
 """Puts a recovery's real surroundings together: system clock, prober, the stack's launcher profiles."""
 
-import asyncio
 import random
 import uuid
 from collections.abc import Callable, Mapping
@@ -41,6 +40,8 @@ def prober(guard: AddressGuard) -> Callable[[ProbeRequest], ProbeOutcome]:
 
     def probe(request: ProbeRequest) -> ProbeOutcome:
         # A controller whose epoch was given to it never probes, and is well the sooner for not loading the engine.
+        import asyncio
+
         from paramedic.health.engine import probe_all
 
         report = asyncio.run(probe_all(ProbeBatch(targets=(request,)), guard=guard, rng=random.Random()))
