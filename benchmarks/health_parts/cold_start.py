@@ -1,48 +1,14 @@
-"""How long functions take to begin, under AWS's own emulator of the interface that Lambda gives a runtime.
+"""How long a check and a probe take to begin."""
 
-What begins is what `sam build` has made, with the bytecode in its layer. awslambdaric and boto3 come from an
-environment of their own, as Lambda's come with its runtime. A processor is all a function's own here; so it is in
-Lambda while one begins, whatever its memory. What Lambda does before that, fetching and unpacking, is not in it.
-"""
-
-import re
-import statistics
-import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
-from benchmarks.gateway_parts.processes import NeverAnsweredError, own_address, running
 from benchmarks.report import Figures, at_most
-from paramedic_cli.local.deploy import build
-from paramedic_cli.local.project import project_root
+from benchmarks.shared_parts.cold_start import Function, init_figures
 
 GOALS = {
     "health_probe_init_ms": at_most(200),
     "health_check_init_ms": at_most(350),
 }
-STARTS = 9
-PATIENCE_SECONDS = 20.0
-RUNTIME = project_root() / ".tools/lambda-runtime/bin/python"
-FROM_LAMBDA = {
-    "AWS_REGION": "us-east-1",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_ACCESS_KEY_ID": "benchmark",
-    "AWS_SECRET_ACCESS_KEY": "benchmark",
-}
-INIT = re.compile(r"INIT REPORT\(durationMs: ([\d.]+)\)")
-
-
-@dataclass(frozen=True)
-class Function:
-    """A function: its name in the template, the settings it needs, and an event that asks nothing of it."""
-
-    name: str
-    settings: Mapping[str, str]
-    event: Mapping[str, object]
-
 
 PROBE = Function("HealthProbeFunction", {"ALLOWED_CIDRS": "127.0.0.0/8"}, {"targets": []})
 CHECK = Function(
@@ -60,60 +26,4 @@ CHECK = Function(
 
 def measure(folder: Path) -> Figures:
     """Both in turns."""
-    built = build().parent
-    # Lambda's runtime comes with its bytecode too.
-    subprocess.run([RUNTIME, "-m", "compileall", "-q", RUNTIME.parents[1]], check=True)
-    for function in (PROBE, CHECK):
-        begin(function, built, folder / "first")
-    starts = [(begin(PROBE, built, folder / f"p{n}"), begin(CHECK, built, folder / f"c{n}")) for n in range(STARTS)]
-    probe, check = zip(*starts, strict=True)
-    return {
-        "health_probe_init_ms": round(statistics.median(probe)),
-        "health_probe_init_ms_worst": round(max(probe)),
-        "health_check_init_ms": round(statistics.median(check)),
-        "health_check_init_ms_worst": round(max(check)),
-    }
-
-
-def begin(function: Function, built: Path, log: Path) -> float:
-    """Milliseconds that one cold start of a function takes, up to its handler.
-
-    Raises:
-        NeverAnsweredError: it did not begin, or what it was asked failed.
-    """
-    code = built / function.name
-    interface, api = own_address(), own_address()
-    environment = {
-        **FROM_LAMBDA,
-        **function.settings,
-        "LAMBDA_TASK_ROOT": str(code),
-        "PYTHONPATH": str(built / "ParamedicLayer/python"),
-    }
-    command: list[str | Path] = [
-        "env",
-        f"--chdir={code}",
-        emulator(),
-        "--runtime-api-address",
-        f"{api.host}:{api.port}",
-    ]
-    command += ["--runtime-interface-emulator-address", f"{interface.host}:{interface.port}"]
-    with running([*command, RUNTIME, "-m", "awslambdaric", "app.handler"], log, environment):
-        with httpx.Client(transport=httpx.HTTPTransport(retries=5), timeout=PATIENCE_SECONDS) as client:
-            answer = client.post(f"{interface.url}/2015-03-31/functions/function/invocations", json=function.event)
-        said = log.read_text()
-    found = INIT.search(said)
-    if found is None or "errorType" in answer.text:
-        raise NeverAnsweredError(f"{function.name} did not begin: {answer.text}\n{said}")
-    return float(found[1])
-
-
-def emulator() -> Path:
-    """It comes with sam.
-
-    Raises:
-        NeverAnsweredError: it is not there.
-    """
-    found = next((project_root() / ".tools/sam").glob("lib/python*/site-packages/samcli/local/rapid/*-x86_64"), None)
-    if found is None or not RUNTIME.exists():
-        raise NeverAnsweredError("the emulator or the runtime is not set up: use `make bench`")
-    return found
+    return init_figures({"health_probe_init_ms": PROBE, "health_check_init_ms": CHECK}, folder)

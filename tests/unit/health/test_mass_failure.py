@@ -235,41 +235,6 @@ def test_one_that_lasts_for_an_hour_is_not_said_again_when_something_else_fails(
     assert notices(world) == [(MASS, "open"), ("url:another", "open")]
 
 
-def begin_again(world: CheckWorld, minute: int) -> None:
-    """A mass failure that is over at minute 3, and another one of the same targets from `minute` on."""
-    with_others_bad(5)
-    world.prober.kinds[URL_TARGET] = OutcomeKind.TIMEOUT
-    world.check(0)
-    for each in range(5):
-        Target.get(63, f"url:other-{each}").update(actions=[Target.bad.remove()])
-    world.prober.kinds.clear()
-    world.check(3)
-    with_others_bad(5, minute)
-    world.prober.kinds[URL_TARGET] = OutcomeKind.TIMEOUT
-
-
-def test_another_one_soon_after_the_first_is_over_is_said_once_it_has_lasted(world: CheckWorld) -> None:
-    begin_again(world, 12)
-    for minute in range(12, 17):
-        world.check(minute)
-    assert notices(world) == [(MASS, "open")]
-    for minute in range(17, 60):
-        world.check(minute)
-    assert notices(world) == [(MASS, "open"), (MASS, "open")]
-
-
-def test_one_that_grows_while_it_lasts_is_said_once(world: CheckWorld) -> None:
-    with_others_bad(5)
-    world.prober.kinds[URL_TARGET] = OutcomeKind.TIMEOUT
-    world.check(0)
-    TargetCount(COUNTS_BUCKET, "62", targets=5).save()
-    for each in range(7):
-        bad_target(f"url:later-{each}", world.tick(12), bucket=62).save()
-    for minute in range(12, 60):
-        world.check(minute)
-    assert notices(world) == [(MASS, "open")]
-
-
 def test_those_of_a_group_that_are_looked_at_twice_fail_together_with_the_others_of_it(world: CheckWorld) -> None:
     with_others_bad(3)
     gateway = "gateway:default/1"

@@ -6,7 +6,6 @@ Then what they share is the likelier cause: the network, a region, or whatever l
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
 
 LEAST_TARGETS = 10
 """Smaller fleets are judged by the evidence of each target alone."""
@@ -31,30 +30,14 @@ class BadTarget:
 
 @dataclass(frozen=True)
 class MassFailure:
-    """The `bad` targets, of `targets` in all, that went bad together and still are; in the order of their beginning.
-
-    `all_bad` are those and the others that are bad now.
-    """
+    """The `bad` targets, of `targets` in all, that went bad together and still are; in the order of their beginning."""
 
     bad: Sequence[BadTarget]
     targets: int
-    all_bad: Sequence[BadTarget]
 
     def takes_in(self, since: datetime) -> bool:
         """Whether what has been bad since then is part of it, as far as people are concerned."""
-        own = self.bad[0].since <= since <= self.bad[-1].since + SAME
-        return own or (self._beside is not None and self._beside.takes_in(since))
-
-    @cached_property
-    def _beside(self) -> "MassFailure | None":
-        """The largest one among those that are bad and not in this one."""
-        rest = set(self.all_bad) - set(self.bad)
-        return mass_failure(list(rest), self.targets)
-
-    def was_there(self, moment: datetime) -> bool:
-        """Whether what was bad by that `moment`, and still is, is one."""
-        by_then = [each for each in self.all_bad if each.since <= moment]
-        return self.bad[0].since <= moment or mass_failure(by_then, self.targets) is not None
+        return self.bad[0].since <= since <= self.bad[-1].since + SAME
 
     @property
     def sentence(self) -> str:
@@ -83,4 +66,4 @@ def mass_failure(bad: Sequence[BadTarget], targets: int) -> MassFailure | None:
         if end - begin >= len(largest):
             largest = ordered[begin:end]
     enough = len(largest) >= LEAST_BAD and len(largest) * ONE_IN >= targets
-    return MassFailure(largest, targets, ordered) if enough else None
+    return MassFailure(largest, targets) if enough else None

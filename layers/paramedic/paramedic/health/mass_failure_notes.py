@@ -10,7 +10,6 @@ from pynamodb.expressions.update import Action
 from paramedic.clock import to_iso
 from paramedic.health.bad_periods import JudgedElsewhereError
 from paramedic.health.events import BusEntry, MassFailureSuspected
-from paramedic.health.flapping import STEADY
 from paramedic.health.mass_failure import SAME, TOGETHER, MassFailure
 from paramedic.health.transitions import DetailType
 from paramedic.state.tables import StateUnreachableError
@@ -32,10 +31,7 @@ def mass_failure_entry(
     if mass is None:
         return None
     note = MassFailureNote.read(NOTES_BUCKET, MASS_FAILURE_NOTE)
-    is_another = note is None or not mass.was_there(note.moment("last_tick"))
-    if is_another and note is not None and not _is_told_anew(mass, note, tick):
-        return None
-    if note is None or is_another:
+    if note is None or _is_another(mass, note.moment("last_tick"), tick):
         event_id = new_id()
         _noticed(note, tick, [MassFailureNote.event_id.set(event_id), MassFailureNote.unpublished.set(True)])
         return _entry(mass, event_id, tick, now)
@@ -59,10 +55,9 @@ def mass_failure_told(entry: BusEntry) -> None:
     _update(note, [MassFailureNote.unpublished.set(False)], same)
 
 
-def _is_told_anew(mass: MassFailure, note: MassFailureNote, tick: datetime) -> bool:
-    """Whether people hear already of one that began after another was over: soon after it, only of one that lasts."""
-    is_soon = tick - note.moment("last_tick") <= SAME
-    return note.unpublished or not is_soon or tick - mass.bad[0].since >= STEADY
+def _is_another(mass: MassFailure, noticed: datetime, tick: datetime) -> bool:
+    """Whether it is not the mass failure that was `noticed` last; one that lasts is the same however long it does."""
+    return tick - noticed > SAME and mass.bad[0].since > noticed
 
 
 def _noticed(note: MassFailureNote | None, tick: datetime, actions: Sequence[Action]) -> None:

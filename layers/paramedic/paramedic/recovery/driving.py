@@ -219,14 +219,13 @@ def _verify(recovery: Recovery, around: Surroundings) -> Recovery:
 def _recovered(recovery: Recovery, around: Surroundings) -> str | None:
     """What the successor took up, once it has claimed, sealed, restored, beaten and answers its probe."""
     controller_id = controller_id_of(str(recovery.target_id))
-    epoch = ControllerEpoch.read(controller_id, EPOCH)
     heartbeat = ControllerHeartbeat.read(controller_id, HEARTBEAT)
-    endpoint = ControllerEndpoint.read(controller_id, ENDPOINT_ITEM)
-    if epoch is None or heartbeat is None or endpoint is None:
+    # It says the least before the rest is worth asking for, and is asked ten times a second.
+    if heartbeat is None or heartbeat.sealed_epoch != recovery.epoch or not (heartbeat.beats and heartbeat.restored):
         return None
-    claimed = epoch.epoch == recovery.epoch and bool(epoch.claimed_by)
-    beating = heartbeat.sealed_epoch == recovery.epoch and heartbeat.beats >= 1 and bool(heartbeat.restored)
-    if not (claimed and beating):
+    epoch = ControllerEpoch.read(controller_id, EPOCH)
+    endpoint = ControllerEndpoint.read(controller_id, ENDPOINT_ITEM)
+    if epoch is None or endpoint is None or epoch.epoch != recovery.epoch or not epoch.claimed_by:
         return None
     url = f"http://{endpoint.host}:{int(endpoint.port)}/health"
     answer = around.probe(ProbeRequest(target_id=recovery.target_id, url=url, attempts=1))
