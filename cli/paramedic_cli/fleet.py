@@ -14,14 +14,13 @@ from paramedic.state.gateways import GatewayReplica
 from paramedic.state.recoveries import OPEN_STEPS, Recovery
 from paramedic.state.standbys import read_standby
 from paramedic.state.targets import (
-    COUNTS_BUCKET,
     GatewayReplicaKey,
     Target,
-    TargetCount,
     controller_id_of,
     controller_target_id,
     gateway_replica_of,
 )
+from paramedic_cli.target_rows import read_target_rows
 
 
 class RecoveryView(BaseModel):
@@ -85,7 +84,8 @@ class GatewayReplicaView(BaseModel):
 class Fleet(BaseModel):
     """All controllers in order of name, their services with them, and all gateway replicas.
 
-    `held` is what the global switch says, empty while that says run.
+    `held` is what the global switch says, empty while that says run; `unreadable` says which targets' rows nobody
+    understands.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -93,21 +93,24 @@ class Fleet(BaseModel):
     watched: tuple[Watched, ...]
     gateways: tuple[GatewayReplicaView, ...] = ()
     held: str = ""
+    unreadable: tuple[str, ...] = ()
 
 
 def read_fleet() -> Fleet:
     """The whole stack.
 
     Raises:
-        InvalidRowError: a row is malformed.
+        InvalidRowError: a row of a controller or of a gateway is malformed.
         StateUnreachableError: DynamoDB did not answer.
     """
-    targets = _targets()
+    read = read_target_rows()
+    targets = read.rows
     found = (_watched(controller_id) for controller_id in _controller_ids(targets))
     return Fleet(
         watched=tuple(watched for watched in found if watched is not None),
         gateways=_gateways(targets),
         held=read_switch().said_of("the global switch"),
+        unreadable=tuple(read.unreadable),
     )
 
 
@@ -117,22 +120,16 @@ def controller_ids() -> tuple[str, ...]:
     Raises:
         StateUnreachableError: DynamoDB did not answer.
     """
-    return _controller_ids(_targets())
+    return _controller_ids(read_target_rows().rows)
 
 
 def relaunched_targets() -> tuple[str, ...]:
     """The ids of all targets that something can relaunch, in order.
 
     Raises:
-        InvalidRowError: a target's row is malformed.
         StateUnreachableError: DynamoDB did not answer.
     """
-    return tuple(sorted(str(target.target_id) for target in _targets() if target.profile))
-
-
-def _targets() -> Sequence[Target]:
-    counts = TargetCount.read_all(COUNTS_BUCKET)
-    return [target for count in counts if count.targets for target in Target.read_all(int(count.target_id))]
+    return tuple(str(target.target_id) for target in read_target_rows().rows if target.profile)
 
 
 def _controller_ids(targets: Sequence[Target]) -> tuple[str, ...]:

@@ -93,6 +93,7 @@ def _replicas(fleet: Fleet) -> Table:
 def _remarks(fleet: Fleet, now: datetime) -> Iterator[Text]:
     if fleet.held:
         yield Text(f"{fleet.held}: nothing is recovered until `paramedic release everything`")
+    yield from map(Text, fleet.unreadable)
     for watched in fleet.watched:
         name = watched.controller.controller_id
         yield from _word_of_people(name, watched)

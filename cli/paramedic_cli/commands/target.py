@@ -1,6 +1,6 @@
 """`paramedic target`: what is checked besides the stack's own controllers and gateways."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -28,15 +28,16 @@ from paramedic.state.target_registry import (
     is_registered,
     remove_target,
 )
-from paramedic.state.targets import COUNTS_BUCKET, Target, TargetCount, TargetKind, bucket_of, prefix_of
+from paramedic.state.targets import Target, TargetKind, bucket_of, prefix_of
 from paramedic.validation import validated
 from paramedic_cli.commands.options import Actor, chosen_stack
-from paramedic_cli.output import answer, result_console
+from paramedic_cli.output import answer, result_console, say
 from paramedic_cli.probe_locations import require_probers
 from paramedic_cli.putting_targets import put_target
 from paramedic_cli.reachable_hosts import refuse_hosts_out_of_reach
 from paramedic_cli.stack import Stack
 from paramedic_cli.target_downtimes import in_downtime, next_downtime, windows_by_target
+from paramedic_cli.target_rows import read_target_rows
 from paramedic_cli.usage import UsageError
 
 PROBE_SECONDS = 60
@@ -87,16 +88,19 @@ def list_targets(context: typer.Context) -> None:
     """Show everything that is checked, and what was found of it last."""
     chosen_stack(context)
     table = Table("target", "looked at", "mode", "every", "found", box=None, header_style="bold")
-    rows = sorted(_all_rows(), key=lambda row: str(row.target_id))
+    found = read_target_rows()
+    rows = found.rows
     reports = read_reports([row.target_id for row in rows if row.kind == TargetKind.PUSH])
     windows, now = windows_by_target(), SystemClock().now()
     for row in rows:
         # What is found is in part what others wrote: it is no markup.
         planned = next_downtime(windows.get(row.target_id, ()), now)
-        found = in_downtime(row, now) or "; ".join(filter(None, (_found(row, reports.get(row.target_id)), planned)))
-        cells = (row.target_id, _looked_at(row), row.mode, _rhythm(row), found)
+        seen = in_downtime(row, now) or "; ".join(filter(None, (_found(row, reports.get(row.target_id)), planned)))
+        cells = (row.target_id, _looked_at(row), row.mode, _rhythm(row), seen)
         table.add_row(*(Text(str(cell)) for cell in cells))
     result_console().print(table if rows else "nothing is checked yet")
+    for problem in found.unreadable:
+        say(problem)
 
 
 @app.command()
@@ -203,12 +207,6 @@ class _Said:
                 return (WrittenTarget(validated(PushTarget, awaited, root="target")),)
             case _:
                 raise UsageError("give NAME and URL, or NAME --push --silent-after SECONDS, or --file FILE")
-
-
-def _all_rows() -> Iterator[Target]:
-    for count in TargetCount.read_all(COUNTS_BUCKET):
-        if count.targets:
-            yield from Target.read_all(int(count.target_id))
 
 
 def _rhythm(row: Target) -> str:

@@ -230,3 +230,17 @@ def test_the_documented_call_of_the_aws_cli_is_a_report(stack: str) -> None:
             ExpressionAttributeValues=values,
         )
         assert types(stack, "test", "backup").exit_code == code
+
+
+def test_a_row_that_nobody_understands_is_named_and_hides_no_other_target(stack: str) -> None:
+    types(stack, "add", "shop", "https://shop.example")
+    types(stack, "add", "spoilt", "https://spoilt.example")
+    Target(bucket_of("url:spoilt"), "url:spoilt").update(actions=[Target.min_reader.set(7)])
+    listed = types(stack, "list")
+    assert "url:shop" in listed.stdout
+    assert "url:spoilt].min_reader" in listed.stderr
+    register("main", "127.0.0.1", 18080, "local", SystemClock())
+    status = CliRunner().invoke(app, ["--stack", stack, "status"])
+    assert status.exit_code == 0, status.stderr
+    assert "main" in status.stdout
+    assert "url:spoilt].min_reader" in " ".join(status.stdout.split())
