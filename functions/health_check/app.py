@@ -13,11 +13,12 @@ from paramedic.clock import Clock, SystemClock
 from paramedic.health.check import HealthCheck
 from paramedic.health.check_messages import CheckMessage
 from paramedic.health.events import EventPublisher
-from paramedic.health.host_commands import HostChecks, NoHostChecks, RunCommand, SsmHostChecks
+from paramedic.health.host_commands import HostChecks, NoHostChecks, SsmHostChecks
 from paramedic.health.looking import Looker
 from paramedic.health.probing import INVOCATION_READ_SECONDS, INVOCATIONS_AT_ONCE, LambdaProber, Prober
 from paramedic.observability import add_counts, make_logger, make_metrics
 from paramedic.queue_records import BatchResponse, handle_records
+from paramedic.run_command import RunCommand
 from paramedic.settings import HealthCheckSettings
 from paramedic.state import controllers, gateways, load_balancers, reports, tables, targets, traffic
 from paramedic.validation import validated_json

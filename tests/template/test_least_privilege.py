@@ -86,8 +86,9 @@ BY_CONDITION: dict[str, Any] = {
     "MakeWhatTheTemplatesSay": OF_TEMPLATES,
     "TellNewOnesTheirEpoch": {"StringEquals": {"ec2:CreateAction": "RunInstances"}},
     "EndWhatItMade": {"Null": MADE_BY_IT},
+    "SeeWhatCameOfCommands": None,
 }
-"""Statements of launchers whose resources have no names beforehand, by what narrows them; of two, IAM knows none."""
+"""Statements of launchers whose resources have no names beforehand, by what narrows them; of three, IAM knows none."""
 
 LAUNCHERS = {
     "launcher-ecs": {"EcsClusterArns", "EcsTaskDefinitionArns"},
@@ -97,6 +98,7 @@ LAUNCHERS = {
     "launcher-ec2-instances": {"Ec2InstanceArns"},
     "launcher-ec2-templates": {"Ec2LaunchTemplateArns"},
     "launcher-ec2-roles": {"Ec2LaunchTemplateArns", "Ec2PassRoleArns"},
+    "launcher-ssm": {"SsmLauncherInstanceArns"},
     "launcher-secrets": {"LauncherSecretArns"},
 }
 """The policies of launchers by the parameters that let them in."""
@@ -205,8 +207,19 @@ def test_a_check_sends_one_document_to_hosts_that_the_operator_names_and_none_by
     nothing = {"Fn::Equals": [named, ""]}
     assert template.data["Conditions"]["HasHostChecks"] == {"Fn::Not": [nothing]}
     assert template.data["Resources"]["HostCheckDocument"]["Condition"] == "HasHostChecks"
-    others = [name for name in (*ROLES, *FOR_OTHERS) if name != "HealthCheckRole"]
+    others = [name for name in (*ROLES, *FOR_OTHERS) if name not in ("HealthCheckRole", "RecoveryRole")]
     assert not [each for name in others for each in _allowed(template, name) if "ssm:" in str(each["Action"])]
+
+
+def test_recovery_sends_one_document_to_hosts_that_the_operator_names(template: Template) -> None:
+    by_ssm = [each for each in _allowed(template, "RecoveryRole") if "ssm:" in str(each["Action"])]
+    document, hosts, answers = by_ssm
+    assert (document["Action"], hosts["Action"], {answers["Action"]}) == (*["ssm:SendCommand"] * 2, WITHOUT_RESOURCES)
+    assert document["Resource"]["Fn::Sub"].endswith(":document/${LaunchDocument}")
+    assert hosts["Resource"] == {"Fn::Split": [",", {"Ref": "SsmLauncherInstanceArns"}]}
+    assert template.data["Resources"]["LaunchDocument"]["Condition"] == "HasSsmLauncher"
+    told = template.functions()["RecoveryFunction"]["Environment"]["Variables"]["SSM_LAUNCHER_DOCUMENT"]
+    assert told == {"Fn::If": ["HasSsmLauncher", {"Ref": "LaunchDocument"}, ""]}
 
 
 def test_recovery_neither_changes_services_nor_judges_targets(template: Template) -> None:
@@ -264,7 +277,7 @@ def test_what_a_launcher_may_do_ends_at_what_the_operator_named(template: Templa
         for statement in granted["PolicyDocument"]["Statement"]:
             if statement["Sid"] in BY_CONDITION:
                 assert statement.get("Condition") == BY_CONDITION[statement["Sid"]]
-            else:
+            elif statement["Sid"] != "SendOnlyThisDocument":
                 comma, named = statement["Resource"]["Fn::Split"]
                 assert (comma, named["Ref"] in LAUNCHERS[granted["PolicyName"]]) == (",", True)
     passed = [s for s in _allowed(template, "RecoveryRole") if s["Action"] == "iam:PassRole"]

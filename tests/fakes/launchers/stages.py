@@ -27,6 +27,7 @@ from paramedic.state.receipt import Receipt
 from tests.fakes.clock import FakeClock
 from tests.fakes.launchers import ec2, ecs, kubernetes, webhook
 from tests.fakes.launchers.aws import client_of
+from tests.fakes.launchers.ssm import UNIT, SsmHost
 from tests.fakes.launchers.trouble import Line
 
 SCOPE = "controller:main"
@@ -34,6 +35,11 @@ SCOPE = "controller:main"
 _ECS = {"launcher": "ecs", "cluster": ecs.CLUSTER, "container": ecs.CONTAINER}
 _ECS_TASK = _ECS | {"task": {"task_definition": "controller:7", "launch_type": "FARGATE"}}
 _ECS_SERVICE = _ECS | {"service": {"name": ecs.SERVICE, "task_definition": ecs.BASE}}
+_ECS_WAYS = {"ecs-task": (_ECS_TASK, "run_task"), "ecs-service": (_ECS_SERVICE, "update_service")}
+_SSM: dict[str, dict[str, Any]] = {
+    "ssm-command": {"command": ["sleep", "600"]},
+    "ssm-unit": {"unit": UNIT, "manager": "user"},
+}
 _EC2 = {"launcher": "ec2", "shares_with": []}
 _KUBERNETES = {
     "launcher": "kubernetes",
@@ -164,15 +170,26 @@ def process_stage(host_dir: Path) -> Stage:
     return Stage(launcher, None, living, end, lambda: losing.append(True))
 
 
+def ssm_stage(fields: dict[str, Any], host_dir: Path) -> Stage:
+    """Of launcher `ssm`, in one of its two ways, with real processes of this host."""
+    host = SsmHost(host_dir, host_dir / "systemd")
+
+    def lose_replies() -> None:
+        # It asks again by the key: only a host that stays silent leaves a launch in doubt.
+        host.hosts.losing = 2
+
+    return Stage(host.launcher(**fields), host, host.living, host.end, lose_replies, clock=host.clock)
+
+
 def make_stage(name: str, host_dir: Path, secret: Path) -> Stage:
     """The stage called `name`, one of `STAGES`; `secret` is a file for a secret."""
     match name:
+        case "ssm-command" | "ssm-unit":
+            return ssm_stage(_SSM[name], host_dir)
         case "process":
             return process_stage(host_dir)
-        case "ecs-task":
-            return ecs_stage(_ECS_TASK, "run_task")
-        case "ecs-service":
-            return ecs_stage(_ECS_SERVICE, "update_service")
+        case "ecs-task" | "ecs-service":
+            return ecs_stage(*_ECS_WAYS[name])
         case "ec2-start":
             return ec2_stage({"instance": ec2.INSTANCE}, "start_instances")
         case "ec2-replace":
@@ -198,4 +215,4 @@ CLOUDS = (
     "webhook-slow",
     "webhook",
 )
-STAGES = ("process", *CLOUDS)
+STAGES = ("process", "ssm-command", "ssm-unit", *CLOUDS)

@@ -18,8 +18,9 @@ def host_dir(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "host"
     initialise_host_dir(path)
     yield path
+    units = [int(file.read_text()) for file in path.glob("systemd/*.pid")]
     for stat in list(procfs.all_processes()):
-        if procfs.has_markers(stat.pid, {"PARAMEDIC_HOST_DIR": str(path)}):
+        if stat.pid in units or procfs.has_markers(stat.pid, {"PARAMEDIC_HOST_DIR": str(path)}):
             os.kill(stat.pid, signal.SIGKILL)
 
 

@@ -77,6 +77,7 @@ def test_a_malformed_profile_is_named_with_its_field(change: dict[str, object], 
 
 def test_every_profile_of_the_documentation_makes_its_launcher(host_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.setenv("SSM_LAUNCHER_DOCUMENT", "prod-launch")
     monkeypatch.setattr(SecretPlace, "read", lambda _: "secret")
     text = (project_root() / "docs/launchers.md").read_text()
     found = [

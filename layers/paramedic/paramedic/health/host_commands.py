@@ -4,35 +4,25 @@ Whatever keeps a check from being made says nothing about its target: throttling
 is offline or too slow.
 """
 
-import logging
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-from botocore.exceptions import BotoCoreError, ClientError
+from typing import Protocol
 
 from paramedic.clock import Clock
 from paramedic.health.diagnosis import HostCheck
 from paramedic.health.on_host import REFUSED, HostAnswer, OnHost
-
-LOG = logging.getLogger(__name__)
+from paramedic.run_command import POLL_SECONDS, Ended, NotSentError, RunCommand, look, send
 
 DEADLINE_SECONDS = 20.0
 """From the first command that is sent. A healthy agent answers within a few seconds; the script takes ten at most."""
 
-POLL_SECONDS = 1.0
 CALLS_AT_ONCE = 16
-
-SHORTEST_DELIVERY_SECONDS = 30
-"""SSM's own minimum: a host that comes back later does not make old checks."""
 
 FAILS = 1
 """The script's exit code for a target that is not well; any other but 0 means that it could not tell."""
 
 LONGEST_DETAIL = 200
-
-_UNDER_WAY = frozenset({"Pending", "InProgress", "Delayed", "Cancelling"})
 
 
 class HostChecks(Protocol):
@@ -40,16 +30,6 @@ class HostChecks(Protocol):
 
     def ask(self, asked: Mapping[str, OnHost]) -> Mapping[str, HostAnswer]:
         """One answer for each that is asked, never an error."""
-
-
-class RunCommand(Protocol):
-    """What is used of boto3's client for SSM."""
-
-    def send_command(self, **arguments: Any) -> Mapping[str, Any]:
-        """Have a document run on instances."""
-
-    def get_command_invocation(self, **arguments: Any) -> Mapping[str, Any]:
-        """How far that is on one instance."""
 
 
 class NoHostChecks:
@@ -85,41 +65,25 @@ class SsmHostChecks:
     def _send(self, each: OnHost) -> str | HostAnswer:
         """The command's id, or why there is none."""
         try:
-            answer = self.client.send_command(
-                DocumentName=self.document,
-                InstanceIds=[each.instance],
-                Parameters=each.parameters(),
-                TimeoutSeconds=SHORTEST_DELIVERY_SECONDS,
-            )
-            return str(answer["Command"]["CommandId"])
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "InvalidInstanceId":
-                return _unknown(f"SSM does not reach {each.instance}: is it running, and its agent online?")
-            return _unknown(f"no command was sent to {each.instance}: {error}")
-        except BotoCoreError as error:
-            return _unknown(f"no command was sent to {each.instance}: {error}")
+            return send(self.client, self.document, each.instance, each.parameters())
+        except NotSentError as error:
+            return _unknown(str(error))
 
     def _look(self, command_id: str, instance: str) -> HostAnswer | None:
         """What came of it, None while that is not known."""
-        try:
-            found = self.client.get_command_invocation(CommandId=command_id, InstanceId=instance)
-        except (ClientError, BotoCoreError) as error:
-            # For a moment SSM may not know what it has just taken.
-            LOG.info("command %s on %s: %s", command_id, instance, error)
-            return None
-        return None if found["Status"] in _UNDER_WAY else _ended(found)
+        ended = look(self.client, command_id, instance)
+        return None if ended is None else _judged(ended)
 
 
-def _ended(found: Mapping[str, Any]) -> HostAnswer:
-    said = str(found.get("StandardOutputContent", "")).strip()[:LONGEST_DETAIL]
-    match found["Status"], found.get("ResponseCode"):
+def _judged(ended: Ended) -> HostAnswer:
+    said = ended.said[:LONGEST_DETAIL]
+    match ended.status, ended.code:
         case "Success", _:
             return HostAnswer(HostCheck.PASSES, said)
         case "Failed", code if code == FAILS:
             return HostAnswer(HostCheck.FAILS, said)
-        case status, code:
-            detail = found.get("StatusDetails") or status
-            return _unknown(f"the check came to no end on its host ({detail}, exit code {code}): {said}")
+        case _, code:
+            return _unknown(f"the check came to no end on its host ({ended.detail}, exit code {code}): {said}")
 
 
 def _late(each: OnHost) -> HostAnswer:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from paramedic.health.diagnosis import HostCheck
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome
+from paramedic.run_command import INSTANCE_PATTERN
 from paramedic.state.tables import InvalidRowError
 from paramedic.state.targets import (
     NAME_PATTERN,
@@ -26,7 +27,6 @@ from paramedic.state.targets import (
 )
 
 # The document has the same patterns: nothing in them ends the quotes that its script puts around them.
-INSTANCE_PATTERN = r"^(i-[0-9a-f]{8}|i-[0-9a-f]{17}|mi-[0-9a-f]{17})$"
 PORT_PATTERN = r"^[1-9][0-9]{0,4}$"
 PATH_PATTERN = r"^/[A-Za-z0-9._~/%?=&-]{0,200}$"
 UNIT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9@._:-]{0,200}$"

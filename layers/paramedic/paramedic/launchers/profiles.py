@@ -21,14 +21,15 @@ if TYPE_CHECKING:
     from paramedic.launchers.ec2.profile import Ec2Profile
     from paramedic.launchers.ecs.profile import EcsProfile
     from paramedic.launchers.kubernetes.profile import KubernetesProfile
+    from paramedic.launchers.ssm.profile import SsmProfile
     from paramedic.launchers.webhook.profile import WebhookProfile
 
 ROOT = "LAUNCHER_PROFILES"
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
-type LauncherProfile = ProcessProfile | EcsProfile | Ec2Profile | KubernetesProfile | WebhookProfile
+type LauncherProfile = ProcessProfile | SsmProfile | EcsProfile | Ec2Profile | KubernetesProfile | WebhookProfile
 
-KINDS = ("process", "ecs", "ec2", "kubernetes", "webhook")
+KINDS = ("process", "ssm", "ecs", "ec2", "kubernetes", "webhook")
 """What the field `launcher` may say."""
 
 
@@ -63,6 +64,10 @@ def _parse(fields: Mapping[str, JsonValue], root: str) -> LauncherProfile:
 def _model_of(launcher: str) -> type[LauncherProfile]:
     # A cold start pays for the kinds of profiles that there are only.
     match launcher:
+        case "ssm":
+            from paramedic.launchers.ssm.profile import SsmProfile
+
+            return SsmProfile
         case "ecs":
             from paramedic.launchers.ecs.profile import EcsProfile
 
@@ -101,6 +106,7 @@ def make_launcher(profile: LauncherProfile) -> Launcher:
     Raises:
         HostNotSharedError: this is not the host the profile's processes live on.
         LauncherError: a secret that the launcher needs cannot be had.
+        InvalidSettingError: the stack has no document for launcher `ssm`.
     """
     # Each launcher brings its own libraries; a cold start pays for the chosen one only.
     match profile.launcher:
@@ -108,6 +114,11 @@ def make_launcher(profile: LauncherProfile) -> Launcher:
             from paramedic.launchers.process.launcher import ProcessLauncher
 
             return ProcessLauncher(profile.host_dir)
+        case "ssm":
+            from paramedic.launchers.aws_calls import client
+            from paramedic.launchers.ssm.making import make_ssm_launcher
+
+            return make_ssm_launcher(profile, client("ssm"), SystemClock())
         case "ecs":
             from paramedic.launchers.aws_calls import client
             from paramedic.launchers.ecs.making import make_ecs_launcher
@@ -146,7 +157,7 @@ def launch_request(profile: LauncherProfile, *, workload: str, scope: str, epoch
                     "log_file": profile.log_file,
                 }
             )
-        case "ec2":
+        case "ec2" | "ssm":
             return named
         case "ecs" | "kubernetes" | "webhook":
             return named.model_copy(update={"environment": profile.environment})

@@ -201,6 +201,7 @@ def _anew(recovery: Recovery, plan: LaunchPlan, around: Surroundings) -> Recover
 
 def _verify(recovery: Recovery, around: Surroundings) -> Recovery:
     until = around.clock.monotonic() + around.verify_seconds_per_invocation
+    look_at = around.clock.monotonic()
     while True:
         restored = _recovered(recovery, around)
         if restored is not None:
@@ -208,9 +209,12 @@ def _verify(recovery: Recovery, around: Surroundings) -> Recovery:
             text = f"healthy under epoch {recovery.epoch}: {restored}"
             page = Page(subject=f"Recovered {recovery.target_id}", text=text)
             return records.close(recovery, Step.DONE, text, page, around, story)
-        given_up = _given_up(recovery, around)
-        if given_up is not None:
-            return given_up
+        if around.clock.monotonic() >= look_at:
+            # To look is a call to AWS, or a command on a host: each takes its time, and is limited.
+            given_up = _given_up(recovery, around)
+            if given_up is not None:
+                return given_up
+            look_at = around.clock.monotonic() + around.look_seconds
         if around.clock.monotonic() >= until:
             return recovery
         around.clock.sleep(around.poll_seconds)

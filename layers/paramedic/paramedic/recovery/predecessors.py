@@ -1,5 +1,6 @@
 """Who must be gone before a successor starts. Pure."""
 
+from paramedic.launchers.interface import FENCING_ON_HOST
 from paramedic.state.controllers import ControllerEpoch
 from paramedic.state.receipt import Receipt
 from paramedic.state.recoveries import Predecessor, Recovery, Step
@@ -13,14 +14,15 @@ def launch_key(target_id: str, epoch: int) -> str:
 def receipt_of_claimant(current: ControllerEpoch, opened_by: Recovery | None) -> Receipt | None:
     """The receipt by which the stack's launcher knows the claimant, given the recovery that opened its epoch.
 
-    A process names itself as its own host sees it. What it runs in (a task, an instance, a pod) is known to whoever
-    launched that; the launch key, which was used once, tells that the one runs in the other.
+    A process names itself as its own host sees it, which is enough for launchers that ask that host. What it runs in (a
+    task, an instance, a pod) is known to whoever launched that; the launch key, which was used once, tells that the one
+    runs in the other.
     """
     claimant = current.claimant
     launched = None if opened_by is None else opened_by.story.launched
     if claimant is None or launched is None:
         return claimant
-    runs_within = launched.launcher != claimant.launcher and launched.key == claimant.key
+    runs_within = launched.launcher not in FENCING_ON_HOST and launched.key == claimant.key
     return launched if runs_within else claimant
 
 

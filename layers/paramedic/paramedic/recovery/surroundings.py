@@ -26,6 +26,7 @@ class Surroundings:
     """`profile` raises LauncherError or ParamedicError when it cannot be used here.
 
     `page` tells people and returns whether that was taken; it never raises.
+    Every `poll_seconds` it is looked whether a launch has proved itself, every `look_seconds` whether it has ended.
     `invocation` names this run: it owns the steps it works on. `approval_minutes`: how long a question stands.
     """
 
@@ -38,4 +39,5 @@ class Surroundings:
     stale_seconds: float
     verify_seconds_per_invocation: float = 20.0
     poll_seconds: float = 0.1
+    look_seconds: float = 2.0
     approval_minutes: float = 30.0

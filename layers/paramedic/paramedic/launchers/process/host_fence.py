@@ -156,7 +156,7 @@ class HostFence:
 
     @contextmanager
     def _locked(self, folder: Path, name: str, *, shared: bool = False) -> Iterator[None]:
-        path = folder / f"{_stem(name)}.lock"
+        path = folder / f"{file_stem(name)}.lock"
         with locked(path, self._clock, wait_seconds=self._lock_seconds, shared=shared):
             yield
 
@@ -174,10 +174,11 @@ class HostFence:
 
 
 def _file(folder: Path, name: str) -> Path:
-    return folder / f"{_stem(name)}.json"
+    return folder / f"{file_stem(name)}.json"
 
 
-def _stem(name: str) -> str:
+def file_stem(name: str) -> str:
+    """What the files of a scope or workload are called, but for what follows the last dot."""
     stem = quote(name, safe="")
     if len(stem) <= LONGEST_FILE_STEM:
         return stem

@@ -3,6 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 from paramedic.errors import InvalidInputError
+from paramedic.launchers.interface import FENCING_ON_HOST
 from paramedic.launchers.process.host import Host
 from paramedic.launchers.process.procfs import ProcessStat
 from paramedic.state.receipt import Receipt
@@ -43,11 +44,12 @@ def make_receipt(host: Host, stat: ProcessStat, *, workload: str, scope: str, ep
 
 
 def identity_of(receipt: Receipt) -> ProcessIdentity:
-    """The process a receipt names.
+    """The process a receipt names. What launcher `ssm` started is one too, on an instance that it names besides.
 
     Raises:
         InvalidInputError: it is another launcher's receipt, or its identity is malformed.
     """
-    if receipt.launcher != LAUNCHER:
+    if receipt.launcher not in FENCING_ON_HOST:
         raise InvalidInputError("receipt.launcher", receipt.launcher, f"not a receipt of launcher {LAUNCHER!r}")
-    return validated(ProcessIdentity, dict(receipt.identity), root="receipt.identity")
+    fields = {name: value for name, value in receipt.identity.items() if name != "instance"}
+    return validated(ProcessIdentity, fields, root="receipt.identity")
