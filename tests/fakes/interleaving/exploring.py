@@ -37,7 +37,7 @@ class Explored:
     ends: int
 
 
-def explore(stage: Stage, start: State, bounds: Bounds, rules: list[Rule], end_rules: list[EndRule]) -> Explored:
+def explore(stage: Stage, start: State, bounds: Bounds, rule: Rule, end_rule: EndRule) -> Explored:
     """Take every order of turns within `bounds`.
 
     Raises:
@@ -60,12 +60,12 @@ def explore(stage: Stage, start: State, bounds: Bounds, rules: list[Rule], end_r
         depth = max(depth, length)
         if not enabled and state.outside not in ends:
             ends.add(state.outside)
-            _require([rule(state) for rule in end_rules], path)
+            _require(end_rule(state), path)
         for moment, name, after_it in _choices(stage, state, last, enabled, left):
             after = stage.turn(moment, name)
             turns += 1
             way = (f"{moment.seconds} s, {name}: {_told(moment, name)}", path)
-            _require([rule(moment, after, name) for rule in rules], way)
+            _require(rule(moment, after, name), way)
             todo.append((after, name, after_it, length + 1, way))
     return Explored(len(states), turns, depth, len(ends))
 
@@ -100,12 +100,11 @@ def _told(state: State, name: str) -> str:
     return f"{call.name} {about or dict(arguments)}"
 
 
-def _require(broken: list[str | None], path: _Path) -> None:
-    found = [each for each in broken if each is not None]
-    if not found:
+def _require(broken: str | None, path: _Path) -> None:
+    if broken is None:
         return
     way = []
     while path is not None:
         step, path = path
         way.append(step)
-    raise RuleBrokenError("; ".join(found) + "\n  " + "\n  ".join(reversed(way)))
+    raise RuleBrokenError(broken + "\n  " + "\n  ".join(reversed(way)))

@@ -9,6 +9,7 @@ from paramedic.launchers.interface import (
     Description,
     EpochRefusedError,
     KeyAlreadyUsedError,
+    LauncherError,
     RunState,
     StopOutcome,
     StopResult,
@@ -30,12 +31,19 @@ class Process:
 
 @dataclass(frozen=True)
 class Host:
-    """`fence` is the controller's; `effects` are the replicas' keys in the order of their starts, with whose epoch."""
+    """`fence` is the controller's; `effects` are the replicas' keys in the order of their starts, with whose epoch.
+
+    In epochs that `cannot_start` no launch is made; what is launched in `stillborn` ones ends at once. While it is
+    `stuck` no process can be ended.
+    """
 
     processes: tuple[Process, ...] = ()
     fence: int = 0
     effects: tuple[tuple[str, int], ...] = ()
     checks_fence: bool = True
+    cannot_start: frozenset[int] = frozenset()
+    stillborn: frozenset[int] = frozenset()
+    stuck: bool = False
 
     def process(self, key: str) -> Process | None:
         return next((each for each in self.processes if each.key == key), None)
@@ -93,6 +101,8 @@ def _stop(host: Host, asked: Mapping[str, Any]) -> tuple[Host, Any]:
     process = host.process(asked["key"])
     if process is not None and process.hidden:
         return host, StopResult(outcome=StopOutcome.UNCONFIRMED, detail="it runs where nobody can look")
+    if host.stuck:
+        return host, StopResult(outcome=StopOutcome.UNCONFIRMED, detail="it does not end")
     return host.without(asked["key"]), StopResult(outcome=StopOutcome.STOPPED, detail="gone")
 
 
@@ -100,7 +110,9 @@ def _launch(host: Host, asked: Mapping[str, Any]) -> tuple[Host, Any]:
     host = host.admitting(asked["epoch"])
     known = host.process(asked["key"])
     if known is None:
-        known = Process(asked["key"], asked["epoch"])
+        if asked["epoch"] in host.cannot_start:
+            raise LauncherError("no such command")
+        known = Process(asked["key"], asked["epoch"], alive=asked["epoch"] not in host.stillborn)
         return host.with_process(known), known
     if not known.alive:
         raise KeyAlreadyUsedError(f"{known.key} has ended")

@@ -88,6 +88,23 @@ def _can_claim(state: State, process: Process) -> bool:
     return process.key != BY_HAND or BY_HAND in (json.loads(record["story"]["S"]).get("launched") or {}).values()
 
 
+def broken(before: State, after: State, actor: str, *, hosts_fence: bool = True) -> str | None:
+    """What an actor's turn breaks, if it breaks anything."""
+    rules = RULES + (WHERE_HOSTS_FENCE if hosts_fence else ())
+    found = [why for why in (rule(before, after, actor) for rule in rules) if why is not None]
+    return "; ".join(found) or None
+
+
+RULES = (
+    no_write_of_an_old_epoch_after_its_successors_seal,
+    no_beat_of_an_old_epoch_after_its_successors_seal,
+    epochs_and_seals_only_grow,
+    each_effect_is_an_open_operations_only_one,
+    never_two_controllers,
+)
+WHERE_HOSTS_FENCE = (no_effect_of_an_old_epoch_after_its_successors_seal,)
+
+
 def all_is_well_in_the_end(stage: Stage) -> Callable[[State], str | None]:
     """Whatever was left by whoever stopped where they stood, sweeps and checks bring about one controller."""
 
@@ -132,6 +149,7 @@ def _what_is_not_well(state: State) -> str | None:
         "no process of the newest epoch serves": healthy is None or healthy.epoch != epoch,
         f"{others} run too": bool(others),
         f"recoveries {unfinished} are unfinished": bool(unfinished),
+        "people are owed a page": any("owed_page" in record or "open_marker" in record for record in records),
         "the newest epoch has not sealed": sealed(state) != epoch,
         "its replica was not started once": [key for key, _ in state.host.effects] != [REPLICA_KEY],
         "an operation is open": bool(state.row("operations", SERVICE_UID, f"open#{REPLICA_KEY}")),

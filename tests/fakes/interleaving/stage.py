@@ -9,7 +9,7 @@ from paramedic.clock import to_iso
 from paramedic.state.claims import register
 from paramedic.state.services import ServiceFence, fence_item
 from paramedic.state.targets import BadPeriod, Target, bucket_of
-from tests.fakes.interleaving.actors import SERVICE, controller
+from tests.fakes.interleaving.actors import BY_HAND, SERVICE, controller, started_by_hand
 from tests.fakes.interleaving.host import Host, Process
 from tests.fakes.interleaving.scripts import DYNAMODB, AskingDynamoDB, Call, Program, Run, Script
 from tests.fakes.interleaving.state import PREFIX, State, World
@@ -66,6 +66,13 @@ class Stage:
         state = self.direct(state, "prepare", prepare)
         return self.with_actor(state, first.key, controller(first.key, first.epoch, self.replicas))
 
+    def silent(self, turns: int, *, hidden: bool = False) -> State:
+        """A controller whose process has come so far and does not answer; a check has called it dead."""
+        state = self.registered(Process(FIRST, 1, deaf=True, hidden=hidden))
+        for _ in range(turns):
+            state = self.turn(state, FIRST)
+        return self.found_dead(state)
+
     def found_dead(self, state: State) -> State:
         """What a check leaves that saw the heartbeat stand still."""
 
@@ -97,6 +104,15 @@ class Stage:
         if known not in self._scripts:
             self._scripts[known] = Script(name, program, self._dynamodb, state.seconds)
         return self._to_next_turn(state, self._scripts[known])
+
+    def with_start_by_hand(self, state: State) -> State:
+        """Somebody is about to start another process."""
+        state = replace(state, host=state.host.with_process(Process(BY_HAND, 0)))
+        return self.with_actor(state, BY_HAND, started_by_hand(self.replicas))
+
+    def without_actor(self, state: State, name: str) -> State:
+        """The actor does not get any further."""
+        return replace(state, scripts={each: script for each, script in state.scripts.items() if each != name})
 
     def enabled(self, state: State) -> list[str]:
         """Whose turn it may be, in a fixed order."""

@@ -9,6 +9,7 @@ so that a step's owner loses it.
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,31 +19,14 @@ from paramedic.state import claims
 from paramedic.state.controllers import ControllerEpoch
 from paramedic.state.fencing import FencedWriter
 from paramedic.state.services import ServiceFence
-from tests.fakes.interleaving.actors import BY_HAND, on_failure, on_word, started_by_hand, sweep
-from tests.fakes.interleaving.exploring import Bounds, Explored, Rule, RuleBrokenError, explore
-from tests.fakes.interleaving.host import Process
-from tests.fakes.interleaving.rules import (
-    all_is_well_in_the_end,
-    each_effect_is_an_open_operations_only_one,
-    epochs_and_seals_only_grow,
-    never_two_controllers,
-    no_beat_of_an_old_epoch_after_its_successors_seal,
-    no_effect_of_an_old_epoch_after_its_successors_seal,
-    no_write_of_an_old_epoch_after_its_successors_seal,
-)
+from tests.fakes.interleaving.actors import BY_HAND, on_failure, on_word, sweep
+from tests.fakes.interleaving.exploring import Bounds, Explored, RuleBrokenError, explore
+from tests.fakes.interleaving.rules import all_is_well_in_the_end, broken
 from tests.fakes.interleaving.scripts import Program
-from tests.fakes.interleaving.stage import FIRST, Stage
+from tests.fakes.interleaving.stage import Stage
 from tests.fakes.interleaving.state import State
 
 HOST_FENCED, BY_TOKEN = "start_replica", "provide"
-RULES: list[Rule] = [
-    no_write_of_an_old_epoch_after_its_successors_seal,
-    no_beat_of_an_old_epoch_after_its_successors_seal,
-    epochs_and_seals_only_grow,
-    each_effect_is_an_open_operations_only_one,
-    never_two_controllers,
-]
-WHERE_HOSTS_FENCE: list[Rule] = [no_effect_of_an_old_epoch_after_its_successors_seal]
 
 LED, UNCLAIMED = 7, 0
 """Turns of the predecessor before it fell silent: up to its first intent, or none at all."""
@@ -64,12 +48,11 @@ class Scene:
     host: Mapping[str, Any] = field(default_factory=dict)
 
 
-ACTORS: Mapping[str, Callable[[str], Program]] = {
-    "recovery 1": lambda _: on_failure,
-    "recovery 2": lambda _: on_failure,
-    "recovery by word": lambda _: on_word,
-    "sweeper": lambda _: sweep,
-    BY_HAND: started_by_hand,
+ACTORS: Mapping[str, Program] = {
+    "recovery 1": on_failure,
+    "recovery 2": on_failure,
+    "recovery by word": on_word,
+    "sweeper": sweep,
 }
 
 SCENES = {
@@ -94,21 +77,18 @@ def staged(scene: Scene) -> Iterator[tuple[Stage, State]]:
     """The scene just before anybody has noticed."""
     stage = Stage(scene.replicas)
     with stage.open():
-        state = stage.registered(Process(FIRST, 1, deaf=True, hidden=scene.hidden))
-        for _ in range(scene.turns):
-            state = stage.turn(state, FIRST)
-        state = stage.found_dead(replace(state, host=replace(state.host, **scene.host)))
+        state = stage.silent(scene.turns, hidden=scene.hidden)
+        state = replace(state, host=replace(state.host, **scene.host))
         for name in scene.actors:
-            if name == BY_HAND:
-                state = replace(state, host=state.host.with_process(Process(BY_HAND, 0)))
-            state = stage.with_actor(state, name, ACTORS[name](scene.replicas))
+            by_hand = name == BY_HAND
+            state = stage.with_start_by_hand(state) if by_hand else stage.with_actor(state, name, ACTORS[name])
         yield stage, state
 
 
 def explored(scene: Scene) -> Explored:
-    rules = RULES + (WHERE_HOSTS_FENCE if scene.replicas == HOST_FENCED else [])
+    rule = partial(broken, hosts_fence=scene.replicas == HOST_FENCED)
     with staged(scene) as (stage, state):
-        return explore(stage, state, scene.bounds, rules, [all_is_well_in_the_end(stage)])
+        return explore(stage, state, scene.bounds, rule, all_is_well_in_the_end(stage))
 
 
 @pytest.mark.parametrize("name", SCENES)
