@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 
-from paramedic.recovery import driving, self_start
+from paramedic.recovery import driving, records, self_start
+from paramedic.recovery.surroundings import Surroundings
 from paramedic.state import claims
 from paramedic.state.controllers import ControllerEpoch
 from paramedic.state.fencing import FencedWriter
+from paramedic.state.recoveries import Recovery
 from paramedic.state.services import ServiceFence
 from tests.fakes.interleaving.actors import BY_HAND, on_failure, on_word, sweep
 from tests.fakes.interleaving.exploring import Bounds, Explored, RuleBrokenError, explore
@@ -111,7 +113,16 @@ def write_whoever_owns(writer: FencedWriter, service: str, changes: Any, conditi
     WRITE(writer, service, changes, ServiceFence.seq.exists())
 
 
-WRITE = FencedWriter._write
+def change_and_take_whatever_is_read(recovery: Recovery, around: Surroundings, *changes: Any) -> Recovery:
+    try:
+        return CHANGE(recovery, around, *changes)
+    except records.LostStepError as lost:
+        if lost.__cause__ is not None:
+            raise
+        return records.read_recovery(str(recovery.target_id), int(recovery.epoch))
+
+
+WRITE, CHANGE = FencedWriter._write, records._change
 
 MUTATIONS: Mapping[str, tuple[object, str, object, Scene]] = {
     "the epoch transaction does not mind who has claimed": (
@@ -126,6 +137,12 @@ MUTATIONS: Mapping[str, tuple[object, str, object, Scene]] = {
         "_write",
         write_whoever_owns,
         SCENES["a hidden predecessor"],
+    ),
+    "a record that was changed is taken as it is read": (
+        records,
+        "_change",
+        change_and_take_whatever_is_read,
+        SCENES["a recovery, a start by hand and time"],
     ),
     "a start by hand does not look again at what it opened": (
         self_start,
