@@ -25,13 +25,15 @@ from paramedic.services import changes, verbs
 from paramedic.services.spec import parse_spec
 from paramedic.state import tables
 from paramedic.state.claims import register
-from paramedic.state.controllers import ControllerEndpoint, ControllerEpoch, ControllerHeartbeat
+from paramedic.state.controllers import HEARTBEAT, ControllerEndpoint, ControllerEpoch, ControllerHeartbeat
 from paramedic.state.downtime_windows import OneOff
 from paramedic.state.downtimes import PARTITION, PlannedDowntime
 from paramedic.state.gateway_registry import RunningReplica, note_departure, note_route, register_replica
 from paramedic.state.incidents import GLOBAL_TARGET
 from paramedic.state.load_balancers import LoadBalancer
+from paramedic.state.recoveries import Recovery, Step
 from paramedic.state.reports import Report
+from paramedic.state.sealing import seal_for_recovery
 from paramedic.state.services import (
     PAUSED,
     RUNNING,
@@ -45,7 +47,7 @@ from paramedic.state.services import (
 from paramedic.state.tables import Row
 from paramedic.state.target_registry import add_target, remove_target
 from paramedic.state.targets import WINDOWS_BUCKET, RouteToTry, Target, TargetDowntime, bucket_of, controller_target_id
-from paramedic.state.transactions import put_new, transact
+from paramedic.state.transactions import Update, put_new, transact
 from paramedic_cli.fleet import controller_ids
 from paramedic_cli.host.embedded import grant_access
 from paramedic_cli.host.layout import HostLayout
@@ -55,6 +57,7 @@ from paramedic_cli.local.stack import LocalStack
 from paramedic_cli.main import app
 from paramedic_controller.secrets import SecretError, fetch_from_secrets_manager
 from tests.fakes.downtime_world import CONTROLLER_ITSELF, NIGHTS, DowntimeWorld
+from tests.fakes.epochs import grant_next_epoch
 from tests.fakes.recovery_world import CONTROLLER, RecoveryWorld
 from tests.fakes.targets import stored_controller_target, stored_target
 from tests.template.conftest import Template, as_list
@@ -562,6 +565,42 @@ def test_a_deployers_keys_are_enough_for_up_and_down_and_delete_nothing(
         dynamodb.put_item(TableName=f"{outputs.table_prefix}controllers", Item=fence)
     with pytest.raises(dynamodb.exceptions.ClientError, match="AccessDenied"):
         client("lambda", keys).invoke(FunctionName=outputs.recovery_function_name, Payload=b"{}")
+
+
+@pytest.mark.e2e
+def test_what_the_deployed_recovery_may_do_is_enough_to_seal_fences_and_reads_none_of_them(
+    deployed_stack: LocalStack, controller: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs, clock = deployed_stack.outputs, SystemClock()
+    _use(deployed_stack.environment, monkeypatch)
+    transact([put_new(ServiceFence(controller, fence_item("chat"), owner_epoch=1, seq=0))], clock)
+    row = Recovery(controller_target_id(controller), grant_next_epoch(controller, clock))
+    # Held for as long as the test lasts, so that no sweep takes it.
+    held = (Recovery.step.set(Step.STOP), Recovery.owner.set("test"), Recovery.deadline.set(2**33))
+    transact([Update(row, held)], clock)
+    keys = deployed_stack.environment_under("sealing-test", _policy_of(deployed_stack, outputs.recovery_function_name))
+    _use(keys, monkeypatch)
+    assert seal_for_recovery(row, "test", clock) == 1
+    services = client("dynamodb", keys)
+    fence = {"controller_id": {"S": controller}, "item": {"S": fence_item("chat")}}
+    for call, fields in ((services.get_item, {"Key": fence}), (services.put_item, {"Item": fence})):
+        with pytest.raises(services.exceptions.ClientError, match="AccessDenied"):
+            call(TableName=f"{outputs.table_prefix}services", **fields)
+    _use(deployed_stack.environment, monkeypatch)
+    transact([Update(row, (Recovery.step.set(Step.SUPERSEDED), Recovery.open_marker.remove()))], clock)
+    sealed, beats = ServiceFence.read(controller, fence_item("chat")), ControllerHeartbeat.read(controller, HEARTBEAT)
+    assert sealed is not None
+    assert beats is not None
+    assert (sealed.owner_epoch, beats.sealed_epoch, beats.sequence) == (2, 2, 0)
+
+
+def _policy_of(stack: LocalStack, function: str) -> str:
+    """What a deployed function may do, but for launchers, as a policy that users can be given; its ARN."""
+    role = stack.client("lambda").get_function_configuration(FunctionName=function)["Role"].rpartition("/")[2]
+    iam = stack.client("iam")
+    document = iam.get_role_policy(RoleName=role, PolicyName="recovery")["PolicyDocument"]
+    name = f"as-{role}-{uuid.uuid4().hex[:8]}"
+    return str(iam.create_policy(PolicyName=name[-60:], PolicyDocument=json.dumps(document))["Policy"]["Arn"])
 
 
 @pytest.mark.e2e
