@@ -75,7 +75,8 @@ class FakeHost:
         return self.start(request.workload, request.key, request.epoch, request.environment).receipt
 
     def start(self, workload: str, key: str, epoch: int, environment: Mapping[str, str]) -> FakeProcess:
-        identity = {"pid": str(len(self.processes) + 100)}
+        where = {"host": "fake", "boot_id": "0", "pid_namespace": "pid:[1]", "scope": workload}
+        identity = {**where, "pid": str(len(self.processes) + 100), "start_time": "0"}
         receipt = Receipt(launcher="process", workload=workload, key=key, epoch=epoch, identity=identity)
         process = FakeProcess(receipt, environment["PARAMEDIC_CONTROLLER_ID"])
         self.processes[key] = process

@@ -1,5 +1,8 @@
-"""Recoveries whose controllers run in tasks, instances, pods or whatever an endpoint makes."""
+"""Recoveries whose controllers run in tasks, instances, pods, whatever an endpoint makes, or on hosts behind SSM."""
 
+import os
+import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +13,9 @@ from paramedic.launchers.interface import Launch
 from paramedic.recovery import recoverer
 from paramedic.recovery.by_hand import by_hand
 from paramedic.recovery.surroundings import LaunchPlan, Surroundings
+from paramedic.state.controllers import HEARTBEAT, ControllerHeartbeat
 from paramedic.state.recoveries import Step
+from tests.fakes.launchers.ssm import UNIT
 from tests.fakes.launchers.stages import CLOUDS, Stage, make_stage
 from tests.fakes.recovery_world import CONTROLLER, TARGET, RecoveryWorld, by_hand_request
 
@@ -23,10 +28,11 @@ class CloudWorld(RecoveryWorld):
     def __init__(self, table_prefix: str, stage: Stage) -> None:
         super().__init__(table_prefix)
         self.stage = stage
+        self.fences = False
         self.clock.on_sleep = self.go_on
 
     def around(self) -> Surroundings:
-        plan = LaunchPlan(self.stage.launcher, _request, verify_seconds=60.0)
+        plan = LaunchPlan(self.stage.launcher, _request, 60.0, self.fences)
         return replace(super().around(), profile=lambda name: plan)
 
     def go_on(self) -> None:
@@ -34,10 +40,18 @@ class CloudWorld(RecoveryWorld):
         running = {receipt.key: receipt.epoch for receipt in self.stage.launcher.running(TARGET)}
         for key, epoch in running.items():
             if key not in self.host.processes:
-                self.host.start(TARGET, key, epoch, {"PARAMEDIC_CONTROLLER_ID": CONTROLLER})
+                self._start(key, epoch)
         for key, process in self.host.processes.items():
             process.alive = process.alive and key in running
         self.host.go_on()
+
+    def _start(self, key: str, epoch: int) -> None:
+        process = self.host.start(TARGET, key, epoch, {"PARAMEDIC_CONTROLLER_ID": CONTROLLER})
+        found = self.stage.launcher.find(TARGET, key)
+        if found is not None and found.launcher == "ssm":
+            # What it runs in is itself, and it says so as its own host sees it.
+            seen = {name: value for name, value in found.identity.items() if name != "instance"}
+            process.receipt = found.model_copy(update={"launcher": "process", "identity": seen})
 
     def recover_first(self) -> None:
         """The first controller is gone by a person's word: nobody has a receipt of what it ran in."""
@@ -50,10 +64,11 @@ class CloudWorld(RecoveryWorld):
 
 
 @pytest.fixture
-def world(table_prefix: str, stage_name: str, tmp_path: Path) -> CloudWorld:
+def world(table_prefix: str, stage_name: str, tmp_path: Path) -> Iterator[CloudWorld]:
     world = CloudWorld(table_prefix, make_stage(stage_name, tmp_path, tmp_path / "secret"))
     world.recover_first()
-    return world
+    yield world
+    world.stage.end()
 
 
 def _request(workload: str, scope: str, epoch: int, key: str) -> Launch:
@@ -72,7 +87,7 @@ def silent(around: Surroundings) -> Surroundings:
     return replace(around, probe=probe)
 
 
-@pytest.mark.parametrize("stage_name", CLOUDS)
+@pytest.mark.parametrize("stage_name", [*CLOUDS, "ssm-command", "ssm-unit"])
 def test_a_controller_whose_workload_is_gone_is_relaunched_although_its_address_only_times_out(
     world: CloudWorld,
 ) -> None:
@@ -112,3 +127,46 @@ def test_a_workload_that_does_not_end_keeps_its_successor_waiting_and_pages_once
     world.clock.advance(60)
     recoverer.sweep(world.around())
     assert world.recovery(3).step == Step.DONE
+
+
+@pytest.mark.parametrize("stage_name", ["ssm-command", "ssm-unit"])
+def test_a_controller_that_hangs_on_its_host_is_seen_suspended_there_and_ended_before_the_next(
+    world: CloudWorld,
+) -> None:
+    (former,) = world.stage.launcher.running(TARGET)
+    os.kill(int(former.identity["pid"]), signal.SIGSTOP)
+    world.newest().suspended = True
+    recoverer.on_failure(world.found_bad("hung"), world.around())
+    record = world.recovery(3)
+    assert record.step == Step.DONE, record.story.entries
+    assert "its process is suspended" in record.story.evidence
+    (successor,) = world.stage.launcher.running(TARGET)
+    assert (former.epoch, successor.epoch) == (2, 3)
+    assert len(world.stage.living()) == 1
+
+
+@pytest.mark.parametrize("stage_name", ["ssm-unit"])
+def test_a_controller_of_which_a_silent_host_cannot_tell_is_fenced_and_relaunched_once_the_host_answers(
+    world: CloudWorld,
+) -> None:
+    world.fences = True
+    world.newest().alive = False
+    hosts = world.stage.backend.hosts
+    hosts.silent = True
+
+    def answers_by_and_by() -> None:
+        heartbeat = ControllerHeartbeat.read(CONTROLLER, HEARTBEAT)
+        if heartbeat is not None and heartbeat.sealed_epoch == 3:
+            hosts.silent = False
+            # What was silent is not waited for again in an invocation; the world is none.
+            world.stage.launcher = world.stage.backend.launcher(unit=UNIT, manager="user")
+        if not hosts.silent:
+            world.go_on()
+
+    world.clock.on_sleep = answers_by_and_by
+    recoverer.on_failure(world.found_bad(), world.around())
+    record = world.recovery(3)
+    assert record.step == Step.DONE, record.story.entries
+    (fenced,) = [entry.text for entry in record.story.entries if entry.text.startswith("fenced")]
+    assert "did not answer within 20 s" in fenced
+    assert len(world.stage.living()) == 1

@@ -116,6 +116,19 @@ def test_a_workload_refuses_a_lower_epoch_also_where_its_scopes_file_was_lost(ho
         launcher.launch(request_for(3))
 
 
+@EITHER
+def test_what_was_fenced_instead_of_stopped_ends_before_its_successor_starts(
+    host: SsmHost, fields: dict[str, Any]
+) -> None:
+    launcher = host.launcher(**fields)
+    former = launcher.launch(request_for(3))
+    os.kill(pid_of(former), signal.SIGSTOP)
+    others = request_for(3, "other").model_copy(update={"workload": "controller:other", "scope": "controller:other"})
+    other = host.launcher(**COMMAND).launch(others)
+    successor = launcher.launch(request_for(4))
+    assert {stat.pid for stat in host.living()} == {pid_of(other), pid_of(successor)}
+
+
 def test_keys_are_remembered_and_only_the_last_hundred(host: SsmHost) -> None:
     launcher = host.launcher(**COMMAND)
     stop(launcher, launcher.launch(request_for(1)))
