@@ -11,6 +11,7 @@ from paramedic.launchers.interface import Launch
 from paramedic.launchers.process import procfs
 from paramedic.launchers.process.host import initialise_host_dir
 from paramedic.launchers.process.launcher import ProcessLauncher
+from tests.fakes.launchers.ssm import SsmHost
 
 
 @pytest.fixture
@@ -32,3 +33,8 @@ def launcher(host_dir: Path) -> ProcessLauncher:
 @pytest.fixture
 def sleeper() -> Launch:
     return Launch(workload="replica:u1/1", scope="controller:main", epoch=3, key="op-1", command=("sleep", "600"))
+
+
+@pytest.fixture
+def host(host_dir: Path) -> SsmHost:
+    return SsmHost(host_dir, host_dir / "systemd")
