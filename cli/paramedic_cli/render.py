@@ -10,7 +10,7 @@ from rich.text import Text
 
 from paramedic.clock import from_iso
 from paramedic.services.progress import Outcome
-from paramedic.state.downtime_windows import PlannedPeriod
+from paramedic.state.planned_period import PlannedPeriod
 from paramedic_cli.fleet import Fleet, GatewayReplicaView, StandbyView, Watched
 
 _NOTHING = "-"

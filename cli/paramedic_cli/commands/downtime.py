@@ -12,7 +12,8 @@ from paramedic.downtime.periods import upcoming
 from paramedic.downtime.stored import AnySubject, Subject, TargetSubject
 from paramedic.downtime.windows import add_window, read_all_windows, read_windows, remove_window
 from paramedic.errors import InvalidInputError
-from paramedic.state.downtime_windows import OneOff, PlannedPeriod, Recurring, Window
+from paramedic.state.downtime_windows import OneOff, Recurring, Window
+from paramedic.state.planned_period import PlannedPeriod
 from paramedic.state.targets import controller_id_of
 from paramedic_cli.commands.options import Actor, chosen_stack
 from paramedic_cli.commands.services import only_controller

@@ -13,7 +13,8 @@ from paramedic.downtime.stored import TargetSubject
 from paramedic.downtime.windows import add_window, read_windows
 from paramedic.state import tables
 from paramedic.state.claims import register
-from paramedic.state.downtime_windows import PlannedPeriod, Recurring
+from paramedic.state.downtime_windows import Recurring
+from paramedic.state.planned_period import PlannedPeriod
 from paramedic.state.reports import read_reports
 from paramedic.state.targets import COUNTS_BUCKET, Target, TargetCount, bucket_of
 from paramedic_cli.local.project import project_root

@@ -16,8 +16,8 @@ from paramedic.recovery.messages import Status
 from paramedic.recovery.opening import remember_refusal
 from paramedic.recovery.surroundings import LaunchPlan, Surroundings
 from paramedic.state.controllers import EPOCH, ControllerEpoch
-from paramedic.state.downtime_windows import PlannedPeriod
 from paramedic.state.incidents import CURRENT_ITEM, GLOBAL_TARGET, SWITCH_ITEM, HoldSwitch, Incident, SwitchState
+from paramedic.state.planned_period import PlannedPeriod
 from paramedic.state.recoveries import Recovery, Step, open_recoveries
 from paramedic.state.targets import COUNTS_BUCKET, Target, TargetCount, TargetMode, bucket_of
 from tests.fakes.recovery_world import CONTROLLER, TARGET, RecoveryWorld, by_hand_request

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from paramedic.services.progress import Outcome, Progress
 from paramedic.services.status import ControllerView, ReplicaView, ServiceStatus, ServiceView
-from paramedic.state.downtime_windows import PlannedPeriod
+from paramedic.state.planned_period import PlannedPeriod
 from paramedic_cli.fleet import Fleet, GatewayReplicaView, RecoveryView, StandbyView, Watched
 from paramedic_cli.render import fleet_tables
 

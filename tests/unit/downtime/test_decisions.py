@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramedic.downtime.decisions import GRACE, DesiredNow, Step, Watch, after_downtime, next_step
-from paramedic.state.downtime_windows import PlannedPeriod
+from paramedic.state.planned_period import PlannedPeriod
 from paramedic.state.services import DOWN, PAUSED, RUNNING, PausedBy
 
 NOW = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)

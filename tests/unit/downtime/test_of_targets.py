@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramedic.downtime.of_targets import START_GRACE, announced
-from paramedic.state.downtime_windows import PlannedPeriod
+from paramedic.state.planned_period import PlannedPeriod
 
 NOW = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

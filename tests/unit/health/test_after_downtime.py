@@ -3,7 +3,7 @@
 import pytest
 
 from paramedic.health.outcomes import OutcomeKind
-from paramedic.state.downtime_windows import PlannedPeriod
+from paramedic.state.planned_period import PlannedPeriod
 from paramedic.state.targets import Target
 from tests.fakes.check_world import URL_TARGET, CheckWorld
 

@@ -13,7 +13,7 @@ from paramedic.health.events import ControllerFailed, parse_controller_failed
 from paramedic.health.outcomes import OutcomeKind
 from paramedic.health.ticks import require_due
 from paramedic.state.controllers import ControllerHeartbeat
-from paramedic.state.downtime_windows import PlannedPeriod
+from paramedic.state.planned_period import PlannedPeriod
 from paramedic.state.tables import InvalidRowError, StateUnreachableError
 from paramedic.state.targets import BadPeriod, Target, TargetKind, bucket_of
 from tests.fakes.check_world import TARGET, URL_TARGET, CheckWorld, iso

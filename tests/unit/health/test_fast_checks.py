@@ -4,7 +4,7 @@ import pytest
 
 from paramedic.errors import InvalidInputError
 from paramedic.health.outcomes import OutcomeKind
-from paramedic.state.downtime_windows import PlannedPeriod
+from paramedic.state.planned_period import PlannedPeriod
 from paramedic.state.targets import COUNTS_BUCKET, Target, TargetCount, TargetKind, bucket_of
 from tests.fakes.check_world import TARGET, URL_TARGET, CheckWorld, iso
 from tests.fakes.targets import bad_target

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from paramedic.health.mass_failure import BadTarget, mass_failure
 from paramedic.health.outcomes import OutcomeKind
-from paramedic.state.downtime_windows import PlannedPeriod
+from paramedic.state.planned_period import PlannedPeriod
 from paramedic.state.tables import StateUnreachableError
 from paramedic.state.targets import COUNTS_BUCKET, Target, TargetCount, TargetKind, bucket_of
 from tests.fakes.check_world import TARGET, URL_TARGET, CheckWorld

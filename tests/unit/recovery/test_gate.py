@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from paramedic.recovery.gate import SEEN_CLEARLY, Evidence, Finding, GateInput, Reason, refusal
 from paramedic.recovery.incident_rules import IncidentState
-from paramedic.state.downtime_windows import PlannedPeriod
+from paramedic.state.planned_period import PlannedPeriod
 from paramedic.state.targets import TargetMode
 
 NOW = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 
 from paramedic.downtime.periods import in_effect, reasons_of
 from paramedic.downtime.surroundings import Surroundings
-from paramedic.state.downtime_windows import PlannedPeriod, Window
+from paramedic.state.downtime_windows import Window
+from paramedic.state.planned_period import PlannedPeriod
 from paramedic.state.targets import Target
 from paramedic.state.transactions import Update, transact
 

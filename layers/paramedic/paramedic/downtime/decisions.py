@@ -7,7 +7,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from paramedic.services.status import ServiceStatus
-from paramedic.state.downtime_windows import PlannedPeriod
+from paramedic.state.planned_period import PlannedPeriod
 from paramedic.state.services import PAUSED, RUNNING, PausedBy
 
 GRACE = timedelta(minutes=10)

@@ -16,8 +16,8 @@ from paramedic.downtime.surroundings import Surroundings
 from paramedic.services.desired import NextRevision, bump_hint
 from paramedic.services.pausing import pausing, resuming
 from paramedic.state.autoscalers import Autoscaler
-from paramedic.state.downtime_windows import PlannedPeriod
 from paramedic.state.downtimes import PlannedDowntime
+from paramedic.state.planned_period import PlannedPeriod
 from paramedic.state.services import DesiredService, ObservedService, PausedBy, desired_item, observed_item
 from paramedic.state.transactions import Delete, Update, transact
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from paramedic.downtime.announcing import announcement, record
 from paramedic.downtime.surroundings import Surroundings
-from paramedic.state.downtime_windows import PlannedPeriod
+from paramedic.state.planned_period import PlannedPeriod
 from paramedic.state.targets import Target, TargetDowntime, bucket_of
 
 START_GRACE = timedelta(minutes=10)

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from paramedic.errors import InvalidInputError
-from paramedic.state.downtime_windows import OneOff, PlannedPeriod, Recurring, Window
+from paramedic.state.downtime_windows import OneOff, Recurring, Window
+from paramedic.state.planned_period import PlannedPeriod
 from paramedic.stretches import Stretches
 from paramedic.wall_clock import wall_clock_cron
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from paramedic.recovery.incident_rules import Blocked, IncidentState, NotYet, may_attempt
-from paramedic.state.downtime_windows import PlannedPeriod
+from paramedic.state.planned_period import PlannedPeriod
 from paramedic.state.targets import TargetMode
 
 SURELY_DEAD_AT_A_TIME = 3

@@ -16,8 +16,8 @@ from paramedic.state.controllers import (
     ControllerEpoch,
     ControllerHeartbeat,
 )
-from paramedic.state.downtime_windows import PlannedPeriod
 from paramedic.state.load_balancers import LoadBalancer
+from paramedic.state.planned_period import PlannedPeriod
 from paramedic.state.recoveries import OPEN_STEPS, Recovery
 from paramedic.state.replicas import Replica, ReplicaStatus
 from paramedic.state.services import DOWN, PAUSED, DesiredService, ObservedService, observed_item

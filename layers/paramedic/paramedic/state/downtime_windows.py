@@ -3,7 +3,6 @@
 Without the library for DynamoDB: whoever reads a service's spec needs these and not that.
 """
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -48,23 +47,3 @@ class Windows(_Part):
     """What a row holds of them."""
 
     windows: tuple[Window, ...]
-
-
-class PlannedPeriod(_Part):
-    """A stretch of planned downtime: `since` belongs to it, `until` does not.
-
-    From then on until `starts_until`, if there is that, what is not healthy may still be starting.
-    """
-
-    since: AwareDatetime
-    until: AwareDatetime
-    reason: str
-    starts_until: AwareDatetime | None = None
-
-    def covers(self, moment: datetime) -> bool:
-        """Whether `moment` lies in it."""
-        return self.since <= moment < self.until
-
-    def is_just_over(self, moment: datetime) -> bool:
-        """Whether what was off may still be starting at `moment`."""
-        return self.starts_until is not None and self.until <= moment < self.starts_until

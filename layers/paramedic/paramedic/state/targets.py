@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute, UnicodeSetAttribute
 
 from paramedic.clock import from_iso
-from paramedic.state.downtime_windows import PlannedPeriod
 from paramedic.state.downtimes import PlannedWindows
+from paramedic.state.planned_period import PlannedPeriod
 from paramedic.state.tables import OptionalJsonAttribute, Row, TableMeta
 
 TABLE = "targets"
