@@ -11,7 +11,7 @@ import pytest
 from botocore.client import BaseClient
 
 from paramedic.errors import ParamedicError
-from paramedic.health.events import ControllerFailed
+from paramedic.health.event_details import ControllerFailed
 from paramedic.launchers.profiles import UnknownProfileError
 from paramedic.recovery import recoverer
 from paramedic.recovery.answering import act

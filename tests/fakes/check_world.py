@@ -11,7 +11,8 @@ from jsonschema import Draft202012Validator
 from paramedic.clock import to_iso
 from paramedic.health.check import CheckSummary, HealthCheck
 from paramedic.health.check_messages import CheckMessage
-from paramedic.health.events import EventPublisher, event_schemas
+from paramedic.health.event_details import event_schemas
+from paramedic.health.events import EventPublisher
 from paramedic.health.host_commands import HostChecks, NoHostChecks
 from paramedic.health.looking import PROMPT_SECONDS, Looker
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest

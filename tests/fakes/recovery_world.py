@@ -4,7 +4,7 @@ from datetime import datetime
 from itertools import count
 
 from paramedic.clock import to_iso
-from paramedic.health.events import ControllerFailed
+from paramedic.health.event_details import ControllerFailed
 from paramedic.launchers.interface import Launch
 from paramedic.recovery.answering import act
 from paramedic.recovery.driving import drive

@@ -9,7 +9,8 @@ from annotated_types import Le
 from functions.health_probe.app import ANSWER_SECONDS
 from paramedic.health.check import CheckSummary
 from paramedic.health.dispatch import DispatchSummary
-from paramedic.health.events import SOURCE, event_schemas
+from paramedic.health.event_details import event_schemas
+from paramedic.health.events import SOURCE
 from paramedic.health.groups import TARGETS_PER_GROUP
 from paramedic.health.outcomes import ProbeRequest
 from paramedic.health.probe_batches import batches_of

@@ -17,7 +17,7 @@ def schema(of: Annotated[str, typer.Argument(help="service, or an event such as 
 
 
 def _event_schema(name: str) -> Mapping[str, Any]:
-    from paramedic.health.events import event_schemas
+    from paramedic.health.event_details import event_schemas
 
     schemas = {detail_type.value: found for detail_type, found in event_schemas().items()}
     if name not in schemas:

@@ -7,7 +7,7 @@ import pytest
 from pynamodb.expressions.update import Action
 
 from paramedic.errors import InvalidInputError
-from paramedic.health.events import ControllerFailed
+from paramedic.health.event_details import ControllerFailed
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest
 from paramedic.launchers.profiles import UnknownProfileError
 from paramedic.recovery import recoverer

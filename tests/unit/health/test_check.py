@@ -9,7 +9,7 @@ from pynamodb.exceptions import QueryError
 
 from paramedic.errors import InvalidInputError
 from paramedic.health.checked_target import checked_target
-from paramedic.health.events import ControllerFailed, parse_controller_failed
+from paramedic.health.event_details import ControllerFailed, parse_controller_failed
 from paramedic.health.outcomes import OutcomeKind
 from paramedic.health.ticks import require_due
 from paramedic.state.controllers import ControllerHeartbeat

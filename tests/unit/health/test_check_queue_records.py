@@ -8,7 +8,7 @@ import pytest
 
 from paramedic.errors import InvalidInputError
 from paramedic.health.check_messages import CheckMessage, DispatchRequest
-from paramedic.health.events import parse_controller_failed
+from paramedic.health.event_details import parse_controller_failed
 from paramedic.queue_records import handle_records
 from paramedic.settings import HealthCheckSettings, InvalidSettingError
 from paramedic.validation import validated, validated_json

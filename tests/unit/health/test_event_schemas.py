@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from typer.testing import CliRunner
 
-from paramedic.health.events import EVENTS, event_schemas
+from paramedic.health.event_details import EVENTS, event_schemas
 from paramedic.health.transitions import DetailType
 from paramedic_cli.local.project import project_root
 from paramedic_cli.main import app

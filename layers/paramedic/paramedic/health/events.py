@@ -1,10 +1,10 @@
 """The events health checks put on the bus. They are hints: whoever receives one re-reads state before acting."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import batched
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,7 +15,6 @@ from paramedic.health.ticks import IsoTime
 from paramedic.health.transitions import DetailType, Notice
 from paramedic.health.verdict import Verdict
 from paramedic.state.targets import TargetKind, TargetMode
-from paramedic.validation import validated
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 SOURCE = "paramedic"
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
 SCHEMA = 1
 ENTRIES_PER_CALL = 10
 
@@ -90,55 +88,6 @@ class BusEntry:
 
     detail_type: DetailType
     event: HealthEvent | MassFailureSuspected
-
-
-class ControllerFailed(HealthEvent):
-    """The detail of "Controller Failed": a controller, with a diagnosis that a relaunch cures."""
-
-    kind: Literal[TargetKind.CONTROLLER]
-    diagnosis: Literal[DiagnosisName.DEAD, DiagnosisName.HUNG]
-
-
-class GatewayReplicaFailed(HealthEvent):
-    """The detail of "Gateway Replica Failed": a gateway replica needs people, whom its `notice` tells.
-
-    Nothing acts on it by itself; `cures` is false until something can relaunch gateway replicas.
-    """
-
-    kind: Literal[TargetKind.GATEWAY]
-    diagnosis: Literal[
-        DiagnosisName.ROUTES_LOST,
-        DiagnosisName.DEAD,
-        DiagnosisName.UNREACHABLE,
-        DiagnosisName.HUNG,
-        DiagnosisName.AGENT_DEAD,
-        DiagnosisName.FAILING,
-    ]
-
-
-EVENTS: Mapping[DetailType, type[HealthEvent | MassFailureSuspected]] = {
-    DetailType.CONTROLLER_FAILED: ControllerFailed,
-    DetailType.GATEWAY_REPLICA_FAILED: GatewayReplicaFailed,
-    DetailType.TARGET_DOWN: HealthEvent,
-    DetailType.TARGET_RECOVERED: HealthEvent,
-    DetailType.MASS_FAILURE_SUSPECTED: MassFailureSuspected,
-}
-"""What the detail of each event holds."""
-
-
-def event_schemas() -> Mapping[DetailType, Mapping[str, Any]]:
-    """The JSON Schema of every event's detail, derived from the models, so that the two never differ."""
-    schemas = {name: model.model_json_schema(by_alias=True, mode="serialization") for name, model in EVENTS.items()}
-    return {name: {"$schema": DIALECT, **schema, "title": name.value} for name, schema in schemas.items()}
-
-
-def parse_controller_failed(detail: Mapping[str, Any]) -> ControllerFailed:
-    """The detail of a "Controller Failed" event.
-
-    Raises:
-        InvalidInputError: malformed, or not about a controller that a relaunch cures; `field` says where.
-    """
-    return validated(ControllerFailed, detail, "detail")
 
 
 class EventPublisher:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from paramedic.health.events import ControllerFailed, parse_controller_failed
+from paramedic.health.event_details import ControllerFailed, parse_controller_failed
 from paramedic.validation import validated_json
 
 

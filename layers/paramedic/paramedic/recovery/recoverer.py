@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from paramedic.clock import from_iso, to_iso
 from paramedic.errors import ParamedicError
-from paramedic.health.events import ControllerFailed
+from paramedic.health.event_details import ControllerFailed
 from paramedic.health.fleet import Fleet
 from paramedic.health.ticks import require_due
 from paramedic.health.verdict import Verdict

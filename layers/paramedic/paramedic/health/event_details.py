@@ -1,0 +1,64 @@
+"""What the detail of each event holds, for whoever receives one or wants its schema.
+
+The check, which sends them, loads none of it.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from paramedic.health.diagnosis import DiagnosisName
+from paramedic.health.events import HealthEvent, MassFailureSuspected
+from paramedic.health.transitions import DetailType
+from paramedic.state.targets import TargetKind
+from paramedic.validation import validated
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+class ControllerFailed(HealthEvent):
+    """The detail of "Controller Failed": a controller, with a diagnosis that a relaunch cures."""
+
+    kind: Literal[TargetKind.CONTROLLER]
+    diagnosis: Literal[DiagnosisName.DEAD, DiagnosisName.HUNG]
+
+
+class GatewayReplicaFailed(HealthEvent):
+    """The detail of "Gateway Replica Failed": a gateway replica needs people, whom its `notice` tells.
+
+    Nothing acts on it by itself; `cures` is false until something can relaunch gateway replicas.
+    """
+
+    kind: Literal[TargetKind.GATEWAY]
+    diagnosis: Literal[
+        DiagnosisName.ROUTES_LOST,
+        DiagnosisName.DEAD,
+        DiagnosisName.UNREACHABLE,
+        DiagnosisName.HUNG,
+        DiagnosisName.AGENT_DEAD,
+        DiagnosisName.FAILING,
+    ]
+
+
+EVENTS: Mapping[DetailType, type[HealthEvent | MassFailureSuspected]] = {
+    DetailType.CONTROLLER_FAILED: ControllerFailed,
+    DetailType.GATEWAY_REPLICA_FAILED: GatewayReplicaFailed,
+    DetailType.TARGET_DOWN: HealthEvent,
+    DetailType.TARGET_RECOVERED: HealthEvent,
+    DetailType.MASS_FAILURE_SUSPECTED: MassFailureSuspected,
+}
+"""What the detail of each event holds."""
+
+
+def event_schemas() -> Mapping[DetailType, Mapping[str, Any]]:
+    """The JSON Schema of every event's detail, derived from the models, so that the two never differ."""
+    schemas = {name: model.model_json_schema(by_alias=True, mode="serialization") for name, model in EVENTS.items()}
+    return {name: {"$schema": DIALECT, **schema, "title": name.value} for name, schema in schemas.items()}
+
+
+def parse_controller_failed(detail: Mapping[str, Any]) -> ControllerFailed:
+    """The detail of a "Controller Failed" event.
+
+    Raises:
+        InvalidInputError: malformed, or not about a controller that a relaunch cures; `field` says where.
+    """
+    return validated(ControllerFailed, detail, "detail")
