@@ -18,7 +18,6 @@ CHECK = Function(
         "PROBE_FUNCTION_NAME": "benchmark-health-probe",
         "EVENT_BUS_NAME": "benchmark",
         "POWERTOOLS_SERVICE_NAME": "benchmark",
-        "POWERTOOLS_METRICS_NAMESPACE": "Paramedic",
     },
     {"Records": []},
 )

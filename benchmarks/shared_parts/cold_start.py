@@ -18,6 +18,7 @@ from benchmarks.gateway_parts.processes import NeverAnsweredError, own_address, 
 from benchmarks.report import Figures
 from paramedic_cli.local.deploy import build
 from paramedic_cli.local.project import project_root
+from paramedic_cli.local.template_tables import read_template
 
 STARTS = 9
 PATIENCE_SECONDS = 20.0
@@ -33,7 +34,7 @@ INIT = re.compile(r"INIT REPORT\(durationMs: ([\d.]+)\)")
 
 @dataclass(frozen=True)
 class Function:
-    """A function: its name in the template, the settings it needs, and an event that asks nothing of it."""
+    """A function: its name in the template, the settings that it needs of its own, and an event that asks nothing."""
 
     name: str
     settings: Mapping[str, str]
@@ -72,6 +73,7 @@ def begin(function: Function, built: Path, log: Path) -> float:
     interface, api = own_address(), own_address()
     environment = {
         **FROM_LAMBDA,
+        **settings_of_all(),
         **function.settings,
         "LAMBDA_TASK_ROOT": str(code),
         "PYTHONPATH": str(built / "ParamedicLayer/python"),
@@ -92,6 +94,12 @@ def begin(function: Function, built: Path, log: Path) -> float:
     if found is None or "errorType" in answer.text:
         raise NeverAnsweredError(f"{function.name} did not begin: {answer.text}\n{said}")
     return float(found[1])
+
+
+def settings_of_all() -> Mapping[str, str]:
+    """What the template sets alike for every function, as far as it does not depend on the stack."""
+    shared = read_template(project_root() / "template.yaml")["Globals"]["Function"]["Environment"]["Variables"]
+    return {name: value for name, value in shared.items() if isinstance(value, str)}
 
 
 def emulator() -> Path:

@@ -6,10 +6,10 @@ from typing import Any
 from paramedic.clock import SystemClock
 from paramedic.downtime.messages import DowntimeTick
 from paramedic.downtime.passes import keep_downtimes
+from paramedic.downtime.settings import DowntimeSettings
 from paramedic.downtime.surroundings import Surroundings
 from paramedic.observability import make_logger
 from paramedic.paging import topic_pager
-from paramedic.settings import DowntimeSettings
 from paramedic.state import tables
 from paramedic.validation import validated
 

@@ -1,5 +1,9 @@
 """health_check: judges the targets a check message names."""
 
+# isort: off
+from paramedic import cold_start  # before all that it is to hasten
+
+# isort: on
 import uuid
 from collections.abc import Mapping
 from functools import cache
@@ -12,6 +16,7 @@ from botocore.session import Session
 from paramedic.clock import Clock, SystemClock
 from paramedic.health.check import HealthCheck
 from paramedic.health.check_messages import CheckMessage
+from paramedic.health.check_settings import HealthCheckSettings
 from paramedic.health.events import EventPublisher
 from paramedic.health.host_commands import HostChecks, NoHostChecks, SsmHostChecks
 from paramedic.health.looking import Looker
@@ -19,7 +24,6 @@ from paramedic.health.probing import INVOCATION_READ_SECONDS, INVOCATIONS_AT_ONC
 from paramedic.observability import add_counts, make_logger, make_metrics
 from paramedic.queue_records import BatchResponse, handle_records
 from paramedic.run_command import RunCommand
-from paramedic.settings import HealthCheckSettings
 from paramedic.state import controllers, gateways, load_balancers, reports, tables, targets, traffic
 from paramedic.validation import validated_json
 
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
 SETTINGS = HealthCheckSettings.from_env()
 LOGGER = make_logger()
 METRICS = make_metrics()
+cold_start.imported()
 tables.bind(SETTINGS.table_prefix, controllers, gateways, load_balancers, reports, targets, traffic)
 
 

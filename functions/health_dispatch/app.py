@@ -8,8 +8,8 @@ import boto3
 from paramedic.clock import SystemClock
 from paramedic.health.check_messages import DispatchRequest
 from paramedic.health.dispatch import Dispatcher
+from paramedic.health.dispatch_settings import HealthDispatchSettings
 from paramedic.observability import add_counts, make_logger, make_metrics
-from paramedic.settings import HealthDispatchSettings
 from paramedic.state import tables
 from paramedic.validation import validated
 

@@ -1,7 +1,10 @@
 """`health_probe`: targets in, outcomes out. Imports no AWS client, and its role may do nothing with one."""
 
+# isort: off
+from paramedic import cold_start  # before all that it is to hasten
+
+# isort: on
 import asyncio
-import gc
 import os
 import random
 from typing import Any, Protocol
@@ -10,14 +13,13 @@ import uvloop
 
 from paramedic.health.addresses import AddressGuard
 from paramedic.health.outcomes import ProbeBatch
+from paramedic.health.probe_settings import ProbeSettings
 from paramedic.health.sentinels import probe_beside_sentinels
-from paramedic.health.settings import ProbeSettings
 from paramedic.validation import validated
 
 ANSWER_SECONDS = 2.0
 
-# What is imported stays: looking through it again and again costs some percent of all probing.
-gc.freeze()
+cold_start.imported()
 
 
 class Context(Protocol):

@@ -1,5 +1,9 @@
 """Recovery: events from the queue, the sweep from the schedule, and requests by hand, all on one path."""
 
+# isort: off
+from paramedic import cold_start  # before all that it is to hasten
+
+# isort: on
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -21,6 +25,7 @@ from paramedic.recovery.wiring import make_surroundings
 from paramedic.state import tables
 from paramedic.validation import validated
 
+cold_start.imported()
 logger = make_logger()
 
 

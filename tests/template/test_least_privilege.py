@@ -45,8 +45,9 @@ from paramedic.state.services import (
     fence_item,
 )
 from paramedic.state.tables import Row
+from paramedic.state.target_downtimes import WINDOWS_BUCKET, TargetDowntime
 from paramedic.state.target_registry import add_target, remove_target
-from paramedic.state.targets import WINDOWS_BUCKET, RouteToTry, Target, TargetDowntime, bucket_of, controller_target_id
+from paramedic.state.targets import RouteToTry, Target, bucket_of, controller_target_id
 from paramedic.state.transactions import Update, put_new, transact
 from paramedic_cli.fleet import controller_ids
 from paramedic_cli.host.embedded import grant_access

@@ -7,8 +7,8 @@ import pytest
 
 from paramedic.clock import SystemClock
 from paramedic.health.check_messages import CheckMessage
+from paramedic.health.check_settings import HealthCheckSettings
 from paramedic.health.url_targets import UrlTarget
-from paramedic.settings import HealthCheckSettings
 from paramedic.state import tables
 from paramedic.state.probe_location import ProbeLocation
 from paramedic.state.target_registry import add_target, remove_target

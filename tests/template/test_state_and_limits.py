@@ -9,6 +9,7 @@ from annotated_types import Le
 from functions.health_probe.app import ANSWER_SECONDS
 from paramedic.health.check import CheckSummary
 from paramedic.health.dispatch import DispatchSummary
+from paramedic.health.dispatch_settings import HealthDispatchSettings
 from paramedic.health.event_details import event_schemas
 from paramedic.health.events import SOURCE
 from paramedic.health.groups import TARGETS_PER_GROUP
@@ -18,7 +19,6 @@ from paramedic.health.probing import INVOCATION_READ_SECONDS, INVOCATIONS_AT_ONC
 from paramedic.health.sentinels import ROUND_SECONDS
 from paramedic.health.transitions import DetailType, Notice
 from paramedic.observability import NAMESPACE
-from paramedic.settings import HealthDispatchSettings
 from paramedic.state.lease import SELF_FENCE_LEASE_SECONDS
 from paramedic_cli.local.stack import LocalStack
 from paramedic_cli.local.template_tables import table_definitions

@@ -35,7 +35,7 @@ def imported_by(function: str, then: str = "") -> set[str]:
 @pytest.mark.parametrize(
     ("function", "budget", "never"),
     [
-        ("health_probe", 280, AWS_CLIENTS | NOBODYS),
+        ("health_probe", 260, AWS_CLIENTS | NOBODYS),
         ("health_check", 500, NOBODYS | {"asyncio", "boto3", "s3transfer", "uvloop"}),
         ("recovery", 520, NOBODYS | {"asyncio", "boto3", "s3transfer", "uvloop"}),
     ],
@@ -54,6 +54,7 @@ def test_a_check_knows_no_more_of_the_stack_than_it_reads() -> None:
         "autoscaling",
         "state.services",
         "state.replicas",
+        "state.downtimes",
         "state.traffic_report",
     )
     prefixes = tuple(f"paramedic.{each}" for each in others)

@@ -2,14 +2,12 @@
 
 import os
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 from paramedic.errors import InvalidInputError
-from paramedic.state.lease import SELF_FENCE_LEASE_SECONDS
-from paramedic.state.probe_location import ProbeLocation
 
 ENVIRONMENT = "environment"
 """What is named when variables contradict each other."""
@@ -54,41 +52,3 @@ class EnvironmentSettings(BaseModel):
 
 def _is_secret(field: FieldInfo) -> bool:
     return SecretStr in (field.annotation, *getattr(field.annotation, "__args__", ()))
-
-
-class HealthDispatchSettings(EnvironmentSettings):
-    """Where `health_dispatch` finds the counts and leaves its messages, and how often fast targets are checked."""
-
-    table_prefix: str = Field(min_length=1)
-    check_queue_url: str = Field(min_length=1)
-    fast_checks_per_minute: Annotated[Literal[1, 2, 3, 6], BeforeValidator(int)] = 1
-
-
-class DowntimeSettings(EnvironmentSettings):
-    """Where `downtime` finds the windows, and whom it tells of a service that did not come back."""
-
-    table_prefix: str = Field(min_length=1)
-    alert_topic_arn: str = Field(min_length=1)
-
-
-class HealthCheckSettings(EnvironmentSettings):
-    """`stale_seconds`: how long a heartbeat must stand still; `hung_after_seconds`: how long timeouts must last.
-
-    `vpc_probe_function_name` is None where the stack has no prober in a VPC. A heartbeat is never called stale while
-    its controller may still act on its last write, and a stale period fits into one invocation. `host_check_document`
-    is what runs on hosts, empty where nothing may.
-    """
-
-    table_prefix: str = Field(min_length=1)
-    host_check_document: str = ""
-    probe_function_name: str = Field(min_length=1)
-    vpc_probe_function_name: str | None = None
-    event_bus_name: str = Field(min_length=1)
-    stale_seconds: float = Field(default=10.0, ge=SELF_FENCE_LEASE_SECONDS, le=30)
-    hung_after_seconds: float = Field(default=120.0, gt=0)
-
-    @property
-    def probe_functions(self) -> Mapping[ProbeLocation, str]:
-        """The prober of each location that the stack has one in."""
-        vpc = {} if self.vpc_probe_function_name is None else {ProbeLocation.VPC: self.vpc_probe_function_name}
-        return {ProbeLocation.PUBLIC: self.probe_function_name, **vpc}

@@ -12,8 +12,9 @@ from paramedic.errors import InvalidInputError
 from paramedic.health.push_targets import PushTarget
 from paramedic.health.url_targets import UrlTarget
 from paramedic.state.downtime_windows import OneOff, Recurring
+from paramedic.state.target_downtimes import WINDOWS_BUCKET, TargetDowntime
 from paramedic.state.target_registry import TargetMissingError, add_target, remove_target
-from paramedic.state.targets import WINDOWS_BUCKET, Target, TargetDowntime
+from paramedic.state.targets import Target
 from tests.fakes.downtime_world import NIGHTS, DowntimeWorld, one_off
 from tests.fakes.dynamodb_faults import faults, reply_lost
 from tests.fakes.targets import stored_target

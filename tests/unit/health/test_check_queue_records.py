@@ -8,9 +8,10 @@ import pytest
 
 from paramedic.errors import InvalidInputError
 from paramedic.health.check_messages import CheckMessage, DispatchRequest
+from paramedic.health.check_settings import HealthCheckSettings
 from paramedic.health.event_details import parse_controller_failed
 from paramedic.queue_records import handle_records
-from paramedic.settings import HealthCheckSettings, InvalidSettingError
+from paramedic.settings import InvalidSettingError
 from paramedic.validation import validated, validated_json
 from paramedic_cli.local.project import project_root
 

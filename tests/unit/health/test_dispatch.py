@@ -11,7 +11,8 @@ from botocore.exceptions import ClientError
 from paramedic.errors import InvalidInputError
 from paramedic.health.check_messages import DispatchRequest
 from paramedic.health.dispatch import Dispatcher, DispatchError
-from paramedic.settings import HealthDispatchSettings, InvalidSettingError
+from paramedic.health.dispatch_settings import HealthDispatchSettings
+from paramedic.settings import InvalidSettingError
 from paramedic.state.targets import COUNTS_BUCKET, TargetCount
 from paramedic.validation import validated
 from tests.fakes.clock import FakeClock

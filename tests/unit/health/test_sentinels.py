@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from paramedic.health.outcomes import OutcomeKind, ProbeBatch, ProbeOutcome, ProbeRequest
+from paramedic.health.probe_settings import MOST_SENTINELS, ProbeSettings
 from paramedic.health.sentinels import probe_beside_sentinels
-from paramedic.health.settings import MOST_SENTINELS, ProbeSettings
 from paramedic.settings import InvalidSettingError
 from tests.fakes.probed_servers import LOOPBACK, OK, Behaviour, answering, hang, request, reset, serving
 

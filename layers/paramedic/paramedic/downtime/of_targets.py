@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from paramedic.downtime.announcing import announcement, record
 from paramedic.downtime.surroundings import Surroundings
 from paramedic.state.planned_period import PlannedPeriod
-from paramedic.state.targets import Target, TargetDowntime, bucket_of
+from paramedic.state.target_downtimes import TargetDowntime
+from paramedic.state.targets import Target, bucket_of
 
 START_GRACE = timedelta(minutes=10)
 """How long a target may take to be healthy after its downtime before that counts; a service has as long."""

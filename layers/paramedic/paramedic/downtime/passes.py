@@ -9,7 +9,7 @@ from paramedic.downtime.surroundings import Surroundings
 from paramedic.errors import ParamedicError
 from paramedic.health.readable_rows import read_readable
 from paramedic.state.downtimes import PARTITION, PlannedDowntime
-from paramedic.state.targets import WINDOWS_BUCKET, TargetDowntime
+from paramedic.state.target_downtimes import WINDOWS_BUCKET, TargetDowntime
 from paramedic.state.transactions import ConditionFailedError
 
 LOG = logging.getLogger(__name__)

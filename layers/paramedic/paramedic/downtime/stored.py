@@ -15,7 +15,7 @@ from paramedic.state.downtimes import (
     controller_downtime_item,
     service_downtime_item,
 )
-from paramedic.state.targets import WINDOWS_BUCKET, TargetDowntime
+from paramedic.state.target_downtimes import WINDOWS_BUCKET, TargetDowntime
 from paramedic.state.transactions import Update
 
 MOST_WINDOWS = 20

@@ -10,8 +10,9 @@ from paramedic.services.desired import read_desired
 from paramedic.services.verbs import UnknownControllerError
 from paramedic.state.downtime_windows import OneOff, Recurring, Window
 from paramedic.state.downtimes import PARTITION, PlannedDowntime, PlannedWindows
+from paramedic.state.target_downtimes import WINDOWS_BUCKET, TargetDowntime
 from paramedic.state.target_registry import TargetMissingError
-from paramedic.state.targets import WINDOWS_BUCKET, Target, TargetDowntime, bucket_of, controller_target_id
+from paramedic.state.targets import Target, bucket_of, controller_target_id
 from paramedic.state.transactions import ConditionFailedError, transact
 
 

@@ -406,6 +406,7 @@ def all_models() -> Mapping[str, tuple[type[Row], ...]]:
         replicas,
         reports,
         services,
+        target_downtimes,
         targets,
         traffic,
     )
@@ -421,10 +422,18 @@ def all_models() -> Mapping[str, tuple[type[Row], ...]]:
         replicas,
         reports,
         services,
+        target_downtimes,
         targets,
         traffic,
     )
-    return {module.TABLE: cast(tuple[type[Row], ...], module.MODELS) for module in modules}
+    return _models_of(modules)
+
+
+def _models_of(modules: Sequence[ModuleType]) -> Mapping[str, tuple[type[Row], ...]]:
+    models: dict[str, tuple[type[Row], ...]] = {}
+    for module in modules:
+        models[module.TABLE] = models.get(module.TABLE, ()) + cast(tuple[type[Row], ...], module.MODELS)
+    return models
 
 
 def bind(table_prefix: str, *modules: ModuleType) -> None:
@@ -434,7 +443,7 @@ def bind(table_prefix: str, *modules: ModuleType) -> None:
     it before any read.
     """
     _Surroundings.variables = frozenset(pair for pair in os.environ.items() if pair[0].startswith("AWS_"))
-    wanted = {module.TABLE: module.MODELS for module in modules} or all_models()
+    wanted = _models_of(modules) or all_models()
     for table, models in wanted.items():
         for model in models:
             model.Meta.table_name = f"{table_prefix}{table}"

@@ -12,12 +12,11 @@ from paramedic.clock import Clock, to_iso
 from paramedic.errors import ParamedicError
 from paramedic.state.reports import Report
 from paramedic.state.tables import InvalidRowError
+from paramedic.state.target_downtimes import WINDOWS_BUCKET, TargetDowntime
 from paramedic.state.targets import (
     COUNTS_BUCKET,
-    WINDOWS_BUCKET,
     Target,
     TargetCount,
-    TargetDowntime,
     TargetKind,
     TargetMode,
     bucket_of,

@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute, UnicodeSetAttribute
 
 from paramedic.clock import from_iso
-from paramedic.state.downtimes import PlannedWindows
 from paramedic.state.planned_period import PlannedPeriod
 from paramedic.state.tables import OptionalJsonAttribute, Row, TableMeta
 
@@ -25,10 +24,6 @@ COUNTS_BUCKET = -1
 NOTES_BUCKET = -2
 MASS_FAILURE_NOTE = "mass_failure"
 """Where it stands that people were told of a mass failure."""
-
-
-WINDOWS_BUCKET = -3
-"""The partition that holds the planned downtimes of targets, so that one query finds every one there is."""
 
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
@@ -196,16 +191,6 @@ class Target(Row):
         return self.downtime is not None and self.downtime.is_just_over(moment)
 
 
-class TargetDowntime(PlannedWindows):
-    """The planned windows of one target that is no controller; `uid` is its `registration`."""
-
-    class Meta(TableMeta):
-        pass
-
-    bucket = NumberAttribute(hash_key=True, default=WINDOWS_BUCKET)
-    target_id = UnicodeAttribute(range_key=True)
-
-
 class TargetCount(Row):
     """How many targets one bucket holds, changed in the transaction that adds or removes one.
 
@@ -237,4 +222,4 @@ class MassFailureNote(Row):
     unpublished = BooleanAttribute()
 
 
-MODELS = (Target, TargetDowntime, TargetCount, MassFailureNote)
+MODELS = (Target, TargetCount, MassFailureNote)

@@ -1,0 +1,15 @@
+"""What `health_dispatch` is told by its environment."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from paramedic.settings import EnvironmentSettings
+
+
+class HealthDispatchSettings(EnvironmentSettings):
+    """Where `health_dispatch` finds the counts and leaves its messages, and how often fast targets are checked."""
+
+    table_prefix: str = Field(min_length=1)
+    check_queue_url: str = Field(min_length=1)
+    fast_checks_per_minute: Annotated[Literal[1, 2, 3, 6], BeforeValidator(int)] = 1
