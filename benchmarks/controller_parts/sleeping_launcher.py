@@ -62,6 +62,9 @@ class SleepingLauncher:
         del scope
         return []
 
+    def occupant(self, workload: str) -> Receipt | None:
+        raise NotImplementedError(workload)
+
     def describe(self, receipt: Receipt) -> Description:
         """They all run."""
         del receipt

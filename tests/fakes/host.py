@@ -12,6 +12,7 @@ from paramedic.launchers.interface import (
     KeyAlreadyUsedError,
     Launch,
     LauncherError,
+    NoPlaceError,
     RunState,
     StopOutcome,
     StopResult,
@@ -96,6 +97,9 @@ class FakeHost:
 
     def running(self, scope: str) -> list[Receipt]:
         return [each.receipt for each in self.processes.values() if each.alive and each.receipt.workload == scope]
+
+    def occupant(self, workload: str) -> Receipt | None:
+        raise NoPlaceError(workload)
 
     def describe(self, receipt: Receipt) -> Description:
         process = self.processes[receipt.key]

@@ -8,6 +8,7 @@ from paramedic.launchers.interface import (
     KeyAlreadyUsedError,
     Launch,
     LauncherError,
+    NoPlaceError,
     RunState,
     StopOutcome,
     StopResult,
@@ -61,6 +62,9 @@ class FakeLauncher:
         if self.blind:
             raise LauncherError("cannot look")
         return [each.receipt for each in self.living() if each.request.scope == scope]
+
+    def occupant(self, workload: str) -> Receipt | None:
+        raise NoPlaceError(workload)
 
     def describe(self, receipt: Receipt) -> Description:
         known = self.started.get(receipt.key)

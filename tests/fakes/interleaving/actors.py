@@ -40,6 +40,9 @@ class HostLauncher:
     def running(self, scope: str) -> list[Receipt]:
         raise NotImplementedError(scope)
 
+    def occupant(self, workload: str) -> Receipt | None:
+        raise NotImplementedError(workload)
+
     def describe(self, receipt: Receipt) -> Description:
         seen: Description = self._run.host("describe", key=receipt.key)
         return seen

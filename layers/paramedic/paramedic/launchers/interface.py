@@ -61,6 +61,10 @@ FENCING_ON_HOST = frozenset({"process", "ssm"})
 """Launchers whose hosts themselves refuse a passed epoch and a used key."""
 
 
+FOUND_KEY = "found"
+"""The key in receipts of what no launcher started. It is never a launch key: those name a target and an epoch."""
+
+
 class StopOutcome(StrEnum):
     """How sure we are that the workload will never act again.
 
@@ -87,6 +91,10 @@ class LauncherError(ParamedicError):
 
 class HostNotSharedError(LauncherError):
     """The launcher needs to run on the workload's own host, and does not."""
+
+
+class NoPlaceError(LauncherError):
+    """The profile names no one place, so nobody can tell what runs there without having launched it."""
 
 
 class EpochRefusedError(LauncherError):
@@ -117,6 +125,16 @@ class Launcher(Protocol):
 
         Raises:
             LauncherError: not all of it can be seen; that is no empty list.
+        """
+
+    def occupant(self, workload: str) -> Receipt | None:
+        """The exact workload that runs in the profile's place now, whoever started it; None when the place is empty.
+
+        What no launcher started has the key `FOUND_KEY` and epoch 0, and is taken for `workload`.
+
+        Raises:
+            NoPlaceError: the profile names no place that holds one workload at most.
+            LauncherError: it cannot be told; that is no empty place.
         """
 
     def describe(self, receipt: Receipt) -> Description:

@@ -21,9 +21,10 @@ from paramedic.recovery.messages import (
     Reply,
     Status,
 )
-from paramedic.recovery.opening import read_epoch, refuse
+from paramedic.recovery.opening import refuse
 from paramedic.recovery.plans import steps_of
 from paramedic.recovery.recoverer import NO_EPOCH, recover, refused_reply
+from paramedic.recovery.subject import read_epoch
 from paramedic.recovery.surroundings import Surroundings
 from paramedic.state.controllers import ControllerEpoch
 from paramedic.state.recoveries import Recovery

@@ -7,14 +7,16 @@ from paramedic.errors import ParamedicError
 from paramedic.health.verdict import Verdict
 from paramedic.launchers.interface import RunState
 from paramedic.recovery.approvals import Plan, is_approved, plan_id
-from paramedic.recovery.evidence import gather, taking_the_word
+from paramedic.recovery.evidence import taking_the_word
 from paramedic.recovery.gate import SURELY_BAD, Evidence, Finding
 from paramedic.recovery.incident_rules import IncidentState, current_incident
 from paramedic.recovery.plan_rows import read_plan
+from paramedic.recovery.subject import subject_of
 from paramedic.recovery.surroundings import Surroundings
 from paramedic.state.controllers import ControllerEpoch
 from paramedic.state.incidents import CURRENT_ITEM, Incident
-from paramedic.state.recoveries import Recovery
+from paramedic.state.receipt import Receipt
+from paramedic.state.recoveries import Predecessor, Recovery
 from paramedic.state.targets import Target, TargetMode
 
 
@@ -42,12 +44,16 @@ class Opener:
 
 @dataclass(frozen=True)
 class Case:
-    """Everything one decision to open is based on, as read; `plan` is the approved one it would carry out."""
+    """Everything one decision to open is based on, as read.
+
+    `predecessors` are who must be gone first, `plan` is the approved one it would carry out.
+    """
 
     target: Target
     current: ControllerEpoch
     previous: Recovery | None
     evidence: Evidence
+    predecessors: tuple[Predecessor, ...]
     stored_incident: IncidentState | None
     incident: IncidentState
     opener: Opener
@@ -65,17 +71,19 @@ def read_case(
         StateUnreachableError: DynamoDB did not answer; nothing can be concluded.
     """
     stored = read_incident(str(target.target_id))
-    evidence = taking_the_word(gather(target, opener.manual, around), opener.word)
+    seen = subject_of(str(target.target_id)).look(target, current, previous, opener.manual, around)
+    evidence = taking_the_word(seen.evidence, opener.word)
     plan = None if opener.manual else _approved_plan(target, current, opener.now, around)
     return Case(
         target=target,
         current=current,
         previous=previous,
         evidence=evidence,
+        predecessors=seen.predecessors,
         stored_incident=stored,
         incident=current_incident(stored, opener.now, around.new_id()),
         opener=opener if plan is None else _in_the_name_of(opener, plan),
-        trouble=_trouble(target, current, around) if _is_to_be_replaced(evidence, opener) else "",
+        trouble=_trouble(target, seen.living, around) if _is_to_be_replaced(evidence, opener) else "",
         plan=plan,
     )
 
@@ -122,13 +130,13 @@ def _is_to_be_replaced(evidence: Evidence, opener: Opener) -> bool:
     return evidence.finding is Finding.ALIVE and Finding.ALIVE in opener.accepts
 
 
-def _trouble(target: Target, current: ControllerEpoch, around: Surroundings) -> str:
+def _trouble(target: Target, living: Receipt | None, around: Surroundings) -> str:
     """What would keep the successor of a living process from taking its place."""
     try:
         launcher = around.profile(target.profile or "").launcher
-        if current.claimant is None:
-            return f"nothing is recorded of the process that epoch {current.epoch} was claimed by"
-        look = launcher.describe(current.claimant)
+        if living is None:
+            return "nothing is known of the process that would have to be stopped"
+        look = launcher.describe(living)
     except ParamedicError as error:
         return f"its process cannot be stopped from here: {error}"
     if look.state in (RunState.UNKNOWN, RunState.ELSEWHERE):

@@ -5,7 +5,6 @@ the next invocation goes on.
 """
 
 from paramedic.errors import ParamedicError
-from paramedic.health.outcomes import OutcomeKind, ProbeRequest
 from paramedic.launchers.interface import Launcher, RunState, StopOutcome, StopResult
 from paramedic.launchers.profile import VERIFY_SECONDS
 from paramedic.recovery import records, standing_by
@@ -14,12 +13,11 @@ from paramedic.recovery.fencing_off import can_be_fenced_off, fence_off
 from paramedic.recovery.holds import read_hold
 from paramedic.recovery.launched_by import plan_of
 from paramedic.recovery.predecessors import launch_key
+from paramedic.recovery.subject import subject_of
 from paramedic.recovery.surroundings import LaunchPlan, Surroundings
-from paramedic.state.controllers import ENDPOINT as ENDPOINT_ITEM
-from paramedic.state.controllers import EPOCH, HEARTBEAT, ControllerEndpoint, ControllerEpoch, ControllerHeartbeat
 from paramedic.state.receipt import Receipt
 from paramedic.state.recoveries import Page, Predecessor, Recovery, Step
-from paramedic.state.targets import Target, TargetMode, bucket_of, controller_id_of
+from paramedic.state.targets import Target, TargetMode, bucket_of
 
 
 def drive(recovery: Recovery, around: Surroundings) -> Recovery:
@@ -202,8 +200,9 @@ def _anew(recovery: Recovery, plan: LaunchPlan, around: Surroundings) -> Recover
 def _verify(recovery: Recovery, around: Surroundings) -> Recovery:
     until = around.clock.monotonic() + around.verify_seconds_per_invocation
     look_at = around.clock.monotonic()
+    subject = subject_of(str(recovery.target_id))
     while True:
-        restored = _recovered(recovery, around)
+        restored = subject.recovered(recovery, around)
         if restored is not None:
             story = recovery.story.model_copy(update={"restored": restored})
             text = f"healthy under epoch {recovery.epoch}: {restored}"
@@ -218,22 +217,6 @@ def _verify(recovery: Recovery, around: Surroundings) -> Recovery:
         if around.clock.monotonic() >= until:
             return recovery
         around.clock.sleep(around.poll_seconds)
-
-
-def _recovered(recovery: Recovery, around: Surroundings) -> str | None:
-    """What the successor took up, once it has claimed, sealed, restored, beaten and answers its probe."""
-    controller_id = controller_id_of(str(recovery.target_id))
-    heartbeat = ControllerHeartbeat.read(controller_id, HEARTBEAT)
-    # It says the least before the rest is worth asking for, and is asked ten times a second.
-    if heartbeat is None or heartbeat.sealed_epoch != recovery.epoch or not (heartbeat.beats and heartbeat.restored):
-        return None
-    epoch = ControllerEpoch.read(controller_id, EPOCH)
-    endpoint = ControllerEndpoint.read(controller_id, ENDPOINT_ITEM)
-    if epoch is None or endpoint is None or epoch.epoch != recovery.epoch or not epoch.claimed_by:
-        return None
-    url = f"http://{endpoint.host}:{int(endpoint.port)}/health"
-    answer = around.probe(ProbeRequest(target_id=recovery.target_id, url=url, attempts=1))
-    return heartbeat.restored if answer.kind is OutcomeKind.OK else None
 
 
 def _given_up(recovery: Recovery, around: Surroundings) -> Recovery | None:

@@ -7,6 +7,7 @@ calls once its last fenced write is older than the lease; one that it was suspen
 from paramedic.errors import ParamedicError
 from paramedic.launchers.interface import FENCING_ON_HOST, Launcher, RunState, StopOutcome, StopResult
 from paramedic.recovery.launched_by import plan_of
+from paramedic.recovery.subject import subject_of
 from paramedic.recovery.surroundings import Surroundings
 from paramedic.state.lease import SELF_FENCE_LEASE_SECONDS
 from paramedic.state.receipt import Receipt
@@ -25,9 +26,12 @@ OUTLAST_SECONDS = SELF_FENCE_LEASE_SECONDS + CALL_SECONDS + MARGIN_SECONDS
 def can_be_fenced_off(recovery: Recovery, around: Surroundings) -> bool:
     """Whether fences are enough: all launchers that are in use keep epochs on their hosts, and no host shows a process.
 
-    A controller runs its replicas by launcher `process`, so what matters is how it is run itself, now and before.
-    What a host shows, and cannot be ended there, is for people.
+    Without seals of its state, which only controllers have, they never are. A controller runs its replicas by launcher
+    `process`, so what matters is how it is run itself, now and before. What a host shows, and cannot be ended there, is
+    for people.
     """
+    if not subject_of(str(recovery.target_id)).fences_state:
+        return False
     predecessors = recovery.story.predecessors
     try:
         plans = [plan_of(each, recovery, around) for each in predecessors]

@@ -13,14 +13,12 @@ from paramedic.recovery.gate import GateInput, Refusal, refusal
 from paramedic.recovery.holds import read_hold
 from paramedic.recovery.incident_rules import after_automatic_attempt, after_manual_attempt
 from paramedic.recovery.plan_rows import using
-from paramedic.recovery.predecessors import predecessors_of
 from paramedic.recovery.records import STEP_SECONDS
 from paramedic.recovery.surroundings import Surroundings
 from paramedic.state.claims import open_epoch
-from paramedic.state.controllers import EPOCH, ControllerEpoch
 from paramedic.state.incidents import CURRENT_ITEM, Incident
 from paramedic.state.recoveries import OPEN, Entry, Page, Recovery, Step, Story, open_recoveries
-from paramedic.state.targets import Target, TargetMode, controller_id_of
+from paramedic.state.targets import TargetMode
 from paramedic.state.transactions import Change, ConditionFailedError, Update, transact
 
 
@@ -130,7 +128,7 @@ def _record(case: Case, around: Surroundings) -> Recovery:
         diagnosis=case.evidence.finding,
         evidence=case.evidence.text,
         detected_at=case.opener.detected_at,
-        predecessors=predecessors_of(case.current, case.previous),
+        predecessors=case.predecessors,
         predecessor_gone=case.opener.word,
         drill=case.opener.drill,
         plan="" if case.plan is None else case.plan.plan_id,
@@ -152,9 +150,3 @@ def _record(case: Case, around: Surroundings) -> Recovery:
         owed_page=Page(subject=f"Recovering {case.target.target_id}", text=opened),
         open_marker=OPEN,
     )
-
-
-def read_epoch(target: Target) -> ControllerEpoch | None:
-    """The epoch item of a controller target; None for other targets and controllers that never started."""
-    controller_id = controller_id_of(str(target.target_id))
-    return None if controller_id is None else ControllerEpoch.read(controller_id, EPOCH)

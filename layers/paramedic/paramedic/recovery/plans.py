@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 from paramedic.recovery.cases import Case, wanted_plan
 from paramedic.recovery.gate import Reason, Refusal
 from paramedic.recovery.plan_rows import Proposal, asked_item, propose
-from paramedic.recovery.predecessors import predecessors_of
+from paramedic.recovery.subject import subject_of
 from paramedic.recovery.surroundings import Surroundings
 from paramedic.state.incidents import OBSERVED_PREFIX
 from paramedic.state.recoveries import Predecessor
+from paramedic.state.targets import controller_id_of
 
 PROPOSED = (Reason.OBSERVE, Reason.ASK)
 """Refusals by the target's mode alone: all other rules would have let it through."""
@@ -16,14 +17,15 @@ PROPOSED = (Reason.OBSERVE, Reason.ASK)
 
 def steps_of(case: Case) -> tuple[str, ...]:
     """What opening a recovery in this case comes to, one sentence for each step."""
-    predecessors = predecessors_of(case.current, case.previous)
+    target_id = str(case.target.target_id)
+    standby = "have a waiting standby claim that epoch, or else " if controller_id_of(target_id) else ""
     word = f"; what nobody can look at is gone by the word of {case.opener.word}" if case.opener.word else ""
-    stops = [f"stop {_named(each)} and go on only once it can act no more{word}" for each in predecessors]
+    stops = [f"stop {_named(each)} and go on only once it can act no more{word}" for each in case.predecessors]
     return (
         f"open epoch {int(case.current.epoch) + 1}, because {case.evidence.text}",
         *(stops or ["stop nobody, for there is no predecessor"]),
-        f"have a waiting standby claim that epoch, or else launch by profile {case.target.profile}",
-        "call it recovered once it has claimed, restored its state, beats and answers",
+        f"{standby}launch by profile {case.target.profile}",
+        f"call it recovered once {subject_of(target_id).proof}",
     )
 
 

@@ -13,8 +13,9 @@ from paramedic.recovery.cases import Case, Opener, read_case
 from paramedic.recovery.driving import drive
 from paramedic.recovery.gate import Reason, Refusal
 from paramedic.recovery.messages import Reply, Status
-from paramedic.recovery.opening import open_recovery, read_epoch, refusal_is_news, refuse, remember_refusal
+from paramedic.recovery.opening import open_recovery, refusal_is_news, refuse, remember_refusal
 from paramedic.recovery.plans import PROPOSED, propose_instead
+from paramedic.recovery.subject import read_epoch
 from paramedic.recovery.surroundings import Surroundings
 from paramedic.state.claims import EpochMovedError
 from paramedic.state.controllers import ControllerEpoch
@@ -38,7 +39,7 @@ PAGED = (Reason.BLOCKED, Reason.HELD, Reason.NO_PROFILE)
 """Refusals that leave a dead controller to people."""
 
 
-NO_EPOCH = "it has no epoch: only controllers that have started can be recovered"
+NO_EPOCH = "it has no epoch: controllers get theirs at their first start, other targets when they are guarded"
 
 
 def on_failure(event: ControllerFailed, around: Surroundings) -> Reply:

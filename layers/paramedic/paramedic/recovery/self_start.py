@@ -13,6 +13,7 @@ from paramedic.recovery.evidence import gather_beside_a_standing_heartbeat
 from paramedic.recovery.gate import Evidence, Finding
 from paramedic.recovery.incident_rules import current_incident
 from paramedic.recovery.opening import open_recovery, refuse
+from paramedic.recovery.predecessors import predecessors_of
 from paramedic.recovery.surroundings import Surroundings
 from paramedic.state.controllers import EPOCH, HEARTBEAT, ControllerEpoch, ControllerHeartbeat
 from paramedic.state.receipt import Receipt
@@ -116,6 +117,7 @@ def _case(current: ControllerEpoch, previous: Recovery | None, around: Surroundi
         current=current,
         previous=previous,
         evidence=evidence,
+        predecessors=predecessors_of(current, previous),
         stored_incident=stored,
         incident=current_incident(lasting, now, around.new_id()),
         opener=Opener(actor=ACTOR, reason="started without an epoch", now=now, manual=False),

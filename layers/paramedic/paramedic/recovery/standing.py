@@ -11,8 +11,8 @@ from paramedic.recovery.by_hand import read_target
 from paramedic.recovery.cases import read_incident, wanted_plan
 from paramedic.recovery.holds import read_hold
 from paramedic.recovery.incident_rules import Blocked, IncidentState, may_attempt
-from paramedic.recovery.opening import read_epoch
 from paramedic.recovery.plan_rows import read_plan
+from paramedic.recovery.subject import read_epoch
 from paramedic.state.controllers import ControllerEpoch
 from paramedic.state.recoveries import Recovery
 from paramedic.state.targets import Target

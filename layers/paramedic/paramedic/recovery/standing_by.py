@@ -29,13 +29,16 @@ class Candidate:
 
 
 def usable_standby(recovery: Recovery, launcher: Launcher) -> Candidate | None:
-    """The standby of the recovery's controller, if its host shows it running.
+    """The standby of the recovery's controller, if its host shows it running; other targets have none.
 
     Raises:
         StateUnreachableError: DynamoDB did not answer.
     """
+    controller_id = controller_id_of(str(recovery.target_id))
+    if controller_id is None:
+        return None
     try:
-        row = read_standby(controller_id_of(str(recovery.target_id)) or "")
+        row = read_standby(controller_id)
         if row is None or row.receipt is None:
             return None
         running = launcher.describe(row.receipt).state is RunState.RUNNING

@@ -69,6 +69,11 @@ def controller_id_of(target_id: str) -> str | None:
     return name if kind == "controller" and name else None
 
 
+def epoch_key_of(target_id: str) -> str:
+    """Under which key of table `controllers` a target's epoch is: a controller's under its id, any other's its own."""
+    return controller_id_of(target_id) or target_id
+
+
 @dataclass(frozen=True)
 class GatewayReplicaKey:
     """Which replica of which gateway."""

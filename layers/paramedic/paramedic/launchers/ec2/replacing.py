@@ -20,7 +20,7 @@ from paramedic.launchers.ec2.reading import (
     state_of,
     tags_for,
 )
-from paramedic.launchers.interface import Description, KeyAlreadyUsedError, Launch, StopResult
+from paramedic.launchers.interface import Description, KeyAlreadyUsedError, Launch, NoPlaceError, StopResult
 from paramedic.launchers.marks import Marks, shown_environment, token_of
 from paramedic.launchers.waiting import SETTLE_SECONDS, wait_for
 from paramedic.state.receipt import Receipt
@@ -69,6 +69,17 @@ class Ec2ReplaceLauncher:
         tagged = list(instances(self.api, Filters=_filter(f"tag:{SCOPE_TAG}", scope)))
         known = [(each, marks_on(each)) for each in tagged if state_of(each) not in OVER]
         return [receipt_for(each, marks) for each, marks in known if marks is not None]
+
+    def occupant(self, workload: str) -> Receipt | None:
+        """Each launch has an instance of its own, so there is no one place.
+
+        Raises:
+            NoPlaceError: always.
+        """
+        raise NoPlaceError(
+            f"template {self.template.id} makes an instance for each launch, so the profile names no one "
+            "place; one with `instance` does"
+        )
 
     def describe(self, receipt: Receipt) -> Description:
         """Look at exactly this instance.

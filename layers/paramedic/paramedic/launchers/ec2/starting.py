@@ -88,6 +88,14 @@ class Ec2StartLauncher:
         mine = known is not None and known.scope == scope and _was_started(instance)
         return [receipt_for(instance, known)] if mine and known and state_of(instance) not in OVER else []
 
+    def occupant(self, workload: str) -> Receipt | None:
+        """What the profile's place holds.
+
+        Raises:
+            LauncherError: it cannot be told.
+        """
+        raise LauncherError(f"what runs on instance {self.instance_id} cannot be told")
+
     def describe(self, receipt: Receipt) -> Description:
         """Look at exactly this run of the instance.
 

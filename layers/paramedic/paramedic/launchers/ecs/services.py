@@ -121,6 +121,14 @@ class EcsServiceLauncher:
         known = [(revision, self._marks(revision)) for revision in revisions]
         return [self._receipt(each, marks) for each, marks in known if marks is not None and marks.scope == scope]
 
+    def occupant(self, workload: str) -> Receipt | None:
+        """What the profile's place holds.
+
+        Raises:
+            LauncherError: it cannot be told.
+        """
+        raise LauncherError(f"what runs on service {self.service.name} cannot be told")
+
     def describe(self, receipt: Receipt) -> Description:
         """Whether tasks of exactly this revision run, or the service would start one.
 

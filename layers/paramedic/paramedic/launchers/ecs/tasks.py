@@ -22,7 +22,15 @@ from paramedic.launchers.ecs.reading import (
     seen,
     tasks_of_family,
 )
-from paramedic.launchers.interface import Description, KeyAlreadyUsedError, Launch, LauncherError, RunState, StopResult
+from paramedic.launchers.interface import (
+    Description,
+    KeyAlreadyUsedError,
+    Launch,
+    LauncherError,
+    NoPlaceError,
+    RunState,
+    StopResult,
+)
 from paramedic.launchers.marks import Marks, shown_environment, token_of
 from paramedic.launchers.receipts import (
     elsewhere,
@@ -100,6 +108,17 @@ class EcsTaskLauncher:
         tasks = tasks_of_family(self.api, self.profile.cluster, family_of(self.task.task_definition))
         known = [(task, self._marks(task)) for task in tasks if not is_over(task)]
         return [self._receipt(task, marks) for task, marks in known if marks is not None and marks.scope == scope]
+
+    def occupant(self, workload: str) -> Receipt | None:
+        """Each launch is a task of its own, so there is no one place.
+
+        Raises:
+            NoPlaceError: always.
+        """
+        raise NoPlaceError(
+            f"RunTask starts a task of {self.task.task_definition} for each launch, so the profile names no one "
+            "place; one with `service` does"
+        )
 
     def describe(self, receipt: Receipt) -> Description:
         """Look at exactly this task; ECS tells no CPU time.

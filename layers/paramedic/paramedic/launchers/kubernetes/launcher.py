@@ -92,6 +92,14 @@ class KubernetesLauncher:
             receipts[known.key] = receipt_for(self.profile.server, self.owner.kind, maker, known)
         return list(receipts.values())
 
+    def occupant(self, workload: str) -> Receipt | None:
+        """What the profile's place holds.
+
+        Raises:
+            LauncherError: it cannot be told.
+        """
+        raise LauncherError("what the cluster runs there cannot be told")
+
     def describe(self, receipt: Receipt) -> Description:
         """Look at exactly this launch's pods; the API tells no CPU time.
 

@@ -9,6 +9,7 @@ from paramedic.launchers.interface import (
     KeyAlreadyUsedError,
     Launch,
     LauncherError,
+    NoPlaceError,
     RunState,
     StopOutcome,
     StopResult,
@@ -108,6 +109,14 @@ class ProcessLauncher:
             for stat in found
             if (marks := read_marks(procfs.environment_of(stat.pid))) is not None
         ]
+
+    def occupant(self, workload: str) -> Receipt | None:
+        """What the profile's place holds.
+
+        Raises:
+            NoPlaceError: it cannot be told.
+        """
+        raise NoPlaceError("a profile without `pid_file` names no one place")
 
     def describe(self, receipt: Receipt) -> Description:
         """Look at exactly this process; `cpu_seconds` is its own, without its children's.

@@ -95,6 +95,14 @@ class SsmLauncher:
         answer = _accepted(self._host.ask("running", self._fields(scope, scope, scope)))
         return [self._receipt(workload, launch) for workload, launch in answer.running]
 
+    def occupant(self, workload: str) -> Receipt | None:
+        """What the profile's place holds.
+
+        Raises:
+            LauncherError: it cannot be told.
+        """
+        raise LauncherError(f"what runs on instance {self._profile.instance} in its place cannot be told")
+
     def describe(self, receipt: Receipt) -> Description:
         """Look at exactly this process; `cpu_seconds` is its own, without its children's.
 

@@ -13,6 +13,7 @@ from paramedic.launchers.interface import (
     KeyAlreadyUsedError,
     Launch,
     LauncherError,
+    NoPlaceError,
     RunState,
     StopOutcome,
     StopResult,
@@ -88,6 +89,14 @@ class WebhookLauncher:
         """
         answer = read(RunningAnswer, self._post("running", {"scope": scope}))
         return [self._found(each) for each in answer.running]
+
+    def occupant(self, workload: str) -> Receipt | None:
+        """What runs behind an endpoint is known by its launches alone.
+
+        Raises:
+            NoPlaceError: always.
+        """
+        raise NoPlaceError("behind a webhook only its own launches are known, so the profile names no one place")
 
     def describe(self, receipt: Receipt) -> Description:
         """What the endpoint says of exactly this workload.

@@ -1,0 +1,47 @@
+"""Controllers: their claim says who must be gone, their heartbeat whether they live and what they took up."""
+
+from paramedic.health.outcomes import OutcomeKind, ProbeRequest
+from paramedic.recovery.evidence import gather
+from paramedic.recovery.predecessors import predecessors_of
+from paramedic.recovery.subject import Seen
+from paramedic.recovery.surroundings import Surroundings
+from paramedic.state.controllers import ENDPOINT as ENDPOINT_ITEM
+from paramedic.state.controllers import EPOCH, HEARTBEAT, ControllerEndpoint, ControllerEpoch, ControllerHeartbeat
+from paramedic.state.recoveries import Recovery
+from paramedic.state.targets import Target, controller_id_of
+
+
+class ControllerSubject:
+    """Controllers, which claim their epoch, seal their state and beat."""
+
+    fences_state = True
+    proof = "it has claimed, restored its state, beats and answers"
+
+    def look(
+        self,
+        target: Target,
+        current: ControllerEpoch,
+        previous: Recovery | None,
+        asked: bool,
+        around: Surroundings,
+    ) -> Seen:
+        """One probe and its heartbeat; who claimed its epoch, or might have."""
+        evidence = gather(target, asked, around)
+        return Seen(evidence, predecessors_of(current, previous), current.claimant)
+
+    def recovered(self, recovery: Recovery, around: Surroundings) -> str | None:
+        """What the successor took up, once it has claimed, sealed, restored, beaten and answers its probe."""
+        controller_id = controller_id_of(str(recovery.target_id))
+        heartbeat = ControllerHeartbeat.read(controller_id, HEARTBEAT)
+        # It says the least before the rest is worth asking for, and is asked ten times a second.
+        if heartbeat is None or heartbeat.sealed_epoch != recovery.epoch:
+            return None
+        if not (heartbeat.beats and heartbeat.restored):
+            return None
+        epoch = ControllerEpoch.read(controller_id, EPOCH)
+        endpoint = ControllerEndpoint.read(controller_id, ENDPOINT_ITEM)
+        if epoch is None or endpoint is None or epoch.epoch != recovery.epoch or not epoch.claimed_by:
+            return None
+        url = f"http://{endpoint.host}:{int(endpoint.port)}/health"
+        answer = around.probe(ProbeRequest(target_id=recovery.target_id, url=url, attempts=1))
+        return heartbeat.restored if answer.kind is OutcomeKind.OK else None

@@ -1,0 +1,90 @@
+"""What a recovery must know of the target it recovers, and does not know itself: one subject for each kind of target.
+
+Gate, epoch, steps and record are one path for all of them.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from paramedic.errors import ParamedicError
+from paramedic.recovery.gate import Evidence
+from paramedic.recovery.surroundings import Surroundings
+from paramedic.state.controllers import EPOCH, ControllerEpoch
+from paramedic.state.receipt import Receipt
+from paramedic.state.recoveries import Predecessor, Recovery
+from paramedic.state.targets import Target, controller_id_of, epoch_key_of
+
+
+class NotRelaunchableError(ParamedicError):
+    """The target is of a kind that nothing relaunches."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One look at a target.
+
+    `predecessors` are who must be gone before a successor starts. `living` is what would be ended if it were replaced
+    although it is well; None where nobody knows which workload that is.
+    """
+
+    evidence: Evidence
+    predecessors: tuple[Predecessor, ...]
+    living: Receipt | None
+
+
+class Subject(Protocol):
+    """A kind of target that can be relaunched. Subjects look, and change nothing."""
+
+    @property
+    def fences_state(self) -> bool:
+        """Whether seals keep a workload that wakes up late from its state: only then can it be fenced off."""
+
+    @property
+    def proof(self) -> str:
+        """What shows that a successor is well, for people: "call it recovered once …"."""
+
+    def look(
+        self,
+        target: Target,
+        current: ControllerEpoch,
+        previous: Recovery | None,
+        asked: bool,
+        around: Surroundings,
+    ) -> Seen:
+        """What can be said of the target right now, beside its epoch item and the recovery that opened its epoch.
+
+        Whoever `asked` for a recovery need not wait until it is hung.
+
+        Raises:
+            InvalidRowError: a row of it makes no sense.
+            StateUnreachableError: DynamoDB did not answer; nothing can be concluded.
+        """
+
+    def recovered(self, recovery: Recovery, around: Surroundings) -> str | None:
+        """What the successor took up, once it has proved itself well; None while it has not.
+
+        Raises:
+            StateUnreachableError: DynamoDB did not answer.
+        """
+
+
+def subject_of(target_id: str) -> Subject:
+    """The subject that knows targets of this id's kind.
+
+    Raises:
+        NotRelaunchableError: nothing knows how to relaunch one.
+    """
+    if controller_id_of(target_id) is not None:
+        from paramedic.recovery.controller_subject import ControllerSubject
+
+        return ControllerSubject()
+    raise NotRelaunchableError(f"{target_id}: only controllers can be relaunched")
+
+
+def read_epoch(target: Target) -> ControllerEpoch | None:
+    """The epoch item of a target; None where it has none, so that nothing can be relaunched for it.
+
+    Raises:
+        StateUnreachableError: DynamoDB did not answer.
+    """
+    return ControllerEpoch.read(epoch_key_of(str(target.target_id)), EPOCH)
