@@ -92,9 +92,7 @@ class EcsBackend:
     def describe_services(self, *, cluster: str, services: list[str]) -> Mapping[str, Any]:
         if services != [SERVICE]:
             return {"services": [], "failures": [{"arn": services[0], "reason": "MISSING"}]}
-        used = {task["taskDefinitionArn"] for task in self.living()}
-        deployments = [{"taskDefinition": each} for each in sorted({self.service["taskDefinition"], *used})]
-        return {"services": [{**self.service, "deployments": deployments}], "failures": []}
+        return {"services": [self.service], "failures": []}
 
     def update_service(self, *, cluster: str, service: str, **changes: Any) -> Mapping[str, Any]:
         self.told.append(("update_service", changes))

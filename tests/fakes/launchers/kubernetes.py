@@ -23,13 +23,16 @@ type Object = dict[str, Any]
 class ClusterBackend:
     """One namespace with a Deployment of nothing yet and a suspended CronJob. Pods of a `lost_node` never go.
 
-    While it is `lagging`, what Deployments want is not done.
+    While it is `lagging`, what Deployments want is not done. It refuses the next `busy` calls. Before each of the next
+    changes, somebody else makes the first of `others_changes` to the object.
     """
 
     def __init__(self, line: Line) -> None:
         self.line = line
         self.lost_node = False
         self.lagging = False
+        self.busy = 0
+        self.others_changes: list[Object] = []
         self.told: list[tuple[str, str, Mapping[str, Any]]] = []
         self.objects: dict[str, dict[str, Object]] = {
             kind: {} for kind in ("pods", "deployments", "replicasets", "jobs", "cronjobs")
@@ -44,6 +47,9 @@ class ClusterBackend:
             raise httpx.ConnectError("no route")
         if self.line.trouble is not None:
             return _refused(403 if self.line.trouble is Trouble.DENIED else 429)
+        if self.busy:
+            self.busy -= 1
+            return _refused(429)
         if request.headers["authorization"] != "Bearer t0ken":
             return _refused(401)
         *_, kind, name = [*request.url.path.split("/"), ""][: 8 if "/apis/" in request.url.path else 7]
@@ -104,16 +110,24 @@ class ClusterBackend:
 
     def _patch(self, known: Object, kind: str, body: Object) -> httpx.Response:
         metadata = known["metadata"]
+        if self.others_changes:
+            _merge(known, self.others_changes.pop(0))
+            metadata["resourceVersion"] += "'"
         if body["metadata"].pop("resourceVersion") != metadata["resourceVersion"]:
             return _refused(409)
         self.told.append(("PATCH", kind, body))
         _merge(known, body)
         metadata["resourceVersion"] += "'"
+        metadata["generation"] += 1
         return httpx.Response(200, json=known)
 
     def _delete(self, known: Object, kind: str, body: Object) -> httpx.Response:
         if body["gracePeriodSeconds"] < 1:
             return _refused(400)
+        if known["status"]["phase"] in ("Succeeded", "Failed"):
+            # Whoever is over needs no time to end: the API forgets it, whatever its node does.
+            del self.objects[kind][known["metadata"]["name"]]
+            return httpx.Response(200, json=known)
         if body["preconditions"]["uid"] != known["metadata"]["uid"]:
             return _refused(409)
         self.told.append(("DELETE", kind, {"uid": known["metadata"]["uid"]}))
@@ -133,6 +147,7 @@ class ClusterBackend:
 
     def _control_deployment(self, deployment: Object) -> None:
         template = deployment["spec"]["template"]
+        deployment["status"] = {"observedGeneration": deployment["metadata"]["generation"]}
         launch = template["metadata"].get("labels", {}).get(LAUNCH)
         if launch is not None and launch not in self.objects["replicasets"]:
             made = {"metadata": {"labels": {LAUNCH: launch}}, "spec": {"replicas": 0}}
@@ -155,7 +170,8 @@ class ClusterBackend:
         pod["status"] = {"phase": "Running"}
 
     def _add(self, kind: str, name: str, body: Mapping[str, Any]) -> Object:
-        own = {"name": name, "namespace": NAMESPACE, "uid": uuid.uuid4().hex, "resourceVersion": "1", "generation": 1}
+        own: Object = {"name": name, "namespace": NAMESPACE, "uid": uuid.uuid4().hex, "resourceVersion": "1"}
+        own["generation"] = 1
         added: Object = deepcopy({**body, "metadata": {**body.get("metadata", {}), **own}, "status": {}})
         if kind == "replicasets":
             added["status"] = {"observedGeneration": 1, "replicas": 0}

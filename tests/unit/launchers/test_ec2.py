@@ -47,6 +47,17 @@ def test_a_new_instance_is_of_the_pinned_version(replacing: Stage) -> None:
     assert (asked["MinCount"], asked["MaxCount"]) == (1, 1)
 
 
+def test_an_instance_that_no_longer_says_what_it_is_is_an_error_and_never_nothing_there(
+    starting: Stage, replacing: Stage
+) -> None:
+    for stage in (starting, replacing):
+        receipt = stage.launch(3)
+        instance = stage.backend.instances[receipt.identity["instance_id"]]
+        instance["Tags"] = [tag for tag in instance["Tags"] if tag["Key"] != "paramedic:workload"]
+        with pytest.raises(LauncherError, match="does not say so"):
+            stage.launcher.find(SCOPE, receipt.key)
+
+
 def test_a_key_is_the_same_instance_also_when_the_profile_has_changed_since(replacing: Stage) -> None:
     first = replacing.launch(3)
     profile = Ec2Profile.model_validate(

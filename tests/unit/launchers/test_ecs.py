@@ -6,7 +6,7 @@ import pytest
 
 from paramedic.launchers.interface import EpochRefusedError, KeyAlreadyUsedError, LauncherError, RunState
 from tests.fakes.launchers import ecs
-from tests.fakes.launchers.stages import SCOPE, Stage, make_stage, request_for
+from tests.fakes.launchers.stages import SCOPE, Stage, ecs_stage, make_stage, request_for
 
 
 @pytest.fixture
@@ -39,6 +39,23 @@ def test_a_token_that_gives_a_task_which_ecs_has_forgotten_is_used_up(tasks: Sta
     tasks.backend.forgotten.add(receipt.identity["task_arn"])
     with pytest.raises(KeyAlreadyUsedError, match="does not show it"):
         tasks.launch(3)
+
+
+def test_a_task_that_no_longer_says_what_it_is_is_an_error_and_never_nothing_there(tasks: Stage) -> None:
+    receipt = tasks.launch(3)
+    tasks.backend.tasks[receipt.identity["task_arn"]]["overrides"] = {}
+    with pytest.raises(LauncherError, match="was started under 'controller:main/3'"):
+        tasks.launcher.find(SCOPE, receipt.key)
+
+
+def test_the_one_capacity_provider_of_a_profile_has_a_weight(tmp_path: Any) -> None:
+    # Without one it is among those that no task is placed on.
+    task = {"task_definition": "controller:7", "capacity_provider": "FARGATE_SPOT"}
+    fields = {"launcher": "ecs", "cluster": ecs.CLUSTER, "container": ecs.CONTAINER, "task": task}
+    stage = ecs_stage(fields, "run_task")
+    stage.launch(3)
+    ((_, asked),) = stage.backend.told
+    assert asked["capacityProviderStrategy"] == [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]
 
 
 def test_a_task_that_is_being_stopped_is_not_handed_out_again(tasks: Stage) -> None:
@@ -129,7 +146,17 @@ def test_a_service_ends_the_former_task_before_it_starts_the_next(service: Stage
                     "deploymentCircuitBreaker": {"enable": True, "rollback": True},
                 }
             },
-            "rolls back",
+            "circuit breaker rolls back",
+        ),
+        (
+            {
+                "deploymentConfiguration": {
+                    "minimumHealthyPercent": 0,
+                    "maximumPercent": 100,
+                    "alarms": {"alarmNames": ["slow"], "enable": True, "rollback": True},
+                }
+            },
+            "alarms roll back",
         ),
     ],
 )
@@ -140,6 +167,33 @@ def test_a_service_that_may_run_two_or_an_earlier_epoch_is_refused_and_left_as_i
     with pytest.raises(LauncherError, match=named):
         service.launch(3)
     assert not service.backend.told
+
+
+def test_two_invocations_that_make_one_launch_at_once_make_one_workload_that_either_receipt_names(
+    service: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update, others = service.backend.update_service, []
+
+    def late(**changes: Any) -> object:
+        monkeypatch.setattr(service.backend, "update_service", update)
+        others.append(service.launcher.launch(request_for(3)))
+        return update(**changes)
+
+    monkeypatch.setattr(service.backend, "update_service", late)
+    receipts = [service.launch(3), *others]
+    service.backend.settle()
+    assert len(service.living()) == 1
+    assert [service.launcher.describe(each).state for each in receipts] == [RunState.RUNNING] * 2
+    assert service.stop(receipts[1]) == "stopped"
+    assert not service.living()
+
+
+def test_tasks_of_a_service_that_others_have_set_to_something_else_are_found_by_their_key(service: Stage) -> None:
+    receipt = service.launch(3)
+    service.backend.stuck = True
+    service.backend.update_service(cluster=ecs.CLUSTER, service=ecs.SERVICE, taskDefinition=ecs.BASE)
+    assert service.launcher.find(SCOPE, receipt.key) == receipt
+    assert service.stop(receipt) == "unconfirmed"
 
 
 def test_a_service_is_not_taken_back_to_a_lower_epoch(service: Stage) -> None:

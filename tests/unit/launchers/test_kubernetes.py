@@ -80,11 +80,14 @@ def test_each_pod_is_deleted_as_the_one_that_it_is(deployment: Stage, jobs: Stag
 
 def test_a_launch_is_not_over_while_something_left_of_it_may_still_make_a_pod(deployment: Stage) -> None:
     receipt = deployment.launch(3)
+    deployment.backend.end()
     deployment.backend.lagging = True
+    (left,) = deployment.backend.objects["replicasets"].values()
+    left["metadata"]["generation"] = 2
     result = deployment.launcher.stop(receipt, epoch=4, grace_seconds=0)
     assert not deployment.living()
     assert (result.outcome, "replicaset" in result.detail) == ("unconfirmed", True)
-    deployment.backend.lagging = False
+    left["status"]["observedGeneration"] = 2
     assert deployment.stop(receipt) == "stopped"
 
 
@@ -109,19 +112,94 @@ def test_a_pod_that_a_deployment_makes_anew_is_the_same_workload_and_is_stopped_
     assert not deployment.living()
 
 
-def test_a_deployment_that_somebody_changes_meanwhile_is_not_changed_over_them(
-    deployment: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    patched = deployment.backend._patch
+def test_a_deployment_whose_status_changes_meanwhile_is_read_again_and_launched(deployment: Stage) -> None:
+    deployment.backend.others_changes = [{"status": {"replicas": 0}}]
+    receipt = deployment.launch(3)
+    assert deployment.launcher.describe(receipt).state is RunState.RUNNING
 
-    def meanwhile(known: dict[str, Any], kind: str, body: dict[str, Any]) -> object:
-        known["metadata"]["resourceVersion"] = "7"
-        return patched(known, kind, body)
 
-    monkeypatch.setattr(deployment.backend, "_patch", meanwhile)
+def test_a_deployment_that_somebody_changes_meanwhile_is_not_changed_over_them(deployment: Stage) -> None:
+    deployment.backend.others_changes = [{"spec": {"strategy": {"type": "RollingUpdate"}}}]
+    with pytest.raises(LauncherError, match="RollingUpdate"):
+        deployment.launch(3)
+    assert not deployment.backend.told
+
+
+def test_a_deployment_that_others_change_each_time_is_left_to_them(deployment: Stage) -> None:
+    deployment.backend.others_changes = [{"status": {}}] * 10
     with pytest.raises(LauncherError, match="409"):
         deployment.launch(3)
     assert not deployment.backend.told
+
+
+def test_an_api_that_is_busy_for_a_moment_fails_no_launch_and_no_stop(deployment: Stage, jobs: Stage) -> None:
+    for stage in (deployment, jobs):
+        stage.backend.busy = 2
+        receipt = stage.launch(3)
+        stage.backend.busy = 2
+        assert stage.stop(receipt) == "stopped"
+
+
+def test_a_launch_is_not_over_before_the_cluster_has_taken_in_that_it_is_held(deployment: Stage) -> None:
+    deployment.backend.lagging = True
+    receipt = deployment.launch(3)
+    result = deployment.launcher.stop(receipt, epoch=4, grace_seconds=0)
+    assert (result.outcome, "not taken in yet" in result.detail) == ("unconfirmed", True)
+    deployment.backend.lagging = False
+    assert deployment.stop(receipt) == "stopped"
+    assert not deployment.living()
+
+
+def test_a_pod_that_is_called_failed_while_its_node_shows_it_running_is_not_over_and_not_forgotten(
+    deployment: Stage, jobs: Stage
+) -> None:
+    for stage in (deployment, jobs):
+        receipt = stage.launch(3)
+        (pod,) = stage.backend.living()
+        pod["status"] = {"phase": "Failed", "containerStatuses": [{"name": "controller", "state": {"running": {}}}]}
+        result = stage.launcher.stop(receipt, epoch=4, grace_seconds=0)
+        assert (result.outcome, "the node answering again" in result.detail) == ("unconfirmed", True)
+        assert pod["metadata"]["name"] in stage.backend.objects["pods"]
+        pod["status"]["containerStatuses"][0]["state"] = {"terminated": {"exitCode": 137}}
+        assert stage.stop(receipt) == "stopped"
+
+
+def test_pods_that_a_deployment_left_behind_are_found_by_their_key(deployment: Stage) -> None:
+    receipt = deployment.launch(3)
+    deployment.backend.lost_node = True
+    deployment.backend.objects["deployments"][kubernetes.DEPLOYMENT]["spec"]["template"]["metadata"] = {}
+    assert deployment.launcher.find(SCOPE, receipt.key) == receipt
+    assert deployment.stop(receipt) == "unconfirmed"
+
+
+def test_what_a_key_labels_and_nothing_tells_of_any_more_is_an_error_and_never_nothing_there(
+    deployment: Stage, jobs: Stage
+) -> None:
+    receipt = deployment.launch(3)
+    template = deployment.backend.objects["deployments"][kubernetes.DEPLOYMENT]["spec"]["template"]
+    del template["metadata"]["annotations"]
+    with pytest.raises(LauncherError, match="does not say so"):
+        deployment.launcher.find(SCOPE, receipt.key)
+    receipt = jobs.launch(3)
+    jobs.backend.objects["jobs"].clear()
+    with pytest.raises(LauncherError, match="nothing tells any more"):
+        jobs.launcher.find(SCOPE, receipt.key)
+
+
+def test_a_launch_of_another_deployment_is_elsewhere_and_left_alone(deployment: Stage) -> None:
+    receipt = deployment.launch(3)
+    other = receipt.model_copy(update={"identity": {**receipt.identity, "name": "controller-other"}})
+    assert deployment.launcher.describe(other).state is RunState.ELSEWHERE
+    assert deployment.stop(other) == "unconfirmed"
+    assert len(deployment.living()) == 1
+
+
+def test_a_held_job_that_somebody_lets_go_on_is_not_over(jobs: Stage) -> None:
+    receipt = jobs.launch(3)
+    assert jobs.stop(receipt) == "stopped"
+    (job,) = jobs.backend.objects["jobs"].values()
+    job["spec"]["suspend"] = False
+    assert jobs.launcher.describe(receipt).state is RunState.RUNNING
 
 
 def test_a_job_starts_one_pod_and_never_another(jobs: Stage) -> None:

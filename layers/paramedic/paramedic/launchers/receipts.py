@@ -2,7 +2,8 @@
 
 from pydantic import BaseModel
 
-from paramedic.launchers.interface import Description, RunState, StopOutcome, StopResult
+from paramedic.launchers.interface import Description, LauncherError, RunState, StopOutcome, StopResult
+from paramedic.launchers.marks import Marks
 from paramedic.state.receipt import Receipt
 from paramedic.validation import validated
 
@@ -38,6 +39,17 @@ def not_its_own(receipt: Receipt, what: str) -> Description:
     """For a receipt, perhaps spoilt, that names what was not launched under its key: nobody acts on that."""
     detail = f"{what} does not show that it was launched as {receipt.key!r}"
     return Description(state=RunState.UNKNOWN, detail=detail)
+
+
+def require_named(known: Marks | None, workload: str, key: str, what: str) -> Marks:
+    """The marks of `what` was made under `key`, which say so.
+
+    Raises:
+        LauncherError: they do not. It is there all the same, which is not the same as that nothing was started.
+    """
+    if known is None or (known.workload, known.key) != (workload, key):
+        raise LauncherError(f"{what} was started under {key!r} of {workload!r} and does not say so")
+    return known
 
 
 def there(what: str) -> Description:

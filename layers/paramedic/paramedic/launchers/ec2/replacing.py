@@ -22,6 +22,7 @@ from paramedic.launchers.ec2.reading import (
 )
 from paramedic.launchers.interface import Description, KeyAlreadyUsedError, Launch, NoPlaceError, StopResult
 from paramedic.launchers.marks import Marks, shown_environment, token_of
+from paramedic.launchers.receipts import require_named
 from paramedic.launchers.waiting import SETTLE_SECONDS, wait_for
 from paramedic.state.receipt import Receipt
 
@@ -52,13 +53,12 @@ class Ec2ReplaceLauncher:
         """The receipt of the key's instance, ended or not; None when looks for a while showed none.
 
         Raises:
-            LauncherError: EC2 could not be asked.
+            LauncherError: EC2 could not be asked, or the instance does not say what it is.
         """
         instance = wait_for(lambda: self._of_key(key), self.clock, SETTLE_SECONDS)
-        known = None if instance is None else marks_on(instance)
-        if instance is None or known is None or known.workload != workload:
+        if instance is None:
             return None
-        return receipt_for(instance, known)
+        return receipt_for(instance, require_named(marks_on(instance), workload, key, seen(instance)))
 
     def running(self, scope: str) -> list[Receipt]:
         """Every instance of the region that is tagged with `scope` and has not ended.

@@ -30,6 +30,7 @@ from paramedic.launchers.interface import (
     StopResult,
 )
 from paramedic.launchers.marks import Marks, shown_environment
+from paramedic.launchers.receipts import require_named
 from paramedic.launchers.waiting import SETTLE_SECONDS, wait_for
 from paramedic.state.receipt import Receipt
 
@@ -69,13 +70,12 @@ class Ec2StartLauncher:
         """The receipt of the key's run, ended or not; None when the instance was not started under it.
 
         Raises:
-            LauncherError: EC2 could not be asked.
+            LauncherError: EC2 could not be asked, or the instance does not say what it is.
         """
         started = wait_for(lambda: self._started(key), self.clock, SETTLE_SECONDS)
-        known = None if started is None else marks_on(started)
-        if started is None or known is None or known.workload != workload:
+        if started is None:
             return None
-        return receipt_for(started, known)
+        return receipt_for(started, require_named(marks_on(started), workload, key, seen(started)))
 
     def running(self, scope: str) -> list[Receipt]:
         """The instance, if it was started for `scope` and runs.

@@ -1,9 +1,11 @@
 """A workload that an ECS service keeps running: the epoch is part of the task definition's revision.
 
 The service starts a task again by itself, with the epoch of its revision. So what a receipt names is the service at
-one exact revision: every task of that one, and nothing of another.
+one exact revision: every task of that one, and nothing of another launch. Two invocations that make the same launch at
+once register a revision each; whichever of the two the service is at, it is that launch.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,18 +98,15 @@ class EcsServiceLauncher:
         return self._receipt(revision, Marks(request.workload, request.key, request.scope, request.epoch))
 
     def find(self, workload: str, key: str) -> Receipt | None:
-        """The receipt of the key's revision, if the service runs or still ends tasks of it.
+        """The receipt of the key's revision, if the service is at it or tasks of it have not ended.
 
         Raises:
             LauncherError: ECS could not be asked.
         """
-        current = self._current()
-        deployed = [each["taskDefinition"] for each in current.get("deployments", ())]
-        for revision in dict.fromkeys([current["taskDefinition"], *deployed]):
-            marks = self._marks(revision)
-            if marks is not None and (marks.workload, marks.key) == (workload, key):
-                return self._receipt(revision, marks)
-        return None
+        # Others may have set the service to something else since, and what does not end stays all the same.
+        known = self._known([self._current()["taskDefinition"], *self._living_revisions()])
+        found = [(each, marks) for each, marks in known if (marks.workload, marks.key) == (workload, key)]
+        return self._receipt(*found[0]) if found else None
 
     def running(self, scope: str) -> list[Receipt]:
         """The revisions launched for `scope` of which tasks run in the profile's cluster.
@@ -115,11 +114,8 @@ class EcsServiceLauncher:
         Raises:
             LauncherError: not all of them can be seen.
         """
-        family = family_of(self.service.task_definition)
-        tasks = tasks_of_family(self.api, self.profile.cluster, family)
-        revisions = dict.fromkeys(task["taskDefinitionArn"] for task in tasks if not is_over(task))
-        known = [(revision, self._marks(revision)) for revision in revisions]
-        return [self._receipt(each, marks) for each, marks in known if marks is not None and marks.scope == scope]
+        known = self._known(self._living_revisions())
+        return [self._receipt(each, marks) for each, marks in known if marks.scope == scope]
 
     def occupant(self, workload: str) -> Receipt | None:
         """What the profile's place holds.
@@ -145,9 +141,9 @@ class EcsServiceLauncher:
             marks = self._marks(identity.task_definition)
             if marks is None or marks.key != receipt.key:
                 return not_its_own(receipt, identity.task_definition)
-            if self._wants(identity):
+            if self._wants(receipt):
                 return Description(state=RunState.RUNNING, detail=f"service {identity.service} keeps it running")
-            living = self._living(identity)
+            living = self._living(receipt)
         except LauncherError as error:
             return Description(state=RunState.UNKNOWN, detail=str(error))
         if living:
@@ -172,10 +168,10 @@ class EcsServiceLauncher:
         if look.state is not RunState.RUNNING:
             return unconfirmed(f"{look.detail}; {confirms}")
         try:
-            if self._wants(identity):
+            if self._wants(receipt):
                 ask(self.api.update_service, cluster=identity.cluster, service=identity.service, desiredCount=0)
             reason = f"paramedic: {scope or identity.scope} goes on under epoch {epoch}"
-            for task in self._living(identity):
+            for task in self._living(receipt):
                 ask(self.api.stop_task, cluster=identity.cluster, task=task["taskArn"], reason=reason)
         except LauncherError as error:
             return unconfirmed(f"{error}; {confirms}")
@@ -195,14 +191,29 @@ class EcsServiceLauncher:
         reasons += [str(each["status"]) for each in answer.get("services", ())]
         raise LauncherError(f"ECS has no active service {name} in {cluster}: {', '.join(reasons) or 'no reason given'}")
 
-    def _wants(self, identity: ServiceIdentity) -> bool:
+    def _wants(self, receipt: Receipt) -> bool:
         current = self._current()
-        at_it = bool(current["taskDefinition"] == identity.task_definition)
-        return at_it and bool(current["desiredCount"] > 0)
+        return bool(current["desiredCount"] > 0) and self._is_of(receipt, current["taskDefinition"])
 
-    def _living(self, identity: ServiceIdentity) -> list[Task]:
-        tasks = tasks_of_family(self.api, identity.cluster, family_of(identity.task_definition))
-        return [task for task in tasks if task["taskDefinitionArn"] == identity.task_definition and not is_over(task)]
+    def _living(self, receipt: Receipt) -> list[Task]:
+        family = family_of(identity_in(receipt, ServiceIdentity).task_definition)
+        tasks = self._not_over(family)
+        mine = {each for each in _revisions(tasks) if self._is_of(receipt, each)}
+        return [task for task in tasks if task["taskDefinitionArn"] in mine]
+
+    def _is_of(self, receipt: Receipt, revision: str) -> bool:
+        marks = self._marks(revision)
+        return marks is not None and marks.key == receipt.key
+
+    def _living_revisions(self) -> list[str]:
+        return _revisions(self._not_over(family_of(self.service.task_definition)))
+
+    def _not_over(self, family: str) -> list[Task]:
+        return [task for task in tasks_of_family(self.api, self.profile.cluster, family) if not is_over(task)]
+
+    def _known(self, revisions: Sequence[str]) -> list[tuple[str, Marks]]:
+        marked = [(revision, self._marks(revision)) for revision in dict.fromkeys(revisions)]
+        return [(revision, marks) for revision, marks in marked if marks is not None]
 
     def _over(self, receipt: Receipt) -> Description | None:
         look = self.describe(receipt)
@@ -211,7 +222,7 @@ class EcsServiceLauncher:
     def _still_wanted(self, receipt: Receipt) -> Receipt:
         look = self.describe(receipt)
         match look.state:
-            case RunState.RUNNING if self._wants(identity_in(receipt, ServiceIdentity)):
+            case RunState.RUNNING if self._wants(receipt):
                 return receipt
             case RunState.UNKNOWN:
                 raise LauncherError(f"launch key {receipt.key!r} was used and cannot be looked at: {look.detail}")
@@ -239,6 +250,10 @@ class EcsServiceLauncher:
         return make_receipt(LAUNCHER, identity, workload=marks.workload, key=marks.key, epoch=marks.epoch)
 
 
+def _revisions(tasks: Sequence[Task]) -> list[str]:
+    return list(dict.fromkeys(str(task["taskDefinitionArn"]) for task in tasks))
+
+
 def _require_stop_first(service: Any, name: str) -> None:
     configured = service.get("deploymentConfiguration", {})
     problems = [
@@ -256,6 +271,8 @@ def _require_stop_first(service: Any, name: str) -> None:
         problems.append("it is no REPLICA service")
     if configured.get("deploymentCircuitBreaker", {}).get("rollback"):
         problems.append("its circuit breaker rolls back, which brings an earlier epoch back")
+    if configured.get("alarms", {}).get("rollback"):
+        problems.append("its alarms roll back, which brings an earlier epoch back")
     if problems:
         raise StartsNewBeforeOldError(
             f"service {name} is not set to end its task before it starts another: {'; '.join(problems)}. Nothing was "

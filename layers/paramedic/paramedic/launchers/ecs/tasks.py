@@ -37,6 +37,7 @@ from paramedic.launchers.receipts import (
     identity_in,
     make_receipt,
     not_its_own,
+    require_named,
     stopped,
     there,
     unconfirmed,
@@ -88,16 +89,15 @@ class EcsTaskLauncher:
         return self._receipt(task, Marks(request.workload, request.key, request.scope, request.epoch))
 
     def find(self, workload: str, key: str) -> Receipt | None:
-        """The receipt of the key's task, ended or not; None when two looks, apart, showed none.
+        """The receipt of the key's task, ended or not; None when looks for a while showed none.
 
         Raises:
-            LauncherError: ECS could not be asked.
+            LauncherError: ECS could not be asked, or the task does not say what it is.
         """
         task = wait_for(lambda: self._of_key(key), self.clock, SETTLE_SECONDS)
-        marks = None if task is None else self._marks(task)
-        if task is None or marks is None or marks.workload != workload:
+        if task is None:
             return None
-        return self._receipt(task, marks)
+        return self._receipt(task, require_named(self._marks(task), workload, key, seen(task)))
 
     def running(self, scope: str) -> list[Receipt]:
         """The tasks of the profile's family and cluster that were launched for `scope`.
@@ -241,7 +241,7 @@ def _where(task: EcsTask) -> dict[str, Any]:
     if task.launch_type is not None:
         where["launchType"] = task.launch_type
     if task.capacity_provider is not None:
-        where["capacityProviderStrategy"] = [{"capacityProvider": task.capacity_provider}]
+        where["capacityProviderStrategy"] = [{"capacityProvider": task.capacity_provider, "weight": 1}]
     if task.subnets:
         network = {"subnets": list(task.subnets), "securityGroups": list(task.security_groups)}
         public = "ENABLED" if task.assign_public_ip else "DISABLED"

@@ -1,17 +1,25 @@
 """The few calls to a cluster's API that are needed, over plain HTTPS."""
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
 import httpx
 
+from paramedic.clock import Clock
 from paramedic.launchers.interface import LauncherError
 from paramedic.launchers.kubernetes.profile import KubernetesProfile
 
 TIMEOUT_SECONDS = 10.0
 PAGE = 500
+
+TRIES = 4
+"""Of a call that the API is too busy for, and of a change where others change the same object meanwhile."""
+
+PAUSE_SECONDS = 1.0
+"""Before a busy API is asked again."""
+
 LONGEST_SHOWN = 300
 
 GROUPS = {
@@ -26,6 +34,10 @@ MERGE = "application/merge-patch+json"
 STRATEGIC_MERGE = "application/strategic-merge-patch+json"
 
 
+type Change = Callable[[Mapping[str, Any] | None], Mapping[str, Any] | None]
+"""What to patch an object with, given how it is; None to leave it so."""
+
+
 class KubernetesError(LauncherError):
     """The cluster's API refused a call or gave no answer. `status` is that of HTTP, None without an answer."""
 
@@ -37,9 +49,10 @@ class KubernetesError(LauncherError):
 class KubernetesApi:
     """Objects of one namespace."""
 
-    def __init__(self, client: httpx.Client, namespace: str) -> None:
+    def __init__(self, client: httpx.Client, namespace: str, clock: Clock) -> None:
         self._client = client
         self._namespace = namespace
+        self._clock = clock
 
     def get(self, kind: str, name: str) -> Mapping[str, Any] | None:
         """One object; None when the API says that there is none of that name.
@@ -78,13 +91,21 @@ class KubernetesApi:
         """
         return self._call("POST", self._path(kind), json=body)
 
-    def patch(self, kind: str, name: str, body: Mapping[str, Any], content_type: str) -> Mapping[str, Any]:
-        """Change an object.
+    def change(self, kind: str, name: str, changed: Change, content_type: str) -> Mapping[str, Any] | None:
+        """Patch an object with what `changed` makes of it as it was read; None where it makes nothing.
+
+        `changed` is asked again when the object was changed meanwhile, as those that control it do all the time.
 
         Raises:
-            KubernetesError: refused, with status 409 where the object is not at the resourceVersion in `body`.
+            KubernetesError: refused, with status 409 where others were quicker each time.
         """
-        return self._call("PATCH", f"{self._path(kind)}/{name}", json=body, headers={"Content-Type": content_type})
+        for _ in range(TRIES - 1):
+            try:
+                return self._change_as_read(kind, name, changed, content_type)
+            except KubernetesError as error:
+                if error.status != HTTPStatus.CONFLICT:
+                    raise
+        return self._change_as_read(kind, name, changed, content_type)
 
     def delete_exactly(self, kind: str, name: str, uid: str, grace_seconds: int) -> None:
         """Ask for the end of the object of this uid; one that is gone, or another of its name, is left alone.
@@ -102,7 +123,26 @@ class KubernetesApi:
     def _path(self, kind: str) -> str:
         return f"/{GROUPS[kind]}/namespaces/{self._namespace}/{kind}"
 
+    def _change_as_read(self, kind: str, name: str, changed: Change, content_type: str) -> Mapping[str, Any] | None:
+        known = self.get(kind, name)
+        body = changed(known)
+        if known is None or body is None:
+            return None
+        as_read = {**body, "metadata": {"resourceVersion": known["metadata"]["resourceVersion"]}}
+        return self._call("PATCH", f"{self._path(kind)}/{name}", json=as_read, headers={"Content-Type": content_type})
+
     def _call(self, method: str, path: str, **arguments: Any) -> Mapping[str, Any]:
+        for _ in range(TRIES - 1):
+            try:
+                return self._call_once(method, path, **arguments)
+            except KubernetesError as error:
+                # The one refusal that says for sure that nothing was done, and that asking again may help.
+                if error.status != HTTPStatus.TOO_MANY_REQUESTS:
+                    raise
+            self._clock.sleep(PAUSE_SECONDS)
+        return self._call_once(method, path, **arguments)
+
+    def _call_once(self, method: str, path: str, **arguments: Any) -> Mapping[str, Any]:
         try:
             answer = self._client.request(method, path, **arguments)
             answer.raise_for_status()

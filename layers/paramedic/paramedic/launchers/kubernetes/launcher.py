@@ -19,6 +19,7 @@ from paramedic.launchers.kubernetes.pods import (
     SCOPE_LABEL,
     LaunchIdentity,
     Object,
+    has_ended,
     label_of,
     living_pods,
     marks_on,
@@ -27,7 +28,15 @@ from paramedic.launchers.kubernetes.pods import (
 )
 from paramedic.launchers.kubernetes.profile import KubernetesProfile
 from paramedic.launchers.marks import shown_environment
-from paramedic.launchers.receipts import elsewhere, identity_in, not_its_own, stopped, there, unconfirmed
+from paramedic.launchers.receipts import (
+    elsewhere,
+    identity_in,
+    not_its_own,
+    require_named,
+    stopped,
+    there,
+    unconfirmed,
+)
 from paramedic.launchers.waiting import STOP_SECONDS, wait_for
 from paramedic.state.receipt import Receipt
 
@@ -56,9 +65,7 @@ class KubernetesLauncher:
         known = self.find(request.workload, request.key)
         if known is None:
             made = self.owner.make(request, self.profile.container, environment)
-            known = self._receipt(made)
-            if known is None:
-                raise LauncherError(f"the cluster's API does not show the launch it took: {made['metadata']['name']}")
+            known = self._receipt(made, request.workload, request.key)
         identity = identity_in(known, LaunchIdentity)
         if self.owner.makes_pods(identity) is None and not living_pods(self.api, LAUNCH_LABEL, identity.launch):
             raise KeyAlreadyUsedError(
@@ -71,11 +78,14 @@ class KubernetesLauncher:
         """The receipt of the key's launch, ended or not; None when the cluster knows of none.
 
         Raises:
-            LauncherError: the API could not be asked.
+            LauncherError: the API could not be asked, or what it has of the key does not say what it is.
         """
         owner = self.owner.of_key(key)
-        receipt = None if owner is None else self._receipt(owner)
-        return receipt if receipt is not None and (receipt.workload, receipt.key) == (workload, key) else None
+        if owner is not None:
+            return self._receipt(owner, workload, key)
+        # What made them may have passed on to something else, and a node that does not answer keeps them.
+        left = living_pods(self.api, LAUNCH_LABEL, label_of(key))
+        return self._receipt_of_pod(left[0]) if left else None
 
     def running(self, scope: str) -> list[Receipt]:
         """The launches for `scope` in the profile's namespace of which pods may still run.
@@ -83,14 +93,8 @@ class KubernetesLauncher:
         Raises:
             LauncherError: not all of them can be seen, or what made one of them is gone.
         """
-        receipts = {}
-        for pod in living_pods(self.api, SCOPE_LABEL, label_of(scope)):
-            known = marks_on(pod["metadata"])
-            maker = None if known is None else self.owner.maker_of(known.key)
-            if known is None or maker is None:
-                raise LauncherError(f"{seen([pod])}, marked as {scope}, and what made it is gone")
-            receipts[known.key] = receipt_for(self.profile.server, self.owner.kind, maker, known)
-        return list(receipts.values())
+        receipts = map(self._receipt_of_pod, living_pods(self.api, SCOPE_LABEL, label_of(scope)))
+        return list({each.key: each for each in receipts}.values())
 
     def occupant(self, workload: str) -> Receipt | None:
         """What the profile's place holds.
@@ -115,6 +119,8 @@ class KubernetesLauncher:
             return there(f"namespace {identity.namespace} of {identity.server}, as one of its {identity.kind}")
         if identity.launch != label_of(receipt.key):
             return not_its_own(receipt, f"launch {identity.launch}")
+        if identity.name != self.owner.name_for(receipt.key):
+            return there(f"{identity.kind} {identity.name}")
         try:
             # In this order: what the owner had made before it was held is listed then.
             why = self.owner.makes_pods(identity)
@@ -156,6 +162,8 @@ class KubernetesLauncher:
     def _delete(self, pods: list[Object], grace_seconds: float) -> None:
         grace = max(SHORTEST_GRACE_SECONDS, round(grace_seconds))
         for pod in pods:
+            if has_ended(pod):
+                continue
             metadata = pod["metadata"]
             self.api.delete_exactly("pods", metadata["name"], metadata["uid"], grace)
 
@@ -163,7 +171,14 @@ class KubernetesLauncher:
         look = self.describe(receipt)
         return look if look.state is RunState.ABSENT else None
 
-    def _receipt(self, owner: Object) -> Receipt | None:
-        template = owner["spec"]["template"]["metadata"]
-        known = marks_on(template)
-        return None if known is None else receipt_for(self.profile.server, self.owner.kind, owner, known)
+    def _receipt_of_pod(self, pod: Object) -> Receipt:
+        known = marks_on(pod["metadata"])
+        maker = None if known is None else self.owner.maker_of(known.key)
+        if known is None or maker is None:
+            raise LauncherError(f"{seen([pod])}, and nothing tells any more what it was launched as")
+        return receipt_for(self.profile.server, self.owner.kind, maker, known)
+
+    def _receipt(self, owner: Object, workload: str, key: str) -> Receipt:
+        shown, what = owner["spec"]["template"]["metadata"], f"{self.owner.kind} {owner['metadata']['name']}"
+        known = require_named(marks_on(shown), workload, key, what)
+        return receipt_for(self.profile.server, self.owner.kind, owner, known)

@@ -35,6 +35,9 @@ class Owner(Protocol):
     def kind(self) -> str:
         """The API's word for what makes the pods."""
 
+    def name_for(self, key: str) -> str:
+        """What is called so makes the pods of this key."""
+
     def of_key(self, key: str) -> Object | None:
         """What pods of this key are made of now; None when nothing makes any."""
 
@@ -59,6 +62,10 @@ class DeploymentOwner:
     name: str
     kind: str = "deployments"
 
+    def name_for(self, key: str) -> str:
+        """The one Deployment, whatever the key."""
+        return self.name
+
     def of_key(self, key: str) -> Object | None:
         """The Deployment, if its template is that of the key."""
         deployment = self._deployment()
@@ -76,7 +83,45 @@ class DeploymentOwner:
             OverlappingPodsError: it starts new pods before old ones have ended.
             LauncherError: it has no such container, or was changed meanwhile.
         """
-        deployment = self._deployment()
+        told = {"containers": [{"name": container, "env": variables(environment)}]}
+        body = {"spec": {"replicas": 1, "template": {"metadata": template_marks(request), "spec": told}}}
+
+        def changed(deployment: Object | None) -> Object:
+            self._require_fit(self._there(deployment), request, container)
+            return body
+
+        return self._there(self.api.change(self.kind, self.name, changed, STRATEGIC_MERGE))
+
+    def makes_pods(self, identity: LaunchIdentity) -> str | None:
+        """Whether it, or a ReplicaSet it left behind, wants pods of the launch."""
+        deployment = self.api.get(self.kind, identity.name)
+        if _wants(deployment, identity):
+            return f"deployment {identity.name} wants it"
+        if deployment is not None and not _is_taken_in(deployment):
+            return f"the cluster has not taken in yet what deployment {identity.name} wants"
+        for each in self.api.list("replicasets", f"{LAUNCH_LABEL}={identity.launch}"):
+            has_pods = each["spec"].get("replicas", 1) > 0 or each.get("status", {}).get("replicas", 0) > 0
+            if has_pods or not _is_taken_in(each):
+                return f"replicaset {each['metadata']['name']} still has pods of it"
+        return None
+
+    def hold(self, identity: LaunchIdentity) -> None:
+        """Scale it to none, if its template is still that of the launch."""
+
+        def changed(deployment: Object | None) -> Object | None:
+            return {"spec": {"replicas": 0}} if _wants(deployment, identity) else None
+
+        self.api.change(self.kind, identity.name, changed, MERGE)
+
+    def _deployment(self) -> Object:
+        return self._there(self.api.get(self.kind, self.name))
+
+    def _there(self, deployment: Object | None) -> Object:
+        if deployment is None:
+            raise LauncherError(f"the cluster has no deployment {self.name} in the profile's namespace")
+        return deployment
+
+    def _require_fit(self, deployment: Object, request: Launch, container: str) -> None:
         _require_recreate(deployment, self.name)
         template = deployment["spec"]["template"]
         known = marks_on(template["metadata"])
@@ -85,40 +130,6 @@ class DeploymentOwner:
                 f"deployment {self.name} is at epoch {known.epoch} of {known.scope}, the launch is of {request.epoch}"
             )
         _require_container(template["spec"], container, f"deployment {self.name}")
-        told = {"containers": [{"name": container, "env": variables(environment)}]}
-        body = {
-            "metadata": {"resourceVersion": deployment["metadata"]["resourceVersion"]},
-            "spec": {"replicas": 1, "template": {"metadata": template_marks(request), "spec": told}},
-        }
-        return self.api.patch(self.kind, self.name, body, STRATEGIC_MERGE)
-
-    def makes_pods(self, identity: LaunchIdentity) -> str | None:
-        """Whether it, or a ReplicaSet it left behind, wants pods of the launch."""
-        deployment = self.api.get(self.kind, identity.name)
-        if deployment is not None and deployment["metadata"]["uid"] == identity.uid:
-            wanted = _launch_in(deployment) == identity.launch and deployment["spec"].get("replicas", 1) > 0
-            if wanted:
-                return f"deployment {identity.name} wants it"
-        for each in self.api.list("replicasets", f"{LAUNCH_LABEL}={identity.launch}"):
-            settled = each.get("status", {}).get("observedGeneration", 0) >= each["metadata"].get("generation", 0)
-            if each["spec"].get("replicas", 1) > 0 or each.get("status", {}).get("replicas", 0) > 0 or not settled:
-                return f"replicaset {each['metadata']['name']} still has pods of it"
-        return None
-
-    def hold(self, identity: LaunchIdentity) -> None:
-        """Scale it to none, if its template is still that of the launch."""
-        deployment = self.api.get(self.kind, identity.name)
-        if deployment is None or deployment["metadata"]["uid"] != identity.uid:
-            return
-        if _launch_in(deployment) == identity.launch and deployment["spec"].get("replicas", 1) > 0:
-            version = {"resourceVersion": deployment["metadata"]["resourceVersion"]}
-            self.api.patch(self.kind, self.name, {"metadata": version, "spec": {"replicas": 0}}, MERGE)
-
-    def _deployment(self) -> Object:
-        deployment = self.api.get(self.kind, self.name)
-        if deployment is None:
-            raise LauncherError(f"the cluster has no deployment {self.name} in the profile's namespace")
-        return deployment
 
 
 @dataclass(frozen=True)
@@ -129,9 +140,13 @@ class JobOwner:
     template: str
     kind: str = "jobs"
 
+    def name_for(self, key: str) -> str:
+        """The name of the key's Job."""
+        return f"paramedic-{label_of(key)[:40]}"
+
     def of_key(self, key: str) -> Object | None:
         """The key's Job."""
-        return self.api.get(self.kind, _job_name(key))
+        return self.api.get(self.kind, self.name_for(key))
 
     def maker_of(self, key: str) -> Object | None:
         """The key's Job."""
@@ -159,7 +174,7 @@ class JobOwner:
         job = {
             "apiVersion": "batch/v1",
             "kind": "Job",
-            "metadata": {"name": _job_name(request.key), **launch},
+            "metadata": {"name": self.name_for(request.key), **launch},
             "spec": spec,
         }
         try:
@@ -172,27 +187,37 @@ class JobOwner:
 
     def makes_pods(self, identity: LaunchIdentity) -> str | None:
         """Whether the Job is neither held nor over."""
-        job = self._job(identity)
-        if job is None:
-            return None
-        conditions = {each["type"]: each["status"] for each in job.get("status", {}).get("conditions", ())}
-        over = "True" in (conditions.get("Complete"), conditions.get("Failed"), conditions.get("Suspended"))
-        return None if over else f"job {identity.name} has neither ended nor been suspended"
+        going_on = _may_make_pods(self.api.get(self.kind, identity.name), identity)
+        return f"job {identity.name} has neither ended nor been suspended" if going_on else None
 
     def hold(self, identity: LaunchIdentity) -> None:
         """Suspend the Job. It stays, so that its key is known to have been used."""
-        job = self._job(identity)
-        if job is not None and self.makes_pods(identity) is not None:
-            version = {"resourceVersion": job["metadata"]["resourceVersion"]}
-            self.api.patch(self.kind, identity.name, {"metadata": version, "spec": {"suspend": True}}, MERGE)
 
-    def _job(self, identity: LaunchIdentity) -> Object | None:
-        job = self.api.get(self.kind, identity.name)
-        return job if job is not None and job["metadata"]["uid"] == identity.uid else None
+        def changed(job: Object | None) -> Object | None:
+            return {"spec": {"suspend": True}} if _may_make_pods(job, identity) else None
+
+        self.api.change(self.kind, identity.name, changed, MERGE)
 
 
-def _job_name(key: str) -> str:
-    return f"paramedic-{label_of(key)[:40]}"
+def _is_taken_in(made: Object) -> bool:
+    """Whether the cluster acts on what the object says now, and no longer on what it said before."""
+    return bool(made.get("status", {}).get("observedGeneration", 0) >= made["metadata"].get("generation", 0))
+
+
+def _wants(deployment: Object | None, identity: LaunchIdentity) -> bool:
+    if deployment is None or deployment["metadata"]["uid"] != identity.uid:
+        return False
+    wants: bool = deployment["spec"].get("replicas", 1) > 0
+    return wants and _launch_in(deployment) == identity.launch
+
+
+def _may_make_pods(job: Object | None, identity: LaunchIdentity) -> bool:
+    if job is None or job["metadata"]["uid"] != identity.uid:
+        return False
+    conditions = {each["type"]: each["status"] for each in job.get("status", {}).get("conditions", ())}
+    held = conditions.get("Suspended") == "True" and bool(job["spec"].get("suspend"))
+    over = "True" in (conditions.get("Complete"), conditions.get("Failed"))
+    return not held and not over
 
 
 def _launch_in(deployment: Object) -> str | None:

@@ -26,7 +26,11 @@ LABEL_LENGTH = 63
 """Of a label's value, which takes fewer characters than keys have."""
 
 ENDED_PHASES = frozenset({"Succeeded", "Failed"})
-"""In which all of a pod's containers have ended and none will start again."""
+"""In which none of a pod's containers will start again. Whoever deletes a pod in one of them makes the API forget it at
+once."""
+
+CONTAINER_STATUSES = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
+"""Where a pod's node has last said of each container what it does."""
 
 type Object = Mapping[str, Any]
 
@@ -76,8 +80,22 @@ def living_pods(api: KubernetesApi, label: str, value: str) -> list[Object]:
     Raises:
         KubernetesError: not all of them can be seen.
     """
-    found = api.list("pods", f"{label}={value}")
-    return [pod for pod in found if pod.get("status", {}).get("phase") not in ENDED_PHASES]
+    return [pod for pod in api.list("pods", f"{label}={value}") if may_run(pod)]
+
+
+def may_run(pod: Object) -> bool:
+    """Whether something of a pod may still run.
+
+    The phase alone does not tell: that of a pod whose node is lost is set by others than the node.
+    """
+    status = pod.get("status", {})
+    told = [each for kind in CONTAINER_STATUSES for each in status.get(kind) or ()]
+    return not has_ended(pod) or any("running" in (each.get("state") or {}) for each in told)
+
+
+def has_ended(pod: Object) -> bool:
+    """Whether the API says that the pod is over."""
+    return pod.get("status", {}).get("phase") in ENDED_PHASES
 
 
 def seen(pods: Sequence[Object]) -> str:
