@@ -6,16 +6,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paramedic.clock import to_iso
 from paramedic.health.mass_failure import BadTarget, mass_failure
 from paramedic.health.outcomes import OutcomeKind
 from paramedic.state.planned_period import PlannedPeriod
 from paramedic.state.tables import StateUnreachableError
-from paramedic.state.targets import COUNTS_BUCKET, Target, TargetCount, TargetKind, bucket_of
+from paramedic.state.targets import (
+    COUNTS_BUCKET,
+    MASS_FAILURE_NOTE,
+    NOTES_BUCKET,
+    MassFailureNote,
+    Target,
+    TargetCount,
+    TargetKind,
+    bucket_of,
+)
 from tests.fakes.check_world import TARGET, URL_TARGET, CheckWorld
 from tests.fakes.targets import bad_target
 
 START = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
 MASS = "Mass Failure Suspected"
+OVER = "Mass Failure Over"
 
 
 def bad_at(*minutes: float) -> list[BadTarget]:
@@ -96,7 +107,85 @@ def test_people_hear_of_a_mass_failure_and_not_of_each_target_in_it(world: Check
     assert (bad.diagnosis, bad.outcome) == ("mass_failure", "timeout")
     world.prober.kinds.clear()
     world.check(9)
-    assert (notices(world), world.row(URL_TARGET).bad) == ([(MASS, "open")], None)
+    assert (notices(world), world.row(URL_TARGET).bad) == ([(MASS, "open"), (MASS, "close")], None)
+
+
+def ended(world: CheckWorld) -> None:
+    """Those of the other group are well again."""
+    for row in Target.query(63):
+        row.update(actions=[Target.bad.remove()])
+
+
+def test_people_hear_once_that_a_mass_failure_is_over_and_when_it_had_begun(world: CheckWorld) -> None:
+    with_others_bad(5)
+    world.prober.kinds[URL_TARGET] = OutcomeKind.TIMEOUT
+    world.check(1)
+    ended(world)
+    world.prober.kinds.clear()
+    for minute in range(2, 9):
+        world.check(minute)
+    assert world.bus.types().count(OVER) == 1
+    told = world.bus.details()[-1]
+    assert (told["since"], told["notice"]) == (to_iso(START), "close")
+    assert told["sentence"].startswith("The mass failure that began at 03:00:00Z is over.")
+
+
+def test_that_it_is_over_is_said_at_the_next_tick_if_the_bus_did_not_take_it(world: CheckWorld) -> None:
+    with_others_bad(5)
+    world.prober.kinds[URL_TARGET] = OutcomeKind.TIMEOUT
+    world.check(1)
+    ended(world)
+    world.prober.kinds.clear()
+    world.bus.refuses = True
+    for minute in range(2, 7):
+        world.check(minute)
+    world.bus.refuses = False
+    for minute in range(7, 9):
+        world.check(minute)
+    assert world.bus.types().count(OVER) == 1
+
+
+def test_nobody_hears_the_end_of_what_nobody_heard_the_beginning_of(world: CheckWorld) -> None:
+    with_others_bad(5)
+    world.prober.kinds[URL_TARGET] = OutcomeKind.TIMEOUT
+    world.bus.refuses = True
+    world.check(1)
+    ended(world)
+    world.prober.kinds.clear()
+    for minute in range(2, 6):
+        world.check(minute)
+    world.bus.refuses = False
+    for minute in range(6, 9):
+        world.check(minute)
+    assert not {MASS, OVER} & set(world.bus.types())
+
+
+def test_a_mass_failure_is_not_over_while_other_groups_may_still_be_finding_it(world: CheckWorld) -> None:
+    with_others_bad(5)
+    world.prober.kinds[URL_TARGET] = OutcomeKind.TIMEOUT
+    world.check(1)
+    ended(world)
+    world.check(2)
+    assert OVER not in world.bus.types()
+
+
+def test_another_mass_failure_soon_after_one_is_over_is_told_too(world: CheckWorld) -> None:
+    with_others_bad(5)
+    world.prober.kinds[URL_TARGET] = OutcomeKind.TIMEOUT
+    world.check(1)
+    ended(world)
+    world.prober.kinds.clear()
+    world.check(5)
+    with_others_bad(5, 8)
+    world.prober.kinds[URL_TARGET] = OutcomeKind.TIMEOUT
+    world.check(8)
+    assert [each for each in world.bus.types() if each in (MASS, OVER)] == [MASS, OVER, MASS]
+
+
+def test_what_an_earlier_release_noted_of_a_mass_failure_is_never_told_to_be_over(world: CheckWorld) -> None:
+    MassFailureNote(NOTES_BUCKET, MASS_FAILURE_NOTE, last_tick=to_iso(START), event_id="e", unpublished=False).save()
+    world.check(60)
+    assert world.bus.types() == []
 
 
 def test_what_fails_still_when_a_mass_failure_is_over_is_told_then(world: CheckWorld) -> None:
@@ -108,8 +197,8 @@ def test_what_fails_still_when_a_mass_failure_is_over_is_told_then(world: CheckW
     world.check(3)
     world.prober.kinds.clear()
     world.check(4)
-    assert notices(world) == [(MASS, "open"), (URL_TARGET, "open"), (URL_TARGET, "close")]
-    assert world.bus.details()[-2]["diagnosis"] == "unreachable"
+    assert notices(world) == [(MASS, "open"), (URL_TARGET, "open"), (URL_TARGET, "close"), (MASS, "close")]
+    assert world.bus.details()[-3]["diagnosis"] == "unreachable"
 
 
 def test_a_target_that_was_bad_before_a_mass_failure_or_fails_long_after_is_told_by_itself(world: CheckWorld) -> None:

@@ -18,7 +18,7 @@ from paramedic.health.events import BusEntry, EventPublisher, HealthEvent
 from paramedic.health.fleet import Fleet
 from paramedic.health.looking import Looker, Looks
 from paramedic.health.mass_failure import TOGETHER, BadTarget
-from paramedic.health.mass_failure_notes import mass_failure_entry, mass_failure_told
+from paramedic.health.mass_failure_notes import mass_failure_entry, mass_failure_over_entry, mass_failure_told
 from paramedic.health.ticks import is_late
 from paramedic.health.together import Found, bad_of, failing_together
 from paramedic.health.transitions import Notice, Observation, Transition, transition
@@ -96,7 +96,10 @@ class HealthCheck:
             judged += self._concluded(looks, message, len(targets), fleet)
             failed_invocations += looks.failed_invocations
         if any(_is_one_of_many(each, message.tick) for each in judged):
-            self._look_at_the_fleet(message.tick, fleet, bad_of([_found(each) for each in judged]))
+            bad = bad_of([_found(each) for each in judged])
+            self._tell_of_many(lambda: self._begun(message.tick, fleet, bad))
+        if not message.targets:
+            self._tell_of_many(lambda: self._over(message.tick, fleet))
         _log_unknown([each for each in judged if each.step.diagnosis.verdict is Verdict.UNKNOWN])
         verdicts = [each.step.diagnosis.verdict for each in judged]
         return CheckSummary(
@@ -147,15 +150,21 @@ class HealthCheck:
                 settled = None if bad.verdict == Verdict.HEALTHY else bad.model_copy(update={"unpublished": None})
                 _store(each.target, settled)
 
-    def _look_at_the_fleet(self, tick: datetime, fleet: Fleet, bad: Sequence[BadTarget]) -> None:
+    def _begun(self, tick: datetime, fleet: Fleet, bad: Sequence[BadTarget]) -> BusEntry | None:
+        return mass_failure_entry(fleet.mass_failure(bad), tick, self.clock.now(), self.new_id)
+
+    def _over(self, tick: datetime, fleet: Fleet) -> BusEntry | None:
+        return mass_failure_over_entry(fleet, tick, self.clock.now(), self.new_id)
+
+    def _tell_of_many(self, entry_now: Callable[[], BusEntry | None]) -> None:
         try:
-            entry = mass_failure_entry(fleet.mass_failure(bad), tick, self.clock.now(), self.new_id)
+            entry = entry_now()
             if entry is not None and self.publisher.publish([entry]):
                 mass_failure_told(entry)
         except JudgedElsewhereError as error:
             LOG.info("%s", error)
         except (InvalidRowError, StateUnreachableError) as error:
-            # The next tick looks again: for as long as anything waits for the others, and twice after it has begun.
+            # The next tick looks again: for as long as anything waits for the others, and until it is said to be over.
             LOG.warning("whether this is a mass failure is not known: %s", error)
 
 

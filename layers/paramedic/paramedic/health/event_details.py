@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from paramedic.health.diagnosis import DiagnosisName
-from paramedic.health.events import HealthEvent, MassFailureSuspected
+from paramedic.health.events import Detail, HealthEvent, MassFailureOver, MassFailureSuspected
 from paramedic.health.transitions import DetailType
 from paramedic.state.targets import TargetKind
 from paramedic.validation import validated
@@ -39,12 +39,13 @@ class GatewayReplicaFailed(HealthEvent):
     ]
 
 
-EVENTS: Mapping[DetailType, type[HealthEvent | MassFailureSuspected]] = {
+EVENTS: Mapping[DetailType, type[Detail]] = {
     DetailType.CONTROLLER_FAILED: ControllerFailed,
     DetailType.GATEWAY_REPLICA_FAILED: GatewayReplicaFailed,
     DetailType.TARGET_DOWN: HealthEvent,
     DetailType.TARGET_RECOVERED: HealthEvent,
     DetailType.MASS_FAILURE_SUSPECTED: MassFailureSuspected,
+    DetailType.MASS_FAILURE_OVER: MassFailureOver,
 }
 """What the detail of each event holds."""
 

@@ -82,12 +82,30 @@ class MassFailureSuspected(BaseModel):
     notice: Notice = Notice.OPEN
 
 
+class MassFailureOver(BaseModel):
+    """The detail of "Mass Failure Over": what people were told of and began at `since`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, serialize_by_alias=True)
+
+    schema_number: int = Field(default=SCHEMA, ge=1, alias="schema")
+    event_id: str = Field(min_length=1)
+    tick: IsoTime
+    since: IsoTime
+    decided_at: IsoTime
+    severity: Severity = Severity.NONE
+    sentence: str
+    notice: Notice = Notice.CLOSE
+
+
+type Detail = HealthEvent | MassFailureSuspected | MassFailureOver
+
+
 @dataclass(frozen=True)
 class BusEntry:
     """One event to publish."""
 
     detail_type: DetailType
-    event: HealthEvent | MassFailureSuspected
+    event: Detail
 
 
 class EventPublisher:

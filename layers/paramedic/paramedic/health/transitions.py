@@ -27,6 +27,7 @@ class DetailType(StrEnum):
     TARGET_DOWN = "Target Down"
     TARGET_RECOVERED = "Target Recovered"
     MASS_FAILURE_SUSPECTED = "Mass Failure Suspected"
+    MASS_FAILURE_OVER = "Mass Failure Over"
 
 
 class Notice(StrEnum):

@@ -214,7 +214,8 @@ class TargetCount(Row):
 class MassFailureNote(Row):
     """The last mass failure that was noticed: `last_tick` is when more targets were last seen to go bad with it.
 
-    `event_id` names what was announced of it, which is not known to be on the bus while `unpublished`.
+    `event_id` names what was announced of it, which is not known to be on the bus while `unpublished`. It began at
+    `since` and is `over` or not; rows of earlier releases say neither.
     """
 
     class Meta(TableMeta):
@@ -225,6 +226,8 @@ class MassFailureNote(Row):
     last_tick = UnicodeAttribute()
     event_id = UnicodeAttribute()
     unpublished = BooleanAttribute()
+    since = UnicodeAttribute(null=True)
+    over = BooleanAttribute(null=True)
 
 
 MODELS = (Target, TargetCount, MassFailureNote)
