@@ -1,4 +1,7 @@
-"""A systemctl for one folder of units: each runs `sleep`, with what its drop-in's file of variables says."""
+"""A systemctl for one folder of units: each runs its ExecStart, or `sleep`, with what its drop-in's file says.
+
+Ending a unit that runs kills its process group, as the default KillMode does with its control group.
+"""
 
 from pathlib import Path
 
@@ -10,24 +13,43 @@ pid() {
   local pid=$(cat "$folder/$unit.pid" 2>/dev/null) stat
   stat=$(cat "/proc/$pid/stat" 2>/dev/null) && [[ ${stat##*) } != [ZX]* ]] && echo "$pid" || echo 0
 }
+state() {
+  if [[ -e $folder/$unit.state ]]; then cat "$folder/$unit.state"
+  elif (($(pid))); then echo active
+  elif [[ -e $folder/$unit.pid ]]; then echo failed
+  else echo inactive
+  fi
+}
+end() {
+  local old=$(pid) whole=-
+  ! grep -q '^KillMode=process' "$folder/$unit" || whole=
+  ((old == 0)) || kill -9 -- "$whole$old"
+  while (($(pid))); do sleep 0.01; done
+}
+start() {
+  local told=$(sed -n 's/^EnvironmentFile=-//p' "$folder/known/$unit.d/"*.conf 2>/dev/null)
+  local variables=() command=(sleep 600) line=$(sed -n 's/^ExecStart=//p' "$folder/$unit") instance=${unit#*@}
+  [[ -z $line ]] || eval "command=(${line//%i/${instance%.service}})"
+  [[ ! -e $told ]] || mapfile -t variables <"$told"
+  exec 8>&- 9>&-
+  setsid env -i "PATH=$PATH" ${HOME:+"HOME=$HOME"} "${variables[@]}" "${command[@]}" \
+    </dev/null >"$folder/$unit.out" 2>&1 &
+  echo $! >"$folder/$unit.pid"
+  until [[ $(readlink "/proc/$!/exe") != */@(bash|setsid|env) ]]; do sleep 0.01; done
+}
+shopt -s extglob
 case $1 in
   show)
     [[ -e $folder/silent ]] && exit 1
     [[ -e $folder/$unit ]] && load=loaded || load=not-found
-    printf 'MainPID=%s\nLoadState=%s\nJob=%s\n' "$(pid)" "$load" "$(cat "$folder/$unit.job" 2>/dev/null)"
+    printf 'MainPID=%s\nLoadState=%s\nActiveState=%s\nJob=%s\n' \
+      "$(pid)" "$load" "$(state)" "$(cat "$folder/$unit.job" 2>/dev/null)"
     ;;
   daemon-reload) cp -r "$XDG_RUNTIME_DIR/systemd/user/." "$folder/known" ;;
   restart)
     [[ ! -e $folder/broken ]] || exit 1
-    old=$(pid)
-    ((old == 0)) || kill -9 "$old"
-    told=$(sed -n 's/^EnvironmentFile=-//p' "$folder/known/$unit.d/"*.conf 2>/dev/null)
-    variables=()
-    [[ ! -e $told ]] || mapfile -t variables <"$told"
-    exec 8>&- 9>&-
-    setsid env -i "PATH=$PATH" "${variables[@]}" sleep 600 </dev/null >/dev/null 2>&1 &
-    echo $! >"$folder/$unit.pid"
-    until [[ $(tr '\0' ' ' <"/proc/$!/cmdline") == 'sleep 600 ' ]]; do sleep 0.01; done
+    end
+    start
     ;;
 esac
 """

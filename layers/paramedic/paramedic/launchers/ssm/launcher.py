@@ -11,11 +11,13 @@ from collections.abc import Mapping
 
 from paramedic.errors import InvalidInputError
 from paramedic.launchers.interface import (
+    FOUND_KEY,
     Description,
     EpochRefusedError,
     KeyAlreadyUsedError,
     Launch,
     LauncherError,
+    NoPlaceError,
     RunState,
     StopOutcome,
     StopResult,
@@ -96,15 +98,21 @@ class SsmLauncher:
         return [self._receipt(workload, launch) for workload, launch in answer.running]
 
     def occupant(self, workload: str) -> Receipt | None:
-        """What the profile's place holds.
+        """The main process that the profile's unit has now, whoever started it; None when it has none.
 
         Raises:
-            LauncherError: it cannot be told.
+            NoPlaceError: the profile has a command, which is known by its launches alone.
+            LauncherError: the host cannot be asked, or cannot tell.
         """
-        raise LauncherError(f"what runs on instance {self._profile.instance} in its place cannot be told")
+        if self._profile.unit is None:
+            raise NoPlaceError("a command is known by its own launches alone; a profile with `unit` names one place")
+        answer = _accepted(self._host.ask("occupant", self._fields(workload, workload, FOUND_KEY)))
+        return None if answer.launch is None else self._receipt(workload, answer.launch)
 
     def describe(self, receipt: Receipt) -> Description:
-        """Look at exactly this process; `cpu_seconds` is its own, without its children's.
+        """Look at exactly this process.
+
+        `cpu_seconds` is its own, without its children's; of a unit, that of all that is left of its session.
 
         Raises:
             InvalidInputError: the receipt's identity is malformed.
