@@ -75,6 +75,13 @@ def test_a_malformed_profile_is_named_with_its_field(change: dict[str, object], 
     assert refusal.value.field == field
 
 
+@pytest.mark.parametrize("fields", [WEBHOOK | {"secret": "hunter2"}, KUBERNETES | {"token": {"value": "hunter2"}}])
+def test_a_secret_that_stands_where_its_place_belongs_is_not_shown(fields: dict[str, object]) -> None:
+    with pytest.raises(InvalidInputError, match=r"LAUNCHER_PROFILES\.main\.(secret|token)") as refusal:
+        parsed(fields)
+    assert "hunter2" not in str(refusal.value)
+
+
 def test_every_profile_of_the_documentation_makes_its_launcher(host_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     monkeypatch.setenv("SSM_LAUNCHER_DOCUMENT", "prod-launch")

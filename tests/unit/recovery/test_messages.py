@@ -31,6 +31,9 @@ def test_every_verb_needs_to_know_what_who_why_and_which_request(action: str, fi
     with pytest.raises(InvalidInputError, match=f"event.{field}"):
         parse_request({**recorded(action), field: ""})
     with pytest.raises(InvalidInputError, match=f"event.{field}"):
+        # More than a table takes in a key or in a row, and people in a message.
+        parse_request({**recorded(action), field: "x" * 400_000})
+    with pytest.raises(InvalidInputError, match=f"event.{field}"):
         parse_request({name: value for name, value in recorded(action).items() if name != field})
 
 
@@ -43,6 +46,9 @@ def test_every_verb_needs_to_know_what_who_why_and_which_request(action: str, fi
         ("hold", "until", "tomorrow"),
         ("release", "dry_run", "perhaps"),
         ("history", "limit", 0),
+        ("recover", "predecessor_gone", "w" * 2001),
+        ("approve", "plan", "p" * 501),
+        ("status", "target", "t" * 501),
         ("status", "actor", "ada"),
     ],
 )

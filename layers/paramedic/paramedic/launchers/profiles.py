@@ -29,6 +29,9 @@ VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 type LauncherProfile = ProcessProfile | SsmProfile | EcsProfile | Ec2Profile | KubernetesProfile | WebhookProfile
 
+OF_SECRETS = ("secret", "token")
+"""Fields that say where a secret is."""
+
 KINDS = ("process", "ssm", "ecs", "ec2", "kubernetes", "webhook")
 """What the field `launcher` may say."""
 
@@ -58,7 +61,13 @@ def _parse(fields: Mapping[str, JsonValue], root: str) -> LauncherProfile:
     launcher = fields.get("launcher")
     if not isinstance(launcher, str) or launcher not in KINDS:
         raise InvalidInputError(f"{root}.launcher", launcher, f"must be one of {', '.join(KINDS)}")
-    return validated(_model_of(launcher), fields, root)
+    try:
+        return validated(_model_of(launcher), fields, root)
+    except InvalidInputError as error:
+        if error.field.removeprefix(f"{root}.").partition(".")[0] not in OF_SECRETS:
+            raise
+        # Whoever is mistaken about such a field has perhaps written the secret itself there.
+        raise InvalidInputError(error.field, "something that is not shown", error.problem) from None
 
 
 def _model_of(launcher: str) -> type[LauncherProfile]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,6 +13,12 @@ from paramedic.validation import validated
 EVERYTHING = "everything"
 """What is held or released where it is the global switch; no target is called that, for their ids have a colon."""
 
+type Name = Annotated[str, Field(min_length=1, max_length=500)]
+"""Of a target, a plan or a person: shorter than what a table takes as a key."""
+
+type Sentence = Annotated[str, Field(min_length=1, max_length=2000)]
+"""In a person's words: short enough to be kept with each step of a recovery, and sent to people."""
+
 
 class _Payload(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -21,10 +27,10 @@ class _Payload(BaseModel):
 class ByHand(_Payload):
     """What a person asks for. The same `request_id` twice is one request; a `dry_run` writes nothing."""
 
-    target: str = Field(min_length=1)
-    actor: str = Field(min_length=1)
-    reason: str = Field(min_length=1)
-    request_id: str = Field(min_length=8)
+    target: Name
+    actor: Name
+    reason: Sentence
+    request_id: str = Field(min_length=8, max_length=500)
     dry_run: bool = False
 
 
@@ -35,7 +41,7 @@ class ManualRecover(ByHand):
     """
 
     action: Literal["recover"]
-    predecessor_gone: str | None = Field(default=None, min_length=1)
+    predecessor_gone: Sentence | None = None
 
 
 class ManualReplace(ByHand):
@@ -48,7 +54,7 @@ class ManualForce(ByHand):
     """A recovery whatever the evidence says; `predecessor_gone` as for `recover`."""
 
     action: Literal["force"]
-    predecessor_gone: str | None = Field(default=None, min_length=1)
+    predecessor_gone: Sentence | None = None
 
 
 class ManualDrill(ByHand):
@@ -61,7 +67,7 @@ class Approve(ByHand):
     """Yes to the plan of that name, and to no other."""
 
     action: Literal["approve"]
-    plan: str = Field(min_length=1)
+    plan: Name
 
 
 class Acknowledge(ByHand):
@@ -86,14 +92,14 @@ class AskStatus(_Payload):
     """What keeps a target from being recovered, and what is under way."""
 
     action: Literal["status"]
-    target: str = Field(min_length=1)
+    target: Name
 
 
 class AskHistory(_Payload):
     """The newest recoveries of a target, step by step."""
 
     action: Literal["history"]
-    target: str = Field(min_length=1)
+    target: Name
     limit: int = Field(default=10, ge=1, le=100)
 
 
