@@ -11,6 +11,7 @@ from paramedic_cli.commands.changes import restart, scale, update
 from paramedic_cli.commands.downtime import downtime
 from paramedic_cli.commands.holding import hold, release
 from paramedic_cli.commands.logs import logs
+from paramedic_cli.commands.monitor import monitor
 from paramedic_cli.commands.moving import move
 from paramedic_cli.commands.options import Choice
 from paramedic_cli.commands.past import history, report
@@ -42,9 +43,17 @@ def choose(
     state_dir: Annotated[
         Path, typer.Option("--state-dir", help="Where a local stack keeps its state; used when no stack is named")
     ] = STATE_DIR,
+    without_lambda: Annotated[
+        bool,
+        typer.Option(
+            "--without-lambda",
+            envvar="PARAMEDIC_WITHOUT_LAMBDA",
+            help="The stack has no functions but `paramedic monitor`: do here what they would, by its settings",
+        ),
+    ] = False,
 ) -> None:
     """Remember where the person pointed the command."""
-    context.obj = Choice(stack=stack, state_dir=state_dir)
+    context.obj = Choice(stack=stack, state_dir=state_dir, without_lambda=without_lambda)
 
 
 app.command()(up)
@@ -68,6 +77,7 @@ app.command()(hold)
 app.command()(release)
 app.command()(history)
 app.command()(report)
+app.command()(monitor)
 app.command()(schema)
 target.app.command("mode")(target_mode.mode)
 target.app.command("drill-window")(target_mode.drill_window)

@@ -1,4 +1,4 @@
-"""Sends on-call's manual actions to the deployed recovery function and waits for its answer."""
+"""Sends on-call's manual actions to the deployed recovery function and waits for its answer, or does them here."""
 
 import json
 import uuid
@@ -53,12 +53,27 @@ def verb(action: str, target: str, actor: str, reason: str, *, dry_run: bool = F
 
 
 def send(stack: Stack, request: Verb) -> Planned:
-    """The recovery function's answer; of a dry run with its plan.
+    """What was answered; of a dry run with its plan.
 
     Raises:
-        RecoveryFunctionError: it failed; its log says why.
-        InvalidInputError: it answered something that this release does not understand.
+        RecoveryFunctionError: the function failed; its log says why.
+        InvalidInputError: it answered something that this release does not understand, or, where there is no function,
+            the request or a setting of this process is of no use.
     """
+    return _done_here(request) if stack.without_lambda else _answer(stack, request)
+
+
+def _done_here(request: Verb) -> Planned:
+    # Of no use where there are functions, and nobody else pays for all of recovery.
+    from paramedic.recovery.answering import act
+    from paramedic_cli.monitor.making import recoveries_here
+    from paramedic_cli.monitor.settings import MonitorSettings
+
+    around = recoveries_here(MonitorSettings.from_env())()
+    return Planned.model_validate(act(request, around).model_dump())
+
+
+def _answer(stack: Stack, request: Verb) -> Planned:
     # What is not asked for is left out: a function of the release before takes no field it does not know.
     sent = request.model_dump_json(exclude_defaults=True).encode()
     answer = _client().invoke(FunctionName=stack.recovery_function, Payload=sent)

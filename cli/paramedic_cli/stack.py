@@ -23,10 +23,14 @@ class NoStackChosenError(UsageError):
 
 @dataclass(frozen=True)
 class Stack:
-    """A deployed stack. Everything in it is named after it; `environment` is empty for the person's own AWS set-up."""
+    """A stack. Everything in it is named after it; `environment` is empty for the person's own AWS set-up.
+
+    `without_lambda`: it has tables and no functions, whose work this process does as `paramedic monitor` would.
+    """
 
     name: str
     environment: Mapping[str, str]
+    without_lambda: bool = False
 
     @property
     def table_prefix(self) -> str:

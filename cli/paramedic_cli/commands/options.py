@@ -2,6 +2,7 @@
 
 import getpass
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -39,6 +40,7 @@ class Choice(BaseModel):
 
     stack: str | None
     state_dir: Path
+    without_lambda: bool = False
 
 
 def choice_of(context: typer.Context) -> Choice:
@@ -50,6 +52,6 @@ def choice_of(context: typer.Context) -> Choice:
 def chosen_stack(context: typer.Context) -> Stack:
     """The chosen stack, this process connected to it."""
     choice = choice_of(context)
-    stack = choose_stack(choice.stack, choice.state_dir)
+    stack = replace(choose_stack(choice.stack, choice.state_dir), without_lambda=choice.without_lambda)
     stack.connect()
     return stack

@@ -14,7 +14,7 @@ from rich.text import Text
 from paramedic.clock import SystemClock
 from paramedic.health.checked_target import CheckedTarget, checked_target
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome
-from paramedic.health.probing import LambdaProber
+from paramedic.health.probing import LambdaProber, Prober
 from paramedic.health.push_targets import PushTarget, Reported, look_at_reports
 from paramedic.health.target_files import WrittenTarget, read_targets
 from paramedic.health.url_targets import UrlTarget
@@ -145,11 +145,19 @@ def _look(target: CheckedTarget, stack: Stack) -> ProbeOutcome:
         return look_at_reports([target.awaited], SystemClock().now())[0]
     if target.request is None:
         raise UsageError("only the stack's own check may look at hosts; `paramedic target list` shows what it found")
+    request = target.request.model_copy(update={"attempts": 1})
+    return _prober(target, stack).probe([request]).outcomes[request.target_id]
+
+
+def _prober(target: CheckedTarget, stack: Stack) -> Prober:
+    if stack.without_lambda:
+        from paramedic_cli.monitor.making import make_prober
+        from paramedic_cli.monitor.settings import MonitorSettings
+
+        return make_prober(MonitorSettings.from_env())
     once = Config(connect_timeout=5, read_timeout=PROBE_SECONDS, retries={"total_max_attempts": 1})
     # A session of its own, for the shared one keeps the credentials it began with.
-    prober = LambdaProber(boto3.Session().client("lambda", config=once), stack.probe_function(target.probe_from))
-    request = target.request.model_copy(update={"attempts": 1})
-    return prober.probe([request]).outcomes[request.target_id]
+    return LambdaProber(boto3.Session().client("lambda", config=once), stack.probe_function(target.probe_from))
 
 
 def id_of(name: str) -> str:

@@ -17,8 +17,8 @@ def project_root() -> Path:
         if (folder / "template.yaml").is_file() and (folder / "layers").is_dir():
             return folder
     raise ProjectNotFoundError(
-        "a local stack is built from a checkout of the project, and this installation is not part of one: "
-        "clone the project and run `make demo` or `paramedic local up` there"
+        "this needs template.yaml and its sources, and this installation is not part of a checkout of the project: "
+        "clone the project, `make build`, and repeat the command there"
     )
 
 

@@ -1,13 +1,17 @@
 """The template's tables alone, created straight on an endpoint: all that tests of the state layer need."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 
 from paramedic_cli.local.clients import client
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 _TABLE_TYPE = "AWS::DynamoDB::Table"
 _STACK_PREFIX = "${AWS::StackName}-"
@@ -55,10 +59,16 @@ def _definitions(template: Path) -> dict[str, dict[str, Any]]:
     return table_definitions(read_template(template))
 
 
-def create_tables(template: Path, environment: Mapping[str, str], prefix: str) -> list[str]:
-    """Create every table of the template as `<prefix><name>` where `environment` points; returns their names."""
-    dynamodb = client("dynamodb", environment)
-    definitions = _definitions(template)
-    for name, definition in definitions.items():
-        dynamodb.create_table(TableName=f"{prefix}{name}", **definition)
-    return [f"{prefix}{name}" for name in definitions]
+def create_tables(template: Path, environment: Mapping[str, str], prefix: str) -> None:
+    """Create every table of the template as `<prefix><name>` where `environment` points."""
+    create_missing_tables(template, client("dynamodb", environment), prefix)
+
+
+def create_missing_tables(template: Path, dynamodb: "DynamoDBClient", prefix: str) -> list[str]:
+    """Create each table of the template that there is not yet, and return their names, before they can be used."""
+    created = []
+    for name, definition in _definitions(template).items():
+        with suppress(dynamodb.exceptions.ResourceInUseException):
+            dynamodb.create_table(TableName=f"{prefix}{name}", **definition)
+            created.append(f"{prefix}{name}")
+    return created

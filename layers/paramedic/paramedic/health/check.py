@@ -14,7 +14,7 @@ from paramedic.health.check_messages import CheckMessage
 from paramedic.health.checked_target import CheckedTarget
 from paramedic.health.diagnosis import DiagnosisName
 from paramedic.health.due_targets import read_due_targets
-from paramedic.health.events import BusEntry, EventPublisher, HealthEvent
+from paramedic.health.events import BusEntry, HealthEvent, Publisher
 from paramedic.health.fleet import Fleet
 from paramedic.health.looking import Looker, Looks
 from paramedic.health.mass_failure import TOGETHER, BadTarget
@@ -71,7 +71,7 @@ class HealthCheck:
     """Checks groups of targets. Safe to repeat, to run late and to run twice at once."""
 
     looker: Looker
-    publisher: EventPublisher
+    publisher: Publisher
     clock: Clock
     new_id: Callable[[], str]
     hung_after_seconds: float

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
+from paramedic.setting_types import HungAfterSeconds, StaleSeconds
 from paramedic.settings import EnvironmentSettings
 from paramedic.state.lease import SELF_FENCE_LEASE_SECONDS
 from paramedic.state.probe_location import ProbeLocation
@@ -22,8 +23,8 @@ class HealthCheckSettings(EnvironmentSettings):
     probe_function_name: str = Field(min_length=1)
     vpc_probe_function_name: str | None = None
     event_bus_name: str = Field(min_length=1)
-    stale_seconds: float = Field(default=10.0, ge=SELF_FENCE_LEASE_SECONDS, le=30)
-    hung_after_seconds: float = Field(default=120.0, gt=0)
+    stale_seconds: StaleSeconds = SELF_FENCE_LEASE_SECONDS
+    hung_after_seconds: HungAfterSeconds = 120.0
 
     @property
     def probe_functions(self) -> Mapping[ProbeLocation, str]:

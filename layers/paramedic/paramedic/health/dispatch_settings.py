@@ -1,9 +1,8 @@
 """What `health_dispatch` is told by its environment."""
 
-from typing import Annotated, Literal
+from pydantic import Field
 
-from pydantic import BeforeValidator, Field
-
+from paramedic.setting_types import ChecksPerMinute
 from paramedic.settings import EnvironmentSettings
 
 
@@ -12,4 +11,4 @@ class HealthDispatchSettings(EnvironmentSettings):
 
     table_prefix: str = Field(min_length=1)
     check_queue_url: str = Field(min_length=1)
-    fast_checks_per_minute: Annotated[Literal[1, 2, 3, 6], BeforeValidator(int)] = 1
+    fast_checks_per_minute: ChecksPerMinute = 1

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import batched
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict, Field
@@ -106,6 +106,13 @@ class BusEntry:
 
     detail_type: DetailType
     event: Detail
+
+
+class Publisher(Protocol):
+    """Whatever brings events to whom they are for."""
+
+    def publish(self, entries: Sequence[BusEntry]) -> frozenset[str]:
+        """The ids of the events that were taken; the others are the caller's to send again."""
 
 
 class EventPublisher:
