@@ -28,7 +28,7 @@ def documented_verifier() -> Callable[..., bool]:
 class EndpointBackend:
     """Runs workloads in a dict. Where `slow`, it accepts and tells by a status URL; `stuck` ones never end.
 
-    Unless it `remembers_ends` it answers a used key as it did at first.
+    Unless it `remembers_ends` it answers a used key as it did at first. It has no time for the next `busy` requests.
     """
 
     def __init__(self, clock: FakeClock, line: Line) -> None:
@@ -37,6 +37,7 @@ class EndpointBackend:
         self.slow = True
         self.stuck = False
         self.partial = False
+        self.busy = 0
         self.remembers_ends = True
         self.status_url = "/paramedic/status/{id}"
         self.started: dict[str, dict[str, Any]] = {}
@@ -48,6 +49,9 @@ class EndpointBackend:
             raise httpx.ConnectError("no route")
         if self.line.trouble is not None:
             return httpx.Response(403 if self.line.trouble is Trouble.DENIED else 429)
+        if self.busy:
+            self.busy -= 1
+            return httpx.Response(503)
         path = request.url.raw_path.decode()
         now = self.clock.now().timestamp()
         if not self._verified(SECRET, request.method, path, request.headers, request.content.decode(), now):

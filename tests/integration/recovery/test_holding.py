@@ -35,11 +35,14 @@ def test_nobody_recovers_what_is_held_until_it_is_released(world: RecoveryWorld,
 @pytest.mark.parametrize("target", [TARGET, "everything"])
 def test_a_hold_after_the_stop_keeps_the_successor_from_starting_and_pages(world: RecoveryWorld, target: str) -> None:
 
+    told = []
+
     def hold() -> None:
-        world.says("hold", target=target)
+        told.append(world.says("hold", target=target).message)
 
     world.host.after_stop = hold
     assert world.says("replace").status is Status.RECOVERING
+    assert told[0].endswith(f"may finish what it has begun: {TARGET} (step stop)")
     assert (world.host.alive(), world.recovery(2).step, world.recovery(2).waits_for) == ([], Step.LAUNCH, "held")
     assert world.pages[-1] == f"Recovery of {TARGET} waits"
     recoverer.sweep(world.around())

@@ -76,6 +76,23 @@ def test_an_end_that_is_accepted_and_does_not_come_is_unconfirmed(stage: Stage) 
     assert (result.outcome, "would confirm it" in result.detail) == ("unconfirmed", True)
 
 
+def test_an_endpoint_that_has_no_time_for_a_moment_fails_no_launch_and_no_stop(stage: Stage) -> None:
+    stage.backend.busy = 3
+    receipt = stage.launch(3)
+    stage.backend.busy = 3
+    assert stage.stop(receipt) == "stopped"
+    assert not stage.living()
+
+
+def test_a_stop_has_an_idempotency_key_of_its_own_for_each_epoch_it_is_asked_under(stage: Stage) -> None:
+    receipt = stage.launch(3)
+    stage.backend.stuck = True
+    for epoch in (4, 4, 5):
+        stage.stop(receipt, epoch=epoch)
+    keys = [each.headers["idempotency-key"] for each in stage.backend.requests if b'"stop"' in each.content]
+    assert keys == [f"{receipt.key}#stop/{epoch}" for epoch in (4, 4, 5)]
+
+
 def test_an_endpoint_that_hands_out_what_has_ended_has_used_the_key_up(stage: Stage) -> None:
     stage.launch(3)
     stage.end()

@@ -123,8 +123,7 @@ def _accepted(request: OpensRecovery) -> frozenset[Finding]:
 
 def _under_way(target: Target) -> Recovery | None:
     current = read_epoch(target)
-    recovery = None if current is None else Recovery.read(target.target_id, int(current.epoch))
-    return recovery if recovery is not None and records.is_open(recovery) else None
+    return None if current is None else records.read_open(str(target.target_id), int(current.epoch))
 
 
 def _with_times(reply: Reply) -> Reply:

@@ -3,6 +3,8 @@
 from contextlib import suppress
 
 from paramedic.clock import to_iso
+from paramedic.errors import ParamedicError
+from paramedic.recovery import records
 from paramedic.recovery.by_hand import read_target
 from paramedic.recovery.cases import read_incident
 from paramedic.recovery.holds import Switch, SwitchReading, read_switch
@@ -11,11 +13,14 @@ from paramedic.recovery.messages import EVERYTHING, Acknowledge, ByHand, Hold, P
 from paramedic.recovery.recoverer import refused_reply
 from paramedic.recovery.surroundings import Surroundings
 from paramedic.state.incidents import CURRENT_ITEM, GLOBAL_TARGET, SWITCH_ITEM, HoldSwitch, Incident, SwitchState
+from paramedic.state.recoveries import Step, open_recoveries
 from paramedic.state.transactions import ConditionFailedError, Update, transact
 
 
 def hold(request: Hold, around: Surroundings) -> Reply:
     """Have nothing stopped or launched for the target, or for any; whoever held it first stands as its holder.
+
+    A call to a launcher that was begun before is not taken back; the answer names the recoveries that may be in one.
 
     Raises:
         UnknownTargetError: no such target.
@@ -28,7 +33,7 @@ def hold(request: Hold, around: Surroundings) -> Reply:
     if request.dry_run:
         return _planned(request, f"would hold {request.target}; no recovery of it would begin, stop or launch anything")
     _turn(key, SwitchState.HOLD, request, around)
-    return _told(request, read_switch(key), SwitchState.HOLD)
+    return _told(request, read_switch(key), SwitchState.HOLD, _begun(request, around))
 
 
 def release(request: Release, around: Surroundings) -> Reply:
@@ -84,6 +89,18 @@ def _key_of(request: Hold | Release) -> str:
     return GLOBAL_TARGET if request.target == EVERYTHING else str(read_target(request.target).target_id)
 
 
+def _begun(request: Hold, around: Surroundings) -> str:
+    """What was begun before the hold, in one phrase."""
+    try:
+        # From an index, so it may lag: what it lacks was opened a moment ago.
+        found = [records.read_open(*named) for named in open_recoveries() if request.target in (EVERYTHING, named[0])]
+    except ParamedicError as error:
+        return f"; what was begun before cannot be told: {error}"
+    busy = [row for row in found if row is not None and records.is_worked_on(row, around)]
+    acting = [f"{row.target_id} (step {row.step})" for row in busy if records.step_of(row) is not Step.VERIFY]
+    return f"; just now worked on, and may finish what it has begun: {', '.join(acting)}" if acting else ""
+
+
 def _turn(key: str, wanted: SwitchState, request: ByHand, around: Surroundings) -> None:
     actions = (
         HoldSwitch.state.set(wanted),
@@ -97,12 +114,13 @@ def _turn(key: str, wanted: SwitchState, request: ByHand, around: Surroundings) 
         transact([Update(HoldSwitch(key, SWITCH_ITEM), actions, other)], around.clock)
 
 
-def _told(request: ByHand, now: SwitchReading, wanted: SwitchState) -> Reply:
+def _told(request: ByHand, now: SwitchReading, wanted: SwitchState, begun: str = "") -> Reply:
     if now.state.value != wanted.value:
         text = f"{request.target} is {now.state.value} all the same ({now.by or 'a newer release wrote its row'})"
         return Reply(status=Status.FAILED, message=text, target=request.target)
     if wanted is SwitchState.HOLD:
-        return _done(request, f"{request.target} is held ({now.by}) until `paramedic release {request.target}`")
+        text = f"{request.target} is held ({now.by}) until `paramedic release {request.target}`{begun}"
+        return _done(request, text)
     return _done(request, f"{request.target} is released; what waited for that goes on within a minute")
 
 

@@ -14,7 +14,10 @@ from paramedic.state.recoveries import OPEN_STEPS, Entry, Page, Recovery, Step, 
 from paramedic.state.transactions import Change, ConditionFailedError, Update, transact
 
 STEP_SECONDS = 60
-"""An owner that has not moved the record for this long has died: every step is bounded well below it."""
+"""An owner that has not moved the record for this long is taken for dead.
+
+One that waits for a slow launcher may live on: each step may be taken by two at once, and the record moves for one.
+"""
 
 
 class LostStepError(ParamedicError):
@@ -32,6 +35,17 @@ def read_recovery(target_id: str, epoch: int) -> Recovery:
     if row is None:
         raise LostStepError(f"{target_id}: there is no recovery of epoch {epoch}")
     return row
+
+
+def read_open(target_id: str, epoch: int) -> Recovery | None:
+    """The record of an epoch, as long as it is open.
+
+    Raises:
+        InvalidRowError: it cannot be understood.
+        StateUnreachableError: DynamoDB did not answer.
+    """
+    row = Recovery.read(target_id, epoch)
+    return row if row is not None and is_open(row) else None
 
 
 def step_of(recovery: Recovery) -> Step:

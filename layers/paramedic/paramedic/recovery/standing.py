@@ -14,7 +14,6 @@ from paramedic.recovery.incident_rules import Blocked, IncidentState, may_attemp
 from paramedic.recovery.plan_rows import read_plan
 from paramedic.recovery.subject import read_epoch
 from paramedic.state.controllers import ControllerEpoch
-from paramedic.state.recoveries import Recovery
 from paramedic.state.targets import Target
 
 
@@ -83,8 +82,8 @@ def _blocked_until(incident: IncidentState | None, now: datetime) -> str | None:
 
 
 def _under_way(target_id: str, current: ControllerEpoch) -> str | None:
-    recovery = Recovery.read(target_id, int(current.epoch))
-    if recovery is None or not records.is_open(recovery):
+    recovery = records.read_open(target_id, int(current.epoch))
+    if recovery is None:
         return None
     return f"{recovery.step}, waits: {recovery.waits_for}" if recovery.waits_for else str(recovery.step)
 

@@ -10,15 +10,13 @@ import httpx
 from paramedic.clock import Clock
 from paramedic.launchers.interface import LauncherError
 from paramedic.launchers.kubernetes.profile import KubernetesProfile
+from paramedic.launchers.waiting import unless_busy
 
 TIMEOUT_SECONDS = 10.0
 PAGE = 500
 
 TRIES = 4
-"""Of a call that the API is too busy for, and of a change where others change the same object meanwhile."""
-
-PAUSE_SECONDS = 1.0
-"""Before a busy API is asked again."""
+"""Of a change where others change the same object meanwhile."""
 
 LONGEST_SHOWN = 300
 
@@ -132,15 +130,7 @@ class KubernetesApi:
         return self._call("PATCH", f"{self._path(kind)}/{name}", json=as_read, headers={"Content-Type": content_type})
 
     def _call(self, method: str, path: str, **arguments: Any) -> Mapping[str, Any]:
-        for _ in range(TRIES - 1):
-            try:
-                return self._call_once(method, path, **arguments)
-            except KubernetesError as error:
-                # The one refusal that says for sure that nothing was done, and that asking again may help.
-                if error.status != HTTPStatus.TOO_MANY_REQUESTS:
-                    raise
-            self._clock.sleep(PAUSE_SECONDS)
-        return self._call_once(method, path, **arguments)
+        return unless_busy(lambda: self._call_once(method, path, **arguments), _is_busy, self._clock)
 
     def _call_once(self, method: str, path: str, **arguments: Any) -> Mapping[str, Any]:
         try:
@@ -154,6 +144,11 @@ class KubernetesApi:
         except (httpx.HTTPError, ValueError) as error:
             raise KubernetesError(f"{method} {path}: no answer of the cluster's API: {error!r}", None) from error
         return body
+
+
+def _is_busy(error: LauncherError) -> bool:
+    # The one refusal that says for sure that nothing was done.
+    return isinstance(error, KubernetesError) and error.status == HTTPStatus.TOO_MANY_REQUESTS
 
 
 def connect(profile: KubernetesProfile) -> httpx.Client:

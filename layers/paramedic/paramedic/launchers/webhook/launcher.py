@@ -139,7 +139,7 @@ class WebhookLauncher:
         }
         confirms = f"{self.profile.url} saying that {identity.id} is absent would confirm it"
         try:
-            answer = self._post("stop", message, f"{receipt.key}#stop")
+            answer = self._post("stop", message, f"{receipt.key}#stop/{epoch}")
             if answer.status_code == HTTPStatus.OK:
                 said = read(StopAnswer, answer)
                 over = said.outcome is StopOutcome.STOPPED

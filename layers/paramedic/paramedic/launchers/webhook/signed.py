@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from paramedic.clock import Clock
 from paramedic.errors import InvalidInputError
 from paramedic.launchers.interface import EpochRefusedError, KeyAlreadyUsedError, LauncherError
+from paramedic.launchers.waiting import unless_busy
 from paramedic.launchers.webhook.messages import Refusal
 from paramedic.validation import validated_json
 
@@ -26,6 +27,10 @@ LONGEST_SHOWN = 300
 
 class WebhookError(LauncherError):
     """The endpoint refused, gave no answer, or one that cannot be understood."""
+
+
+class EndpointBusyError(WebhookError):
+    """The endpoint was not reached, or had no time. Asking again by the same key is harmless and may help."""
 
 
 def signature_of(secret: str, *parts: str) -> str:
@@ -61,6 +66,12 @@ class SignedRequests:
         return self._send("GET", httpx.URL(url), "", {})
 
     def _send(self, method: str, url: httpx.URL, body: str, headers: Mapping[str, str]) -> httpx.Response:
+        def is_busy(error: LauncherError) -> bool:
+            return isinstance(error, EndpointBusyError)
+
+        return unless_busy(lambda: self._send_once(method, url, body, headers), is_busy, self.clock)
+
+    def _send_once(self, method: str, url: httpx.URL, body: str, headers: Mapping[str, str]) -> httpx.Response:
         timestamp, delivery = str(int(self.clock.now().timestamp())), self.new_id()
         signed = {
             "Paramedic-Timestamp": timestamp,
@@ -69,10 +80,14 @@ class SignedRequests:
         }
         try:
             answer = self.client.request(method, url, content=body, headers={**headers, **signed})
+        except httpx.ConnectError as error:
+            raise EndpointBusyError(f"{method} {url}: not reached: {error!r}") from error
         except httpx.HTTPError as error:
             raise WebhookError(f"{method} {url}: no answer: {error!r}") from error
         if answer.status_code == HTTPStatus.CONFLICT:
             raise _refusal(answer)
+        if answer.status_code in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+            raise EndpointBusyError(f"{method} {url}: {answer.status_code} {answer.text[:LONGEST_SHOWN]}")
         if answer.status_code not in (HTTPStatus.OK, HTTPStatus.ACCEPTED):
             raise WebhookError(f"{method} {url}: {answer.status_code} {answer.text[:LONGEST_SHOWN]}")
         return answer
