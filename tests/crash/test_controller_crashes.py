@@ -17,7 +17,7 @@ from paramedic_controller.model import ServiceState
 from paramedic_controller.restore import read_desired
 from tests.fakes.controller_world import ControllerWorld, Life, make_spec
 
-pytestmark = [pytest.mark.crash, pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.crash
 
 MOST_POINTS = 400
 
@@ -111,12 +111,12 @@ def ready_ids(state: ServiceState) -> list[int]:
 
 
 def test_a_crash_after_any_write_or_launcher_call_duplicates_and_loses_nothing(
-    table_prefix: str, tmp_path: Path
+    memory_prefix: str, tmp_path: Path
 ) -> None:
     seen: set[str] = set()
     for number in range(1, MOST_POINTS):
         crash = CrashAt(number)
-        Story(ControllerWorld(table_prefix, tmp_path, f"crash-{number}"), crash).tell()
+        Story(ControllerWorld(memory_prefix, tmp_path, f"crash-{number}"), crash).tell()
         if not crash.happened:
             assert number > 20
             break
@@ -172,11 +172,11 @@ class CrashAndCount(CrashAt):
 
 @pytest.mark.parametrize("changed", [rolling, blue_green])
 def test_an_update_that_a_crash_interrupts_anywhere_is_resumed_in_its_mode_and_serves_all_the_time(
-    table_prefix: str, tmp_path: Path, changed: Changed
+    memory_prefix: str, tmp_path: Path, changed: Changed
 ) -> None:
     seen: set[str] = set()
     for number in range(1, MOST_POINTS):
-        world = ControllerWorld(table_prefix, tmp_path, f"update-{number}")
+        world = ControllerWorld(memory_prefix, tmp_path, f"update-{number}")
         crash = CrashAndCount(number, world)
         UpdateStory(world, crash, changed).tell()
         if not crash.happened:
@@ -186,8 +186,8 @@ def test_an_update_that_a_crash_interrupts_anywhere_is_resumed_in_its_mode_and_s
     assert {"after write", "before launch", "after launch", "before stop", "after stop"} <= seen
 
 
-def test_a_controller_that_dies_again_and_again_still_gets_there(table_prefix: str, tmp_path: Path) -> None:
-    world = ControllerWorld(table_prefix, tmp_path)
+def test_a_controller_that_dies_again_and_again_still_gets_there(memory_prefix: str, tmp_path: Path) -> None:
+    world = ControllerWorld(memory_prefix, tmp_path)
     story = Story(world, CrashAt(0))
     story.settle()
     world.up(make_spec(min_replicas=3))
@@ -206,10 +206,10 @@ def test_a_controller_that_dies_again_and_again_still_gets_there(table_prefix: s
 
 
 def test_a_crash_anywhere_ends_no_replica_before_a_silent_gateway_had_its_time(
-    table_prefix: str, tmp_path: Path
+    memory_prefix: str, tmp_path: Path
 ) -> None:
     for number in range(1, MOST_POINTS):
-        world = ControllerWorld(table_prefix, tmp_path, f"drain-{number}")
+        world = ControllerWorld(memory_prefix, tmp_path, f"drain-{number}")
         gateway, crash = world.controller_id, CrashAt(number)
         Story(world, CrashAt(0)).settle()
         uid = world.up(make_spec(gateway=gateway, drain_seconds=8, min_replicas=2)).uid

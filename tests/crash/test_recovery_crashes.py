@@ -8,7 +8,6 @@ from itertools import count
 from typing import Any
 
 import pytest
-from botocore.client import BaseClient
 
 from paramedic.errors import ParamedicError
 from paramedic.health.event_details import ControllerFailed
@@ -23,6 +22,7 @@ from paramedic.state.recoveries import OPEN_STEPS, Step, open_recoveries
 from paramedic.state.services import ServiceFence, fence_item
 from paramedic.state.targets import Target, TargetMode, bucket_of
 from paramedic.state.transactions import MAX_CHANGES, put_new, transact
+from tests.fakes.memory_dynamodb import MemoryDynamoDB
 from tests.fakes.recovery_world import CONTROLLER, TARGET, RecoveryWorld, asks
 
 pytestmark = pytest.mark.crash
@@ -96,8 +96,8 @@ def surroundings(world: RecoveryWorld, dying: Dying) -> Surroundings:
 
 
 @pytest.fixture
-def world(table_prefix: str) -> RecoveryWorld:
-    return RecoveryWorld(table_prefix)
+def world(memory_prefix: str) -> RecoveryWorld:
+    return RecoveryWorld(memory_prefix)
 
 
 def run_dying(world: RecoveryWorld, dying: Dying, monkeypatch: pytest.MonkeyPatch, diagnosis: str) -> bool:
@@ -108,9 +108,9 @@ def run_dying(world: RecoveryWorld, dying: Dying, monkeypatch: pytest.MonkeyPatc
 
 def in_danger(world: RecoveryWorld, dying: Dying, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> bool:
     """Run `act`, whose every write may be its last; True when it got to the end."""
-    real: Callable[[BaseClient, str, dict[str, Any]], Any] = getattr(BaseClient, SEND)
+    real: Callable[[MemoryDynamoDB, str, dict[str, Any]], Any] = getattr(MemoryDynamoDB, SEND)
 
-    def counted(client: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
+    def counted(client: MemoryDynamoDB, operation: str, arguments: dict[str, Any]) -> Any:
         call = partial(real, client, operation, arguments)
         return dying.act(call) if operation in WRITES else call()
 
@@ -120,7 +120,7 @@ def in_danger(world: RecoveryWorld, dying: Dying, monkeypatch: pytest.MonkeyPatc
 
     world.clock.on_sleep = others_go_on
     with monkeypatch.context() as patched:
-        patched.setattr(BaseClient, SEND, counted)
+        patched.setattr(MemoryDynamoDB, SEND, counted)
         try:
             act()
         except Died:

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.client import BaseClient
 
 from paramedic.state.heartbeat import seal_heartbeat
 from tests.fakes.controller_world import Chosen, ControllerWorld, Life, make_spec
+from tests.fakes.memory_dynamodb import MemoryDynamoDB
 
-pytestmark = [pytest.mark.crash, pytest.mark.integration]
+pytestmark = pytest.mark.crash
 
 SEND = "_make_api_call"
 SERVICES = ["one", "two"]
@@ -23,10 +23,10 @@ class DiedError(BaseException):
 
 def dies_before_call(number: int, live: Callable[[], object]) -> bool:
     """Run `live` until its n-th call of AWS; False when it got to the end instead."""
-    real: Callable[[BaseClient, str, dict[str, Any]], Any] = getattr(BaseClient, SEND)
+    real: Callable[[MemoryDynamoDB, str, dict[str, Any]], Any] = getattr(MemoryDynamoDB, SEND)
     left = number
 
-    def send(client: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
+    def send(client: MemoryDynamoDB, operation: str, arguments: dict[str, Any]) -> Any:
         nonlocal left
         left -= 1
         if left == 0:
@@ -34,7 +34,7 @@ def dies_before_call(number: int, live: Callable[[], object]) -> bool:
         return real(client, operation, arguments)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(BaseClient, SEND, send)
+        patched.setattr(MemoryDynamoDB, SEND, send)
         try:
             live()
         except DiedError:
@@ -50,9 +50,9 @@ def take_over(world: ControllerWorld, chosen: Chosen) -> Life:
 
 
 def test_a_standby_that_dies_at_any_call_of_its_take_over_loses_and_duplicates_nothing(
-    table_prefix: str, tmp_path: Path
+    memory_prefix: str, tmp_path: Path
 ) -> None:
-    world = ControllerWorld(table_prefix, tmp_path)
+    world = ControllerWorld(memory_prefix, tmp_path)
     first = world.start()
     for name in SERVICES:
         world.up(make_spec(name, min_replicas=2))

@@ -77,7 +77,7 @@ class MemoryDynamoDB:
     def _query(self, arguments: Arguments) -> list[Item]:
         wanted = _condition(arguments["KeyConditionExpression"])
         rows = sorted(self._rows(arguments).items())
-        return [dict(item) for _, item in rows if wanted(item, arguments)]
+        return [_projected(item, arguments) for _, item in rows if wanted(item, arguments)]
 
     def _transact(self, items: list[dict[str, dict[str, Any]]]) -> Mapping[str, Any]:
         writes = [write for item in items for write in item.items()]
@@ -119,6 +119,13 @@ class MemoryDynamoDB:
 
     def _key(self, kind: str, write: Arguments) -> tuple[str, ...]:
         return _key_of(write["TableName"], write["Item" if kind == "Put" else "Key"])
+
+
+def _projected(item: Item, arguments: Arguments) -> Item:
+    """What was asked for of the item: names of its attributes, or all."""
+    names = arguments.get("ProjectionExpression")
+    wanted = item if names is None else [arguments["ExpressionAttributeNames"][each] for each in names.split(", ")]
+    return {name: item[name] for name in wanted if name in item}
 
 
 def _key_of(table: str, item: Item) -> tuple[str, ...]:
