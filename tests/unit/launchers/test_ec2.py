@@ -1,5 +1,6 @@
 """Starting, replacing and ending instances."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,27 @@ def test_a_new_instance_is_of_the_pinned_version(replacing: Stage) -> None:
     ((_, asked),) = replacing.backend.told
     assert asked["LaunchTemplate"] == {"LaunchTemplateId": TEMPLATE, "Version": "4"}
     assert (asked["MinCount"], asked["MaxCount"]) == (1, 1)
+
+
+def test_an_instance_of_which_ec2_still_shows_how_it_was_before_its_start_is_not_taken_for_stopped(
+    starting: Stage,
+) -> None:
+    receipt = starting.launch(3)
+    instance = starting.backend.instances[ec2.INSTANCE]
+    started = dict(instance)
+    instance |= {"State": {"Name": "stopped"}, "LaunchTime": instance["LaunchTime"] - timedelta(days=1)}
+    assert starting.launcher.describe(receipt).state is RunState.UNKNOWN
+    assert starting.stop(receipt) == "unconfirmed"
+    instance |= started
+    assert starting.launcher.describe(receipt).state is RunState.RUNNING
+
+
+def test_an_instance_that_ec2_could_not_start_says_why(starting: Stage) -> None:
+    receipt = starting.launch(3)
+    reason = {"Code": "Client.InternalError", "Message": "Client.InternalError: Client error on launch"}
+    starting.backend.instances[ec2.INSTANCE] |= {"State": {"Name": "stopped"}, "StateReason": reason}
+    look = starting.launcher.describe(receipt)
+    assert (look.state, "Client error on launch" in look.detail) == (RunState.ABSENT, True)
 
 
 def test_an_instance_that_no_longer_says_what_it_is_is_an_error_and_never_nothing_there(

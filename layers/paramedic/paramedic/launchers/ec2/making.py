@@ -13,5 +13,5 @@ from paramedic.launchers.interface import Launcher
 def make_ec2_launcher(profile: Ec2Profile, api: Ec2Api, clock: Clock) -> Launcher:
     """The launcher for the profile's way to run things, of which it has exactly one."""
     if profile.instance is not None:
-        return Ec2StartLauncher(profile, profile.instance, api, clock)
-    return Ec2ReplaceLauncher(profile, cast(LaunchTemplate, profile.replace), api, clock)
+        return Ec2StartLauncher(profile, api, clock, profile.instance)
+    return Ec2ReplaceLauncher(profile, api, clock, cast(LaunchTemplate, profile.replace))

@@ -128,4 +128,5 @@ def receipt_for(instance: Instance, known: Marks) -> Receipt:
 
 def seen(instance: Instance) -> str:
     """The instance in words."""
-    return f"instance {instance['InstanceId']} is {state_of(instance)}"
+    why = instance.get("StateReason", {}).get("Message")
+    return f"instance {instance['InstanceId']} is {state_of(instance)}" + (f" ({why})" if why else "")

@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from paramedic.clock import Clock
 from paramedic.launchers.aws_calls import ask
 from paramedic.launchers.ec2.ending import STOPPING, TERMINATING, InstanceRuns
-from paramedic.launchers.ec2.profile import Ec2Profile, LaunchTemplate
+from paramedic.launchers.ec2.profile import LaunchTemplate
 from paramedic.launchers.ec2.reading import (
     OVER,
     SCOPE_TAG,
-    Ec2Api,
     Instance,
     instance_of,
     instances,
@@ -20,7 +18,7 @@ from paramedic.launchers.ec2.reading import (
     state_of,
     tags_for,
 )
-from paramedic.launchers.interface import Description, KeyAlreadyUsedError, Launch, NoPlaceError, StopResult
+from paramedic.launchers.interface import KeyAlreadyUsedError, Launch, NoPlaceError
 from paramedic.launchers.marks import Marks, shown_environment, token_of
 from paramedic.launchers.receipts import require_named
 from paramedic.launchers.waiting import SETTLE_SECONDS, wait_for
@@ -28,13 +26,10 @@ from paramedic.state.receipt import Receipt
 
 
 @dataclass(frozen=True)
-class Ec2ReplaceLauncher:
+class Ec2ReplaceLauncher(InstanceRuns):
     """Runs each launch on an instance of its own."""
 
-    profile: Ec2Profile
     template: LaunchTemplate
-    api: Ec2Api
-    clock: Clock
 
     def launch(self, request: Launch) -> Receipt:
         """Make an instance, once per key.
@@ -80,25 +75,6 @@ class Ec2ReplaceLauncher:
             f"template {self.template.id} makes an instance for each launch, so the profile names no one "
             "place; one with `instance` does"
         )
-
-    def describe(self, receipt: Receipt) -> Description:
-        """Look at exactly this instance.
-
-        Raises:
-            InvalidInputError: the receipt's identity is malformed.
-        """
-        return InstanceRuns(self.profile, self.api, self.clock).describe(receipt)
-
-    def stop(self, receipt: Receipt, *, epoch: int, grace_seconds: float, scope: str | None = None) -> StopResult:
-        """End exactly this instance: asked by this call; forced, then terminated by the next if it is still stopping.
-
-        Raises:
-            InvalidInputError: the receipt's identity is malformed.
-        """
-        return InstanceRuns(self.profile, self.api, self.clock).stop(receipt)
-
-    def fence(self, scope: str, epoch: int) -> None:
-        """Nothing: no instance keeps epochs."""
 
     def _of_key(self, key: str) -> Instance | None:
         """The instance made with the key's token, a living one first."""

@@ -2,16 +2,14 @@
 
 from dataclasses import dataclass
 
-from paramedic.clock import Clock, to_iso
+from paramedic.clock import to_iso
 from paramedic.launchers.aws_calls import ask
 from paramedic.launchers.ec2.ending import InstanceRuns
-from paramedic.launchers.ec2.profile import Ec2Profile
 from paramedic.launchers.ec2.reading import (
     KEY_TAG,
     LAUNCHED_BEFORE_TAG,
     OVER,
     STOPPED,
-    Ec2Api,
     Instance,
     instance_of,
     marks_on,
@@ -22,12 +20,10 @@ from paramedic.launchers.ec2.reading import (
     tags_of,
 )
 from paramedic.launchers.interface import (
-    Description,
     EpochRefusedError,
     KeyAlreadyUsedError,
     Launch,
     LauncherError,
-    StopResult,
 )
 from paramedic.launchers.marks import Marks, shown_environment
 from paramedic.launchers.receipts import require_named
@@ -36,13 +32,10 @@ from paramedic.state.receipt import Receipt
 
 
 @dataclass(frozen=True)
-class Ec2StartLauncher:
+class Ec2StartLauncher(InstanceRuns):
     """Runs one workload on one instance, by starting it."""
 
-    profile: Ec2Profile
     instance_id: str
-    api: Ec2Api
-    clock: Clock
 
     def launch(self, request: Launch) -> Receipt:
         """Tag the stopped instance with the launch, then start it.
@@ -95,25 +88,6 @@ class Ec2StartLauncher:
             LauncherError: it cannot be told.
         """
         raise LauncherError(f"what runs on instance {self.instance_id} cannot be told")
-
-    def describe(self, receipt: Receipt) -> Description:
-        """Look at exactly this run of the instance.
-
-        Raises:
-            InvalidInputError: the receipt's identity is malformed.
-        """
-        return InstanceRuns(self.profile, self.api, self.clock).describe(receipt)
-
-    def stop(self, receipt: Receipt, *, epoch: int, grace_seconds: float, scope: str | None = None) -> StopResult:
-        """End exactly this run of the instance: asked by this call, forced by the next one if it is still stopping.
-
-        Raises:
-            InvalidInputError: the receipt's identity is malformed.
-        """
-        return InstanceRuns(self.profile, self.api, self.clock).stop(receipt)
-
-    def fence(self, scope: str, epoch: int) -> None:
-        """Nothing: the instance's tags carry the epoch, and `launch` looks at them."""
 
     def _instance(self) -> Instance:
         instance = instance_of(self.api, self.instance_id)

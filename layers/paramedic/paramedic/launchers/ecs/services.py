@@ -26,16 +26,8 @@ from paramedic.launchers.interface import (
     StopResult,
 )
 from paramedic.launchers.marks import Marks, shown_environment
-from paramedic.launchers.receipts import (
-    elsewhere,
-    identity_in,
-    make_receipt,
-    not_its_own,
-    stopped,
-    there,
-    unconfirmed,
-)
-from paramedic.launchers.waiting import STOP_SECONDS, wait_for
+from paramedic.launchers.receipts import elsewhere, identity_in, make_receipt, not_its_own, there
+from paramedic.launchers.stopping import await_end, stop_seen
 from paramedic.state.receipt import Receipt
 
 LAUNCHER = "ecs"
@@ -158,25 +150,19 @@ class EcsServiceLauncher:
         Raises:
             InvalidInputError: the receipt's identity is malformed.
         """
-        look = self.describe(receipt)
-        if look.state is RunState.ABSENT:
-            return stopped(look.detail)
-        if look.state is RunState.ELSEWHERE:
-            return unconfirmed(look.detail)
-        identity = identity_in(receipt, ServiceIdentity)
-        confirms = f"ECS showing no task of {identity.task_definition} but stopped ones would confirm it"
-        if look.state is not RunState.RUNNING:
-            return unconfirmed(f"{look.detail}; {confirms}")
-        try:
+
+        def end() -> Description | None:
+            identity = identity_in(receipt, ServiceIdentity)
             if self._wants(receipt):
                 ask(self.api.update_service, cluster=identity.cluster, service=identity.service, desiredCount=0)
             reason = f"paramedic: {scope or identity.scope} goes on under epoch {epoch}"
             for task in self._living(receipt):
                 ask(self.api.stop_task, cluster=identity.cluster, task=task["taskArn"], reason=reason)
-        except LauncherError as error:
-            return unconfirmed(f"{error}; {confirms}")
-        over = wait_for(lambda: self._over(receipt), self.clock, STOP_SECONDS)
-        return stopped(over.detail) if over is not None else unconfirmed(f"{self.describe(receipt).detail}; {confirms}")
+            return await_end(receipt, self.describe, self.clock)
+
+        revision = receipt.identity.get("task_definition")
+        confirms = f"ECS showing no task of {revision} but stopped ones would confirm it"
+        return stop_seen(receipt, self.describe, end, confirms)
 
     def fence(self, scope: str, epoch: int) -> None:
         """Nothing: the service's revision carries the epoch, and `launch` looks at it."""
@@ -214,10 +200,6 @@ class EcsServiceLauncher:
     def _known(self, revisions: Sequence[str]) -> list[tuple[str, Marks]]:
         marked = [(revision, self._marks(revision)) for revision in dict.fromkeys(revisions)]
         return [(revision, marks) for revision, marks in marked if marks is not None]
-
-    def _over(self, receipt: Receipt) -> Description | None:
-        look = self.describe(receipt)
-        return look if look.state is RunState.ABSENT else None
 
     def _still_wanted(self, receipt: Receipt) -> Receipt:
         look = self.describe(receipt)

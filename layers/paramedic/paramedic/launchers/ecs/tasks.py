@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from paramedic.clock import Clock
-from paramedic.launchers.aws_calls import AwsCallError, ask
+from paramedic.launchers.aws_calls import ask
 from paramedic.launchers.ecs.profile import EcsProfile, EcsTask, family_of
 from paramedic.launchers.ecs.reading import (
     STOPPED,
@@ -38,11 +38,10 @@ from paramedic.launchers.receipts import (
     make_receipt,
     not_its_own,
     require_named,
-    stopped,
     there,
-    unconfirmed,
 )
-from paramedic.launchers.waiting import SETTLE_SECONDS, STOP_SECONDS, wait_for
+from paramedic.launchers.stopping import await_end, stop_seen
+from paramedic.launchers.waiting import SETTLE_SECONDS, wait_for
 from paramedic.state.receipt import Receipt
 
 LAUNCHER = "ecs"
@@ -150,24 +149,15 @@ class EcsTaskLauncher:
         Raises:
             InvalidInputError: the receipt's identity is malformed.
         """
-        look = self.describe(receipt)
-        if look.state is RunState.ABSENT:
-            return stopped(look.detail)
-        if look.state is RunState.ELSEWHERE:
-            return unconfirmed(look.detail)
-        identity = identity_in(receipt, TaskIdentity)
-        confirms = f"ECS showing task {identity.task_arn} as STOPPED would confirm it"
-        if look.state is not RunState.RUNNING:
-            return unconfirmed(f"{look.detail}; {confirms}")
-        reason = f"paramedic: {scope or identity.scope} goes on under epoch {epoch}"
-        try:
+
+        def end() -> Description | None:
+            identity = identity_in(receipt, TaskIdentity)
+            reason = f"paramedic: {scope or identity.scope} goes on under epoch {epoch}"
             ask(self.api.stop_task, cluster=identity.cluster, task=identity.task_arn, reason=reason)
-        except AwsCallError as error:
-            return unconfirmed(f"{error}; {confirms}")
-        over = wait_for(lambda: self._over(receipt), self.clock, STOP_SECONDS)
-        if over is not None:
-            return stopped(over.detail)
-        return unconfirmed(f"{self.describe(receipt).detail}; {confirms}")
+            return await_end(receipt, self.describe, self.clock)
+
+        confirms = f"ECS showing task {receipt.identity.get('task_arn')} as STOPPED would confirm it"
+        return stop_seen(receipt, self.describe, end, confirms)
 
     def fence(self, scope: str, epoch: int) -> None:
         """Nothing: no host of ECS keeps epochs."""
@@ -204,10 +194,6 @@ class EcsTaskLauncher:
         if task is None:
             raise _used(request, f"ECS answers with task {arn} and does not show it")
         return task
-
-    def _over(self, receipt: Receipt) -> Description | None:
-        look = self.describe(receipt)
-        return look if look.state is RunState.ABSENT else None
 
     def _unknown_to_ecs(self, identity: TaskIdentity) -> Description:
         detail = f"ECS knows no task {identity.task_arn}"

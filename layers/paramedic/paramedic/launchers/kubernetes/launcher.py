@@ -33,11 +33,9 @@ from paramedic.launchers.receipts import (
     identity_in,
     not_its_own,
     require_named,
-    stopped,
     there,
-    unconfirmed,
 )
-from paramedic.launchers.waiting import STOP_SECONDS, wait_for
+from paramedic.launchers.stopping import await_end, stop_seen
 from paramedic.state.receipt import Receipt
 
 SHORTEST_GRACE_SECONDS = 1
@@ -139,22 +137,15 @@ class KubernetesLauncher:
         Raises:
             InvalidInputError: the receipt's identity is malformed.
         """
-        look = self.describe(receipt)
-        if look.state is RunState.ABSENT:
-            return stopped(look.detail)
-        if look.state is RunState.ELSEWHERE:
-            return unconfirmed(look.detail)
-        identity = identity_in(receipt, LaunchIdentity)
-        confirms = "the node answering again, or its machine seen to be off, would confirm it"
-        if look.state is not RunState.RUNNING:
-            return unconfirmed(f"{look.detail}; the API showing no pod of it would confirm it")
-        try:
+
+        def end() -> Description | None:
+            identity = identity_in(receipt, LaunchIdentity)
             self.owner.hold(identity)
             self._delete(living_pods(self.api, LAUNCH_LABEL, identity.launch), grace_seconds)
-        except LauncherError as error:
-            return unconfirmed(f"{error}; {confirms}")
-        over = wait_for(lambda: self._over(receipt), self.clock, STOP_SECONDS)
-        return stopped(over.detail) if over is not None else unconfirmed(f"{self.describe(receipt).detail}; {confirms}")
+            return await_end(receipt, self.describe, self.clock)
+
+        confirms = "the node answering again, or its machine seen to be off, would confirm it"
+        return stop_seen(receipt, self.describe, end, confirms)
 
     def fence(self, scope: str, epoch: int) -> None:
         """Nothing: no node keeps epochs."""
@@ -166,10 +157,6 @@ class KubernetesLauncher:
                 continue
             metadata = pod["metadata"]
             self.api.delete_exactly("pods", metadata["name"], metadata["uid"], grace)
-
-    def _over(self, receipt: Receipt) -> Description | None:
-        look = self.describe(receipt)
-        return look if look.state is RunState.ABSENT else None
 
     def _receipt_of_pod(self, pod: Object) -> Receipt:
         known = marks_on(pod["metadata"])

@@ -20,7 +20,7 @@ from paramedic.launchers.interface import (
 )
 from paramedic.launchers.marks import Marks, shown_environment
 from paramedic.launchers.receipts import elsewhere, identity_in, make_receipt, stopped, there, unconfirmed
-from paramedic.launchers.waiting import STOP_SECONDS, wait_for
+from paramedic.launchers.stopping import await_end
 from paramedic.launchers.webhook.messages import FindAnswer, Found, Launched, RunningAnswer, Status, StopAnswer
 from paramedic.launchers.webhook.profile import WebhookProfile
 from paramedic.launchers.webhook.signed import SignedRequests, WebhookError, read
@@ -146,7 +146,7 @@ class WebhookLauncher:
                 return stopped(said.detail) if over else unconfirmed(f"{said.detail}; {confirms}")
         except WebhookError as error:
             return unconfirmed(f"{error}; {confirms}")
-        absent = wait_for(lambda: self._absent(receipt), self.clock, STOP_SECONDS)
+        absent = await_end(receipt, self.describe, self.clock)
         return stopped(absent.detail) if absent is not None else unconfirmed(f"its end was accepted; {confirms}")
 
     def fence(self, scope: str, epoch: int) -> None:
@@ -160,10 +160,6 @@ class WebhookLauncher:
             # As it was launched or as a row says: either way what is signed goes to no other server.
             return read(Status, self.requests.get(self._same_origin(identity.status_url)))
         return read(Status, self._post("describe", {"id": identity.id}))
-
-    def _absent(self, receipt: Receipt) -> Description | None:
-        look = self.describe(receipt)
-        return look if look.state is RunState.ABSENT else None
 
     def _found(self, found: Found) -> Receipt:
         launched = Launched(id=found.id, status_url=found.status_url)
