@@ -1,23 +1,19 @@
 """`paramedic recover`, `replace`, `force` and `drill`: on-call's hand on the same lever that the schedule pulls."""
 
-from typing import Annotated
-
 import typer
 
 from paramedic.recovery.messages import Status, Verb
-from paramedic_cli.commands.options import Actor, DryRun, PredecessorGone, Reason, chosen_stack
+from paramedic_cli.commands.options import Actor, ControllerTarget, DryRun, PredecessorGone, Reason, chosen_stack
 from paramedic_cli.output import answer
 from paramedic_cli.recovery_client import send, verb
 from paramedic_cli.stack import Stack
-
-_Controller = Annotated[str, typer.Argument(help="Which one: controller:ID", metavar="TARGET")]
 
 WELL = (Status.RECOVERED, Status.PLANNED, Status.DONE)
 
 
 def recover(
     context: typer.Context,
-    target: _Controller,
+    target: ControllerTarget,
     reason: Reason,
     actor: Actor,
     predecessor_gone: PredecessorGone = None,
@@ -28,7 +24,9 @@ def recover(
     run(stack, verb("recover", target, actor, reason, dry_run=dry_run, predecessor_gone=predecessor_gone))
 
 
-def replace(context: typer.Context, target: _Controller, reason: Reason, actor: Actor, dry_run: DryRun = False) -> None:
+def replace(
+    context: typer.Context, target: ControllerTarget, reason: Reason, actor: Actor, dry_run: DryRun = False
+) -> None:
     """Stop a target that may be well and launch its successor; exit 0 only once that was seen healthy."""
     stack = chosen_stack(context)
     run(stack, verb("replace", target, actor, reason, dry_run=dry_run))
@@ -36,7 +34,7 @@ def replace(context: typer.Context, target: _Controller, reason: Reason, actor: 
 
 def force(
     context: typer.Context,
-    target: _Controller,
+    target: ControllerTarget,
     reason: Reason,
     actor: Actor,
     predecessor_gone: PredecessorGone = None,
@@ -47,7 +45,9 @@ def force(
     run(stack, verb("force", target, actor, reason, dry_run=dry_run, predecessor_gone=predecessor_gone))
 
 
-def drill(context: typer.Context, target: _Controller, reason: Reason, actor: Actor, dry_run: DryRun = False) -> None:
+def drill(
+    context: typer.Context, target: ControllerTarget, reason: Reason, actor: Actor, dry_run: DryRun = False
+) -> None:
     """End a target that is well, to see it recovered and how long that takes; only within its window, if it has one."""
     stack = chosen_stack(context)
     run(stack, verb("drill", target, actor, reason, dry_run=dry_run))

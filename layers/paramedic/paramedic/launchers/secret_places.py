@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from paramedic.launchers.aws_calls import AwsCallError, ask, client
 from paramedic.launchers.interface import LauncherError
+from paramedic.launchers.profile import require_one_of
 
 
 class SecretUnreadableError(LauncherError):
@@ -23,8 +24,7 @@ class SecretPlace(BaseModel):
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
-        if (self.file is None) == (self.arn is None):
-            raise ValueError("must have either file or arn")
+        require_one_of(self, "file", "arn")
         return self
 
     def read(self) -> str:

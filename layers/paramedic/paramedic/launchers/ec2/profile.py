@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from paramedic.launchers.profile import CloudProfile
+from paramedic.launchers.profile import CloudProfile, require_one_of
 
 
 class LaunchTemplate(BaseModel):
@@ -31,6 +31,5 @@ class Ec2Profile(CloudProfile):
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        if (self.instance is None) == (self.replace is None):
-            raise ValueError("must have either instance or replace")
+        require_one_of(self, "instance", "replace")
         return self

@@ -1,11 +1,10 @@
 """Profiles of launcher `ecs`."""
 
-from collections.abc import Mapping
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from paramedic.launchers.profile import CloudProfile
+from paramedic.launchers.profile import ShownProfile, require_one_of
 
 TASK_DEFINITION = r"^(arn:aws[a-z-]*:ecs:[a-z0-9-]+:\d{12}:task-definition/)?[A-Za-z0-9_-]+:\d+$"
 """With its revision: what a family's latest one is, others may change."""
@@ -39,32 +38,20 @@ class EcsService(BaseModel):
     task_definition: str = Field(pattern=TASK_DEFINITION)
 
 
-class EcsProfile(CloudProfile):
-    """Run in `cluster`, as a `task` or by a `service`. `container` is the one that is told its epoch.
+class EcsProfile(ShownProfile):
+    """Run in `cluster`, as a `task` or by a `service`. `container` is the one that is told its epoch."""
 
-    `environment` can be read by whoever may look at tasks.
-    """
+    secrets_belong: ClassVar[str] = "tasks; name them in the task definition's secrets"
 
     launcher: Literal["ecs"]
     cluster: str = Field(pattern=r"^(arn:aws[a-z-]*:ecs:[a-z0-9-]+:\d{12}:cluster/)?[A-Za-z0-9_-]{1,255}$")
     container: str = Field(min_length=1)
-    environment: Mapping[str, str] = {}
     task: EcsTask | None = None
     service: EcsService | None = None
-    env_file: None = None
-
-    @field_validator("env_file", mode="before")
-    @classmethod
-    def _no_secrets(cls, value: object) -> None:
-        if value is not None:
-            raise ValueError(
-                "would show secrets to whoever may look at tasks; name them in the task definition's secrets"
-            )
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        if (self.task is None) == (self.service is None):
-            raise ValueError("must have either task or service")
+        require_one_of(self, "task", "service")
         return self
 
 
