@@ -12,7 +12,7 @@ from paramedic_cli.local.stack import LocalStack
 from tests.template.conftest import Template, as_list
 
 FOURTEEN_DAYS = 14 * 24 * 3600
-RULES = [{"Fn::GetAtt": [name, "Arn"]} for name in ("ControllerFailedRule", "NoticeRule")]
+RULES = [{"Fn::GetAtt": [name, "Arn"]} for name in ("RelaunchRule", "NoticeRule")]
 UNDELIVERED = {"Fn::GetAtt": ["UndeliveredQueue", "Arn"]}
 
 

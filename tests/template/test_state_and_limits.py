@@ -17,7 +17,7 @@ from paramedic.health.outcomes import ProbeRequest
 from paramedic.health.probe_batches import batches_of
 from paramedic.health.probing import INVOCATION_READ_SECONDS, INVOCATIONS_AT_ONCE
 from paramedic.health.sentinels import ROUND_SECONDS
-from paramedic.health.transitions import DetailType, Notice
+from paramedic.health.transitions import Notice
 from paramedic.observability import NAMESPACE
 from paramedic.state.lease import SELF_FENCE_LEASE_SECONDS
 from paramedic_cli.local.stack import LocalStack
@@ -215,7 +215,7 @@ def test_recovery_is_only_given_what_it_recovers(template: Template) -> None:
     rules = template.of_type("AWS::Events::Rule").values()
     queue = {"Fn::GetAtt": ["RecoveryQueue", "Arn"]}
     patterns = [rule["Properties"]["EventPattern"] for rule in rules if queue in _targets_of(rule)]
-    assert patterns == [{"source": [SOURCE], "detail-type": [DetailType.CONTROLLER_FAILED]}]
+    assert patterns == [{"source": [SOURCE], "detail": {"cures": [True]}}]
 
 
 def _targets_of(rule: dict[str, Any]) -> list[Any]:

@@ -4,19 +4,17 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from paramedic.health.event_details import ControllerFailed, parse_controller_failed
-from paramedic.health.events import BusEntry
-from paramedic.health.transitions import DetailType
+from paramedic.health.events import BusEntry, HealthEvent
 
 LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class HandedOn:
-    """Hands failures of controllers to `recover`, which does not wait, and notices to `page`."""
+    """Hands what a relaunch may cure to `recover`, which does not wait, and notices to `page`."""
 
     page: Callable[[str, str], bool]
-    recover: Callable[[ControllerFailed], None]
+    recover: Callable[[HealthEvent], None]
 
     def publish(self, entries: Sequence[BusEntry]) -> frozenset[str]:
         """The ids of the events that have reached whom they are for; the others are the caller's to send again."""
@@ -24,8 +22,8 @@ class HandedOn:
 
     def _reaches(self, entry: BusEntry) -> bool:
         LOG.info("%s: %s", entry.detail_type, entry.event.sentence)
-        if entry.detail_type is DetailType.CONTROLLER_FAILED:
-            self.recover(parse_controller_failed(entry.event.model_dump(mode="json")))
+        if isinstance(entry.event, HealthEvent) and entry.event.cures:
+            self.recover(entry.event)
         return entry.event.notice is None or self.page(entry.detail_type, entry.event.sentence)
 
 

@@ -13,7 +13,7 @@ from paramedic.downtime.surroundings import Surroundings as DowntimeSurroundings
 from paramedic.health.bucket_counts import read_counts
 from paramedic.health.check import HealthCheck
 from paramedic.health.check_messages import CheckMessage
-from paramedic.health.event_details import ControllerFailed
+from paramedic.health.events import HealthEvent
 from paramedic.health.looking import Looker
 from paramedic.health.minute_plan import MINUTE_SECONDS, messages_of
 from paramedic.recovery import recoverer
@@ -101,10 +101,10 @@ class Monitor:
         if any(counts[each] for each in NEWS):
             self._parts.tell(", ".join(f"{name} {count}" for name, count in counts.items() if count))
 
-    def _begin_recovery(self, event: ControllerFailed) -> None:
+    def _begin_recovery(self, event: HealthEvent) -> None:
         self._recoveries.begin(f"recovery of {event.target_id}", partial(self._recover, event))
 
-    def _recover(self, event: ControllerFailed) -> None:
+    def _recover(self, event: HealthEvent) -> None:
         self._parts.tell(recoverer.on_failure(event, self._parts.surroundings()).message)
 
     def _sweep(self) -> None:

@@ -9,9 +9,10 @@ from pynamodb.exceptions import QueryError
 
 from paramedic.errors import InvalidInputError
 from paramedic.health.checked_target import checked_target
-from paramedic.health.event_details import ControllerFailed, parse_controller_failed
+from paramedic.health.event_details import ControllerFailed, parse_cured_by_relaunch
 from paramedic.health.outcomes import OutcomeKind
 from paramedic.health.ticks import require_due
+from paramedic.health.transitions import DetailType
 from paramedic.state.controllers import ControllerHeartbeat
 from paramedic.state.planned_period import PlannedPeriod
 from paramedic.state.tables import InvalidRowError, StateUnreachableError
@@ -53,7 +54,7 @@ def test_a_dead_controller_is_recorded_and_announced(world: CheckWorld) -> None:
     world.prober.kinds[TARGET] = OutcomeKind.REFUSED
     assert world.check(0).down == 1
     assert world.bus.types() == ["Controller Failed"]
-    event = parse_controller_failed(world.bus.details()[0])
+    event = parse_cured_by_relaunch(DetailType.CONTROLLER_FAILED, world.bus.details()[0])
     assert (event.target_id, event.diagnosis, event.heartbeat_sequence) == (TARGET, "dead", 1)
     assert event.sentence.startswith("controller:demo: Refuses connections")
     bad = world.row().bad
@@ -344,11 +345,11 @@ def test_a_row_that_makes_no_sense_is_refused_by_the_name_of_its_field(
 
 def test_an_event_about_something_a_relaunch_does_not_cure_is_no_controller_failed() -> None:
     detail = ControllerFailed.model_validate(_detail()).model_dump(mode="json")
-    assert parse_controller_failed(detail).schema_number == 1
+    assert parse_cured_by_relaunch(DetailType.CONTROLLER_FAILED, detail).schema_number == 1
     with pytest.raises(InvalidInputError, match=r"detail\.diagnosis"):
-        parse_controller_failed(detail | {"diagnosis": "busy"})
+        parse_cured_by_relaunch(DetailType.CONTROLLER_FAILED, detail | {"diagnosis": "busy"})
     with pytest.raises(InvalidInputError, match=r"detail\.tick"):
-        parse_controller_failed(detail | {"tick": "noon"})
+        parse_cured_by_relaunch(DetailType.CONTROLLER_FAILED, detail | {"tick": "noon"})
 
 
 def _put_raw(item: dict[str, Any]) -> None:

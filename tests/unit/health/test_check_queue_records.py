@@ -9,7 +9,8 @@ import pytest
 from paramedic.errors import InvalidInputError
 from paramedic.health.check_messages import CheckMessage, DispatchRequest
 from paramedic.health.check_settings import HealthCheckSettings
-from paramedic.health.event_details import parse_controller_failed
+from paramedic.health.event_details import parse_cured_by_relaunch
+from paramedic.health.transitions import DetailType
 from paramedic.queue_records import handle_records
 from paramedic.settings import InvalidSettingError
 from paramedic.validation import validated, validated_json
@@ -46,7 +47,10 @@ def test_the_example_events_are_understood() -> None:
     handle_records(_example("health_check"), bodies.append)
     assert validated_json(CheckMessage, bodies[0], "body").buckets == (0, 1, 2)
     assert validated(DispatchRequest, _example("health_dispatch")).tick.minute == 15
-    assert parse_controller_failed(_example("controller_failed")["detail"]).target_id == "controller:demo"
+    assert (
+        parse_cured_by_relaunch(DetailType.CONTROLLER_FAILED, _example("controller_failed")["detail"]).target_id
+        == "controller:demo"
+    )
 
 
 def test_settings_come_from_their_variables() -> None:

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramedic.health.event_details import ControllerFailed
 from paramedic.health.events import BusEntry, HealthEvent
 from paramedic.health.transitions import DetailType, Notice
 from paramedic_cli.monitor.handing_on import HandedOn
@@ -21,7 +20,8 @@ NOW = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
 
 def entry(detail_type: DetailType, event_id: str, notice: Notice | None = None) -> BusEntry:
     event = HealthEvent.model_validate(failure(NOW, "dead").model_dump())
-    return BusEntry(detail_type, event.model_copy(update={"event_id": event_id, "notice": notice}))
+    cures = detail_type is DetailType.CONTROLLER_FAILED
+    return BusEntry(detail_type, event.model_copy(update={"event_id": event_id, "notice": notice, "cures": cures}))
 
 
 FAILED = entry(DetailType.CONTROLLER_FAILED, "failed")
@@ -30,7 +30,7 @@ UNNOTICED = entry(DetailType.TARGET_DOWN, "unnoticed")
 
 
 def test_a_failed_controller_goes_to_recovery_a_notice_to_people_and_what_is_neither_to_nobody() -> None:
-    recovered: list[ControllerFailed] = []
+    recovered: list[HealthEvent] = []
     told: list[tuple[str, str]] = []
 
     def page(subject: str, text: str) -> bool:

@@ -69,6 +69,11 @@ class CheckedTarget:
         return None if self.replica is None else partial(gateway_beat, self.replica)
 
     @property
+    def is_guarded(self) -> bool:
+        """Whether it can be relaunched although it has no heartbeat."""
+        return self.kind is TargetKind.URL and bool(self.row.profile)
+
+    @property
     def probes(self) -> list[tuple[str, ProbeRequest]]:
         """Where from and what is probed."""
         requests = (self.request, None if self.route is None else self.route.request)
@@ -139,13 +144,15 @@ def _request(row: Target, host: str | None = None) -> ProbeRequest:
 def asked_at(target: CheckedTarget, tick: datetime) -> CheckedTarget:
     """`target` as it is asked at `tick`: briefly at most of them, while it is a URL that is known to be unreachable.
 
+    One that is guarded is not: what follows from timeouts is more than a message.
+
     Else a few hosts that are gone have two functions wait for most of their time, at every tick. All of them get their
     whole time at the same ticks, so that the others are short.
     """
     bad = target.row.bad
     gone = bad is not None and (bad.verdict, bad.diagnosis) == (Verdict.DOWN, DiagnosisName.UNREACHABLE)
     has_whole_time = int(tick.timestamp()) // 60 % WHOLE_TIME_EVERY_MINUTES == 0
-    if target.kind is not TargetKind.URL or target.request is None or not gone or has_whole_time:
+    if target.kind is not TargetKind.URL or target.is_guarded or target.request is None or not gone or has_whole_time:
         return target
     seconds = min(BRIEF_SECONDS, target.request.timeout_seconds)
     return replace(target, request=target.request.model_copy(update={"timeout_seconds": seconds}))

@@ -68,8 +68,9 @@ class Severity(StrEnum):
 class Symptoms:
     """What was observed; what nobody looked at is unknown.
 
-    `timeouts_seconds`: how long timeouts with a still heartbeat have lasted, in tick time. `mass_failure`: a large part
-    of the whole table is bad. `downtime`: it is off on purpose. `recovering`: a recovery of it is under way.
+    `timeouts_seconds`: how long timeouts with a still heartbeat, or none, have lasted, in tick time. `guarded`: it has
+    no heartbeat and a launcher profile. `mass_failure`: a large part of the whole table is bad. `downtime`: it is off
+    on purpose. `recovering`: a recovery of it is under way.
     """
 
     outcome: OutcomeKind
@@ -77,6 +78,7 @@ class Symptoms:
     timeouts_seconds: float = 0.0
     process: Process = Process.UNKNOWN
     host_check: HostCheck = HostCheck.UNKNOWN
+    guarded: bool = False
     mass_failure: bool = False
     downtime: bool = False
     recovering: bool = False
@@ -181,6 +183,30 @@ URL_UNREACHABLE = Diagnosis(
 URL_FAILING = Diagnosis(
     DiagnosisName.FAILING, Verdict.DOWN, Severity.PAGE, "Answers, but not as expected; there is no profile for it."
 )
+GUARDED_UNREACHABLE = Diagnosis(
+    DiagnosisName.UNREACHABLE,
+    Verdict.DOWN,
+    Severity.PAGE,
+    "Cannot be reached. A relaunch cures it if its host shows that nothing runs in its place.",
+    cures=True,
+    needs_host_signal=True,
+)
+GUARDED_FAILING = Diagnosis(
+    DiagnosisName.FAILING,
+    Verdict.DOWN,
+    Severity.PAGE,
+    "Answers, but not as expected. A relaunch cures it if its host shows that nothing runs in its place.",
+    cures=True,
+    needs_host_signal=True,
+)
+GUARDED_HUNG = Diagnosis(
+    DiagnosisName.HUNG,
+    Verdict.DOWN,
+    Severity.PAGE,
+    "Has timed out for too long. A relaunch cures it if its host shows that it is gone, suspended or without progress.",
+    cures=True,
+    needs_host_signal=True,
+)
 SILENT = Diagnosis(
     DiagnosisName.SILENT,
     Verdict.DOWN,
@@ -243,11 +269,19 @@ def _never_beating(symptoms: Symptoms, hung_after_seconds: float) -> Diagnosis:
         return SILENT
     if symptoms.outcome is OutcomeKind.FAILED:
         return FAILING_BY_ITS_OWN_WORD
+    if symptoms.guarded:
+        return _by_its_host(symptoms, hung_after_seconds) or _guarded(symptoms, hung_after_seconds)
     fails_there = symptoms.host_check is HostCheck.FAILS and symptoms.process is Process.UNKNOWN
     if fails_there and symptoms.outcome is OutcomeKind.TIMEOUT:
         return FAILING_ON_ITS_HOST
     plain = URL_FAILING if symptoms.outcome in _ANSWERED else URL_UNREACHABLE
     return _by_its_host(symptoms, hung_after_seconds) or plain
+
+
+def _guarded(symptoms: Symptoms, hung_after_seconds: float) -> Diagnosis:
+    if symptoms.outcome is OutcomeKind.TIMEOUT:
+        return GUARDED_HUNG if symptoms.timeouts_seconds >= hung_after_seconds else SUSPECT
+    return GUARDED_FAILING if symptoms.outcome in _ANSWERED else GUARDED_UNREACHABLE
 
 
 def _not_beating(symptoms: Symptoms, hung_after_seconds: float) -> Diagnosis:

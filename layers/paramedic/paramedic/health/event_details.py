@@ -56,10 +56,17 @@ def event_schemas() -> Mapping[DetailType, Mapping[str, Any]]:
     return {name: {"$schema": DIALECT, **schema, "title": name.value} for name, schema in schemas.items()}
 
 
-def parse_controller_failed(detail: Mapping[str, Any]) -> ControllerFailed:
-    """The detail of a "Controller Failed" event.
+class CuredByRelaunch(HealthEvent):
+    """The detail of any event that recovery acts on: of a target that a relaunch may cure."""
+
+    cures: Literal[True]
+
+
+def parse_cured_by_relaunch(detail_type: DetailType, detail: Mapping[str, Any]) -> HealthEvent:
+    """The detail of an event about a target that a relaunch may cure.
 
     Raises:
-        InvalidInputError: malformed, or not about a controller that a relaunch cures; `field` says where.
+        InvalidInputError: malformed, or nothing that a relaunch cures; `field` says where.
     """
-    return validated(ControllerFailed, detail, "detail")
+    validated(EVENTS[detail_type], detail, "detail")
+    return validated(CuredByRelaunch, detail, "detail")

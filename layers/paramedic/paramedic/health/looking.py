@@ -129,10 +129,12 @@ class _Sight:
         target_id = self.target.row.target_id
         heartbeat = (heartbeats or {}).get(target_id, NOT_WATCHED)
         answer = (answers or {}).get(target_id)
+        guarded = self.target.is_guarded
         if answer is None:
             outcome = self.outcome or NOT_ASKED.outcome(target_id)
-            return Observation(tick, outcome, heartbeat, routes=self.routes)
+            return Observation(tick, outcome, heartbeat, routes=self.routes, guarded=guarded)
         if self.outcome is None:
             return Observation(tick, answer.outcome(target_id), heartbeat)
         detail = f"{self.outcome.detail}; on its host: {answer.says} {answer.detail}".strip("; ")
-        return Observation(tick, replace(self.outcome, detail=detail), heartbeat, answer.says)
+        outcome = replace(self.outcome, detail=detail)
+        return Observation(tick, outcome, heartbeat, answer.says, guarded=guarded)

@@ -44,8 +44,8 @@ class Notice(StrEnum):
 class Observation:
     """One target at one scheduled tick; `host_check` is what its own host says of it, if that was asked.
 
-    `routes` is what was seen of a gateway replica's, None for other targets. `mass_failure`: it fails together with a
-    large part of all targets.
+    `routes` is what was seen of a gateway replica's, None for other targets. `guarded`: it has no heartbeat and a
+    launcher profile. `mass_failure`: it fails together with a large part of all targets.
     """
 
     tick: datetime
@@ -53,6 +53,7 @@ class Observation:
     heartbeat: HeartbeatReading
     host_check: HostCheck = HostCheck.UNKNOWN
     routes: Routes | None = None
+    guarded: bool = False
     mass_failure: bool = False
 
 
@@ -75,8 +76,9 @@ class Transition:
         told_by = None if self.bad is None else self.bad.told_by
         if self.announce is DetailType.TARGET_RECOVERED and told_by is not None:
             return Notice.CLOSE
-        opens = self.announce is not None and self.bad is not None and self.bad.event_id == told_by
-        return Notice.OPEN if opens else None
+        # What needs a cure is announced at every tick; once that has reached the bus, people know.
+        news = self.bad is not None and self.bad.unpublished is not None and self.bad.event_id == told_by
+        return Notice.OPEN if news and self.announce is not None else None
 
 
 def transition(
@@ -112,6 +114,7 @@ def _diagnosed(seen: Observation, timeouts_seconds: float, hung_after_seconds: f
         seen.heartbeat.state,
         timeouts_seconds,
         host_check=seen.host_check,
+        guarded=seen.guarded,
         mass_failure=seen.mass_failure,
     )
     if seen.routes is not None:
@@ -133,7 +136,7 @@ def _begun(
 
 
 def _timeouts_since(recorded: BadPeriod | None, seen: Observation) -> datetime | None:
-    still = seen.heartbeat.state in (Heartbeat.STALE, Heartbeat.NONE)
+    still = seen.heartbeat.state in (Heartbeat.STALE, Heartbeat.NONE) or seen.guarded
     if seen.outcome.kind is not OutcomeKind.TIMEOUT or not still:
         return None
     if recorded is None or recorded.timeouts_since is None:

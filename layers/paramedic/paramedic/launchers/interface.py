@@ -97,6 +97,10 @@ class NoPlaceError(LauncherError):
     """The profile names no one place, so nobody can tell what runs there without having launched it."""
 
 
+class PlaceTakenError(LauncherError):
+    """Something runs in the profile's place that this launch did not start; nothing was started beside it."""
+
+
 class EpochRefusedError(LauncherError):
     """The host has seen a higher epoch for this scope or workload: the caller's time has passed."""
 

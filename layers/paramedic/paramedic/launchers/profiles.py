@@ -122,7 +122,7 @@ def make_launcher(profile: LauncherProfile) -> Launcher:
         case "process":
             from paramedic.launchers.process.launcher import ProcessLauncher
 
-            return ProcessLauncher(profile.host_dir)
+            return ProcessLauncher(profile.host_dir, pid_file=profile.pid_file)
         case "ssm":
             from paramedic.launchers.aws_calls import client
             from paramedic.launchers.ssm.making import make_ssm_launcher

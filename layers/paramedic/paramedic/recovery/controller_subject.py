@@ -1,12 +1,14 @@
 """Controllers: their claim says who must be gone, their heartbeat whether they live and what they took up."""
 
 from paramedic.health.outcomes import OutcomeKind, ProbeRequest
+from paramedic.launchers.interface import Launcher
 from paramedic.recovery.evidence import gather
 from paramedic.recovery.predecessors import predecessors_of
 from paramedic.recovery.subject import Seen
 from paramedic.recovery.surroundings import Surroundings
 from paramedic.state.controllers import ENDPOINT as ENDPOINT_ITEM
 from paramedic.state.controllers import EPOCH, HEARTBEAT, ControllerEndpoint, ControllerEpoch, ControllerHeartbeat
+from paramedic.state.receipt import Receipt
 from paramedic.state.recoveries import Recovery
 from paramedic.state.targets import Target, controller_id_of
 
@@ -45,3 +47,7 @@ class ControllerSubject:
         url = f"http://{endpoint.host}:{int(endpoint.port)}/health"
         answer = around.probe(ProbeRequest(target_id=recovery.target_id, url=url, attempts=1))
         return heartbeat.restored if answer.kind is OutcomeKind.OK else None
+
+    def in_its_place(self, recovery: Recovery, launcher: Launcher) -> Receipt | None:  # noqa: ARG002 -- Subject's
+        """Nobody: a controller that starts by itself takes the recovery over, or exits."""
+        return None

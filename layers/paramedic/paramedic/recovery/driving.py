@@ -152,7 +152,7 @@ def _by_word(recovery: Recovery, result: StopResult) -> StopResult:
 
 def _stop_unrecorded(predecessor: Predecessor, recovery: Recovery, launcher: Launcher) -> StopResult:
     if predecessor.launch_key is None:
-        detail = f"epoch {predecessor.epoch} was claimed by a process of which nothing is recorded"
+        detail = f"nothing is recorded of the process that ran as epoch {predecessor.epoch}"
         unknown = StopResult(
             outcome=StopOutcome.UNCONFIRMED, detail=f"{detail}; only a look at its host confirms its end"
         )
@@ -171,7 +171,7 @@ def _launch(recovery: Recovery, around: Surroundings) -> Recovery:
         plan = around.profile(recovery.profile)
     except ParamedicError as error:
         return _fail(recovery, f"launch failed: {error}", around)
-    return _by_standby(recovery, plan.launcher, around) or _anew(recovery, plan, around)
+    return _by_standby(recovery, plan.launcher, around) or _by_itself_or_anew(recovery, plan, around)
 
 
 def _by_standby(recovery: Recovery, launcher: Launcher, around: Surroundings) -> Recovery | None:
@@ -183,6 +183,18 @@ def _by_standby(recovery: Recovery, launcher: Launcher, around: Surroundings) ->
         return None
     story = recovery.story.model_copy(update={"launched": claim.claimant})
     return records.advance(recovery, Step.VERIFY, "claimed before the grant was withdrawn", around, story)
+
+
+def _by_itself_or_anew(recovery: Recovery, plan: LaunchPlan, around: Surroundings) -> Recovery:
+    try:
+        found = subject_of(str(recovery.target_id)).in_its_place(recovery, plan.launcher)
+    except ParamedicError as error:
+        return _fail(recovery, f"nothing was launched: {error}", around)
+    if found is None:
+        return _anew(recovery, plan, around)
+    story = recovery.story.model_copy(update={"launched": found})
+    text = f"{found.called}, which somebody else started, takes the place of a launch"
+    return records.advance(recovery, Step.VERIFY, text, around, story)
 
 
 def _anew(recovery: Recovery, plan: LaunchPlan, around: Surroundings) -> Recovery:

@@ -7,7 +7,7 @@ none), and for timeouts a second signal from the host. No single signal relaunch
 from paramedic.errors import ParamedicError
 from paramedic.health.diagnosis import DiagnosisName
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest
-from paramedic.launchers.interface import Description, RunState
+from paramedic.launchers.interface import Description, Launcher, RunState
 from paramedic.recovery.gate import Evidence, Finding
 from paramedic.recovery.predecessors import receipt_of_claimant
 from paramedic.recovery.surroundings import Surroundings
@@ -114,13 +114,21 @@ def _second_signal(target: Target, controller_id: str, outcome: ProbeOutcome, ar
     if receipt is None or not target.profile:
         return Evidence(finding=Finding.UNCLEAR, text=f"{seen}, and there is no process to ask its host about")
     try:
-        launcher = around.profile(target.profile).launcher
-        first = launcher.describe(receipt)
-        if first.state is RunState.RUNNING:
-            around.clock.sleep(CPU_WATCH_SECONDS)
-            return _progress(seen, first, launcher.describe(receipt))
+        return word_of_host(seen, receipt, around.profile(target.profile).launcher, around)
     except ParamedicError as error:
         return Evidence(finding=Finding.UNCLEAR, text=f"{seen}, and its host cannot be asked: {error}")
+
+
+def word_of_host(seen: str, receipt: Receipt, launcher: Launcher, around: Surroundings) -> Evidence:
+    """What its host makes of a workload of which silence was `seen` for long enough.
+
+    Raises:
+        ParamedicError: the host cannot be asked.
+    """
+    first = launcher.describe(receipt)
+    if first.state is RunState.RUNNING:
+        around.clock.sleep(CPU_WATCH_SECONDS)
+        return _progress(seen, first, launcher.describe(receipt))
     return _stopped(seen, first)
 
 

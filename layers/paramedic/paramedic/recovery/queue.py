@@ -5,7 +5,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from paramedic.health.event_details import ControllerFailed, parse_controller_failed
+from paramedic.health.event_details import parse_cured_by_relaunch
+from paramedic.health.events import HealthEvent
+from paramedic.health.transitions import DetailType
 from paramedic.validation import validated_json
 
 
@@ -15,14 +17,15 @@ class BusEnvelope(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     source: Literal["paramedic"]
-    detail_type: Literal["Controller Failed"] = Field(alias="detail-type")
+    detail_type: DetailType = Field(alias="detail-type")
     detail: Mapping[str, Any]
 
 
-def received_failure(body: str) -> ControllerFailed:
+def received_failure(body: str) -> HealthEvent:
     """The finding in a queue message.
 
     Raises:
         InvalidInputError: the message is malformed; it names the field.
     """
-    return parse_controller_failed(validated_json(BusEnvelope, body, root="message").detail)
+    envelope = validated_json(BusEnvelope, body, root="message")
+    return parse_cured_by_relaunch(envelope.detail_type, envelope.detail)

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from paramedic.clock import from_iso, to_iso
 from paramedic.errors import ParamedicError
-from paramedic.health.event_details import ControllerFailed
+from paramedic.health.events import HealthEvent
 from paramedic.health.fleet import Fleet
 from paramedic.health.ticks import require_due
 from paramedic.health.verdict import Verdict
@@ -42,8 +42,8 @@ PAGED = (Reason.BLOCKED, Reason.HELD, Reason.NO_PROFILE)
 NO_EPOCH = "it has no epoch: controllers get theirs at their first start, other targets when they are guarded"
 
 
-def on_failure(event: ControllerFailed, around: Surroundings) -> Reply:
-    """A check found a controller bad. The finding is only a hint: everything is read again.
+def on_failure(event: HealthEvent, around: Surroundings) -> Reply:
+    """A check found a target bad. The finding is only a hint: everything is read again.
 
     Raises:
         InvalidInputError: the event's tick lies in the future.
@@ -162,7 +162,7 @@ def _remember(case: Case, refused: Refusal, around: Surroundings) -> Reply:
     return refused_reply(str(case.target.target_id), refused.sentence())
 
 
-def _reason(event: ControllerFailed, target: Target, now: datetime) -> str:
+def _reason(event: HealthEvent, target: Target, now: datetime) -> str:
     """Why a recovery is wanted; right after a downtime that is the reason, whatever the finding."""
     ended = None if target.downtime is None else target.downtime.until
     if ended is None or not timedelta(0) <= now - ended < AFTER_DOWNTIME:

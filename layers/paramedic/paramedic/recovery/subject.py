@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from paramedic.errors import ParamedicError
+from paramedic.launchers.interface import Launcher
 from paramedic.recovery.gate import Evidence
 from paramedic.recovery.surroundings import Surroundings
 from paramedic.state.controllers import EPOCH, ControllerEpoch
 from paramedic.state.receipt import Receipt
 from paramedic.state.recoveries import Predecessor, Recovery
-from paramedic.state.targets import Target, controller_id_of, epoch_key_of
+from paramedic.state.targets import Target, TargetKind, controller_id_of, epoch_key_of, prefix_of
 
 
 class NotRelaunchableError(ParamedicError):
@@ -67,6 +68,13 @@ class Subject(Protocol):
             StateUnreachableError: DynamoDB did not answer.
         """
 
+    def in_its_place(self, recovery: Recovery, launcher: Launcher) -> Receipt | None:
+        """What took the place of the launch that is due, though no recovery launched it; None where a launch is needed.
+
+        Raises:
+            LauncherError: it cannot be told, so nothing may be launched beside it.
+        """
+
 
 def subject_of(target_id: str) -> Subject:
     """The subject that knows targets of this id's kind.
@@ -78,7 +86,11 @@ def subject_of(target_id: str) -> Subject:
         from paramedic.recovery.controller_subject import ControllerSubject
 
         return ControllerSubject()
-    raise NotRelaunchableError(f"{target_id}: only controllers can be relaunched")
+    if target_id.startswith(prefix_of(TargetKind.URL)):
+        from paramedic.recovery.guarded_subject import GuardedSubject
+
+        return GuardedSubject()
+    raise NotRelaunchableError(f"{target_id}: only controllers and URLs can be relaunched")
 
 
 def read_epoch(target: Target) -> ControllerEpoch | None:

@@ -65,7 +65,8 @@ def planner(profiles: Mapping[str, LauncherProfile]) -> Callable[[str], LaunchPl
 def _requester(profile: LauncherProfile) -> Callable[[str, str, int, str], Launch]:
     def request(workload: str, scope: str, epoch: int, key: str) -> Launch:
         launch = launch_request(profile, workload=workload, scope=scope, epoch=epoch, key=key)
-        named = {"PARAMEDIC_CONTROLLER_ID": controller_id_of(workload) or ""}
+        controller_id = controller_id_of(workload)
+        named = {} if controller_id is None else {"PARAMEDIC_CONTROLLER_ID": controller_id}
         return launch.model_copy(update={"environment": {**launch.environment, **named}})
 
     return request

@@ -71,6 +71,10 @@ class WorkloadLedger:
         """What is remembered of `key`."""
         return next((record for record in self._content.launches if record.key == key), None)
 
+    def newest_first(self) -> tuple[LaunchRecord, ...]:
+        """What is remembered of all keys."""
+        return self._content.launches[::-1]
+
     def raise_epoch(self, scope: str, epoch: int) -> None:
         """Remember `epoch`, durably, when it is higher than any that `scope` acted with since it took over."""
         if epoch > self._content.seen_by(scope):

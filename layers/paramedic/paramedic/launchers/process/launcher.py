@@ -5,22 +5,25 @@ from pathlib import Path
 
 from paramedic.clock import Clock, SystemClock
 from paramedic.launchers.interface import (
+    FOUND_KEY,
     Description,
     KeyAlreadyUsedError,
     Launch,
     LauncherError,
     NoPlaceError,
+    PlaceTakenError,
     RunState,
     StopOutcome,
     StopResult,
 )
-from paramedic.launchers.marks import read_marks
+from paramedic.launchers.marks import Marks, read_marks
 from paramedic.launchers.process import procfs
 from paramedic.launchers.process.ending import end_process
 from paramedic.launchers.process.files import HostLockHeldError
 from paramedic.launchers.process.host import require_shared_host, this_host
 from paramedic.launchers.process.host_fence import HostFence, LaunchRecord, WorkloadLedger
 from paramedic.launchers.process.identity import ProcessIdentity, identity_of, make_receipt
+from paramedic.launchers.process.pid_files import process_named_by
 from paramedic.launchers.process.spawning import (
     Spawn,
     launch_markers,
@@ -49,6 +52,7 @@ class ProcessLauncher:
         clock: Clock | None = None,
         spawn: Spawn = spawn_session,
         lock_seconds: float = LOCK_SECONDS,
+        pid_file: Path | None = None,
     ) -> None:
         """Attach to a host directory.
 
@@ -61,6 +65,7 @@ class ProcessLauncher:
         self._host = require_shared_host(self._host_dir, self._clock)
         self._fence = HostFence(self._host_dir, self._clock, lock_seconds=lock_seconds)
         self._spawn = spawn
+        self._pid_file = pid_file
         self._children: set[int] = set()
 
     def launch(self, request: Launch) -> Receipt:
@@ -69,6 +74,7 @@ class ProcessLauncher:
         Raises:
             EpochRefusedError: a higher epoch was seen for this scope or workload.
             KeyAlreadyUsedError: the key's workload has ended.
+            PlaceTakenError: the pid file names a process that somebody else started; nothing was started.
             HostLockHeldError: another action on this workload or scope did not end in time.
             HostFileError: a fence file is malformed or cannot be written; nothing was started.
             SpawnFailedError: the command cannot be started.
@@ -78,6 +84,7 @@ class ProcessLauncher:
             receipt = self._receipt_of(ledger, request.workload, request.key)
             if receipt is not None:
                 return self._still_living(receipt)
+            self._require_empty_place()
             intent = LaunchRecord(key=request.key, scope=request.scope, epoch=request.epoch)
             ledger.record(intent)
             receipt = self._start(request)
@@ -111,12 +118,31 @@ class ProcessLauncher:
         ]
 
     def occupant(self, workload: str) -> Receipt | None:
-        """What the profile's place holds.
+        """What the pid file names, or else what was launched here last and lives; of a launch, the launched process.
 
         Raises:
-            NoPlaceError: it cannot be told.
+            NoPlaceError: there is no pid file.
+            LauncherError: the file cannot be believed, or two run.
         """
-        raise NoPlaceError("a profile without `pid_file` names no one place")
+        if self._pid_file is None:
+            raise NoPlaceError("the profile has no `pid_file`, so it names no one place")
+        self._reap_children()
+        named, launched = process_named_by(self._pid_file), self._living_launch(workload)
+        if named is None:
+            return launched
+        marks = read_marks(procfs.environment_of(named.pid))
+        if marks is None or marks.workload != workload:
+            marks = Marks(workload, FOUND_KEY, workload, 0)
+        if launched is None:
+            return make_receipt(
+                self._host, named, workload=workload, scope=marks.scope, epoch=marks.epoch, key=marks.key
+            )
+        if launched.key != marks.key:
+            raise LauncherError(
+                f"{launched.called} and process {named.pid}, which {self._pid_file} names, both run for {workload}: "
+                "end one of them"
+            )
+        return launched
 
     def describe(self, receipt: Receipt) -> Description:
         """Look at exactly this process; `cpu_seconds` is its own, without its children's.
@@ -172,6 +198,19 @@ class ProcessLauncher:
             HostFileError: the scope's file is malformed or cannot be written.
         """
         self._fence.raise_scope(scope, epoch)
+
+    def _require_empty_place(self) -> None:
+        named = None if self._pid_file is None else process_named_by(self._pid_file)
+        if named is not None:
+            raise PlaceTakenError(
+                f"process {named.pid}, which {self._pid_file} names, runs in the place already; nothing was started"
+            )
+
+    def _living_launch(self, workload: str) -> Receipt | None:
+        with self._fence.ledger(workload) as ledger:
+            receipts = [self._receipt_of(ledger, workload, each.key) for each in ledger.newest_first()]
+        alive = (RunState.RUNNING, RunState.SUSPENDED)
+        return next((each for each in receipts if each is not None and self.describe(each).state in alive), None)
 
     def _receipt_of(self, ledger: WorkloadLedger, workload: str, key: str) -> Receipt | None:
         known = ledger.launch_of(key)

@@ -9,7 +9,11 @@ from paramedic.launchers.profile import Profile
 
 
 class ProcessProfile(Profile):
-    """Run as a process on the launcher's own host."""
+    """Run as a process on the launcher's own host.
+
+    `pid_file` is where the workload, or whoever starts it, writes its process number: with it, what somebody else
+    started is known too.
+    """
 
     launcher: Literal["process"]
     host_dir: Path
@@ -17,3 +21,4 @@ class ProcessProfile(Profile):
     env_file: Path | None = None
     working_directory: str | None = None
     log_file: str | None = None
+    pid_file: Path | None = None
