@@ -35,8 +35,11 @@ def handler(event: Mapping[str, Any], context: Any) -> Mapping[str, Any]:
     if "Records" in event:
         return handle_records(event, lambda body: _on_failure(body, settings))
     if event.get("action") == "sweep":
-        validated(Sweep, event)
-        return {"replies": [_told(reply) for reply in recoverer.sweep(_surroundings(settings))]}
+        # Neither whoever waits for a recovery nor a person waits for drills to be loaded.
+        from paramedic.recovery.each_minute import each_minute
+
+        tick = validated(Sweep, event).tick
+        return {"replies": [_told(reply) for reply in each_minute(tick, _surroundings(settings))]}
     return _answer(event, settings, context)
 
 

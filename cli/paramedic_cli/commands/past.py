@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from paramedic.clock import SystemClock, from_iso
 from paramedic.errors import InvalidInputError
+from paramedic.recovery.drills import timed
 from paramedic.recovery.history import Doings, PastRecovery, read_doings, read_history
 from paramedic_cli.commands.options import chosen_stack
 from paramedic_cli.fleet import relaunched_targets
@@ -98,7 +99,8 @@ def _done(recovery: PastRecovery) -> str:
     if recovery.problem:
         return f"  done as epoch {recovery.epoch}: {recovery.problem}"
     last = recovery.steps[-1].text if recovery.steps else ""
-    return f"  done at {recovery.opened_at} by {recovery.actor}: {_named(recovery)} {recovery.step}: {last}"
+    times = f"; drill: {timed(recovery.steps)}" if recovery.drill and recovery.steps else ""
+    return f"  done at {recovery.opened_at} by {recovery.actor}: {_named(recovery)} {recovery.step}: {last}{times}"
 
 
 def _named(recovery: PastRecovery) -> str:

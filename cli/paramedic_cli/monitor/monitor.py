@@ -17,6 +17,7 @@ from paramedic.health.events import HealthEvent
 from paramedic.health.looking import Looker
 from paramedic.health.minute_plan import MINUTE_SECONDS, messages_of
 from paramedic.recovery import recoverer
+from paramedic.recovery.each_minute import each_minute
 from paramedic.recovery.surroundings import Surroundings
 from paramedic_cli.monitor.handing_on import HandedOn
 from paramedic_cli.monitor.jobs import Jobs
@@ -58,13 +59,14 @@ class Monitor:
 
     def run_once(self) -> int:
         """Do one tick's work to its end; how much of it failed."""
+        tick = self._parts.clock.now()
         self._upkeep.begin("downtime", self._keep_downtimes)
         self._upkeep.wait()
-        self._begin_checks(self._parts.clock.now(), 0)
+        self._begin_checks(tick, 0)
         for jobs in (self._upkeep, self._checks, self._recoveries):
             jobs.wait()
         # Last, so that it goes on with what has just been opened and is not done.
-        self._upkeep.begin("sweep", self._sweep)
+        self._begin_sweep(tick)
         self._upkeep.wait()
         return sum(jobs.failed for jobs in self._jobs)
 
@@ -74,7 +76,7 @@ class Monitor:
         tick = self._parts.clock.now()
         while not ended.is_set():
             self._upkeep.begin("downtime", self._keep_downtimes)
-            self._upkeep.begin("sweep", self._sweep)
+            self._begin_sweep(tick)
             for delay in range(0, MINUTE_SECONDS, step):
                 self._begin_checks(tick, delay)
                 if ended.wait(seconds_until(tick + timedelta(seconds=delay + step), self._parts.clock.now(), step)):
@@ -107,8 +109,11 @@ class Monitor:
     def _recover(self, event: HealthEvent) -> None:
         self._parts.tell(recoverer.on_failure(event, self._parts.surroundings()).message)
 
-    def _sweep(self) -> None:
-        for reply in recoverer.sweep(self._parts.surroundings()):
+    def _begin_sweep(self, tick: datetime) -> None:
+        self._upkeep.begin("sweep", partial(self._sweep, tick))
+
+    def _sweep(self, tick: datetime) -> None:
+        for reply in each_minute(tick, self._parts.surroundings()):
             self._parts.tell(reply.message)
 
     def _keep_downtimes(self) -> None:

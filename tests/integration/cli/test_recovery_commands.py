@@ -59,6 +59,23 @@ def test_a_drill_window_is_set_taken_away_and_refused_by_name_when_it_is_none(wo
     assert not world.target().drill_window
 
 
+def test_drills_by_themselves_are_scheduled_listed_refused_by_name_and_ended(world: RecoveryWorld, stack: str) -> None:
+    assert "no target is drilled" in types(stack, "target", "drills").stdout
+    every = ("target", "drill-every", TARGET)
+    why = ("--reason", "so that it is known to work", "--actor", "ada")
+    without_window = types(stack, *every, "30", *why)
+    assert (without_window.exit_code, "has no drill window" in without_window.stderr) == (1, True)
+    types(stack, "target", "drill-window", TARGET, "02:00-04:00")
+    assert "at 02:00-04:00 UTC every 30 days, from" in types(stack, *every, "30", *why).stdout
+    told = types(stack, "target", "drills").stdout
+    assert told.startswith(f"{TARGET}: every 30 days by ada (so that it is known to work), due ")
+    for odd in ("0", "400", "weekly"):
+        refused = types(stack, *every, odd, *why)
+        assert (refused.exit_code, refused.stderr.startswith("error: DAYS: must be a number")) == (2, True)
+    assert "any more" in types(stack, *every, "never", *why).stdout
+    assert "no target is drilled" in types(stack, "target", "drills").stdout
+
+
 def test_the_history_is_read_step_by_step_and_by_programs(world: RecoveryWorld, stack: str) -> None:
     assert "was never recovered" in types(stack, "history", TARGET).stdout
     world.says("replace", reason="its host is to be rebooted")

@@ -18,13 +18,14 @@ from paramedic.state.incidents import CURRENT_ITEM, Incident
 from paramedic.state.receipt import Receipt
 from paramedic.state.recoveries import Predecessor, Recovery
 from paramedic.state.targets import Target, TargetMode
+from paramedic.state.transactions import Change
 
 
 @dataclass(frozen=True)
 class Opener:
     """Who asks, why, and at what time by the clock that back-off counts in (ticks; a person's own time).
 
-    `accepts` are the findings on which they go on. `drill`: to see how it goes.
+    `accepts` are the findings on which they go on. `drill`: to see how it goes. `beside` is changed with the opening.
     """
 
     actor: str
@@ -35,6 +36,7 @@ class Opener:
     predecessor_gone: str | None = None
     accepts: frozenset[Finding] = SURELY_BAD
     drill: bool = False
+    beside: tuple[Change, ...] = ()
 
     @property
     def word(self) -> str:

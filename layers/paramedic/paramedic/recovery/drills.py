@@ -7,7 +7,10 @@ from datetime import datetime
 
 from paramedic.clock import from_iso
 from paramedic.errors import InvalidInputError
+from paramedic.health.verdict import Verdict
+from paramedic.recovery.incident_rules import SAME_INCIDENT, IncidentState
 from paramedic.state.recoveries import Entry, Step
+from paramedic.state.targets import Target
 
 _MINUTE_OF_DAY = "([01][0-9]|2[0-3]):([0-5][0-9])"
 _WINDOW = re.compile(f"{_MINUTE_OF_DAY}-{_MINUTE_OF_DAY}")
@@ -53,6 +56,25 @@ def why_not_now(window: str | None, moment: datetime) -> str:
     if not window or read_window(window, "drill_window").covers(moment):
         return ""
     return f"its drills are made at {window} UTC, and it is {moment:%H:%M}"
+
+
+def why_not_so_soon(incident: IncidentState | None, moment: datetime) -> str:
+    """Why what has just been recovered, or tried to be, is left in peace at `moment`; empty when it has not."""
+    if incident is None:
+        return ""
+    lately = [at for at in (incident.last_attempt_at, incident.last_success_at) if at and moment - at < SAME_INCIDENT]
+    return f"it was recovered at {max(lately):%H:%M:%SZ}, less than half an hour ago" if lately else ""
+
+
+def why_not_beside(target: Target, moment: datetime) -> str:
+    """Why no drill is made by itself while some target is as it is at `moment`; empty when it is well."""
+    if target.paused:
+        return f"{target.target_id} is paused"
+    if target.is_off_on_purpose(moment):
+        return f"{target.target_id} is in planned downtime"
+    if target.bad is None or target.bad.verdict == Verdict.HEALTHY or target.left_at:
+        return ""
+    return f"{target.target_id} is {target.bad.diagnosis}"
 
 
 def timed(entries: Sequence[Entry]) -> str:

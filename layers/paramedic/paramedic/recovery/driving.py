@@ -107,8 +107,10 @@ def _called_off(recovery: Recovery, around: Surroundings) -> str | None:
     target = Target.read(bucket_of(str(recovery.target_id)), recovery.target_id)
     if target is None:
         return "the target is not registered any more; register it again, or recover by hand"
-    if recovery.story.drill:
-        return why_not_now(target.drill_window, around.clock.now()) or None
+    if recovery.story.drill and (why_not := why_not_now(target.drill_window, around.clock.now())):
+        return why_not
+    if recovery.story.manual:
+        return None
     if target.paused:
         return "the target is paused; resume it to go on"
     if target.is_off_on_purpose(around.clock.now()):

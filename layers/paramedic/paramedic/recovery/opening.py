@@ -64,7 +64,7 @@ def open_recovery(case: Case, around: Surroundings) -> int:
         StateUnreachableError: DynamoDB did not answer; the next look tells whether it was written.
     """
     successor = _record(case, around)
-    extra = [_attempt(case)]
+    extra = [_attempt(case), *case.opener.beside]
     if case.plan is not None:
         moment = max(case.opener.now, around.clock.now())
         extra.append(using(str(case.target.target_id), case.plan, int(successor.epoch), moment))
@@ -104,7 +104,8 @@ def _incident_as_read(case: Case) -> Condition:
 
 
 def _attempt(case: Case) -> Change:
-    count = after_manual_attempt if case.opener.manual else after_automatic_attempt
+    # A drill tries to cure nothing.
+    count = after_manual_attempt if case.opener.manual or case.opener.drill else after_automatic_attempt
     counted = count(case.incident, case.opener.now)
     actions = (
         Incident.incident_id.set(counted.incident_id),

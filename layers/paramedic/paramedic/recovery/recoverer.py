@@ -150,6 +150,9 @@ def _wanted(recovery: Recovery, opener: Opener, around: Surroundings) -> Recover
 
 
 def _remember(case: Case, refused: Refusal, around: Surroundings) -> Reply:
+    if case.opener.drill:
+        # Nothing is down that people would have to hear of.
+        return refused_reply(str(case.target.target_id), refused.sentence())
     if refused.reason in PROPOSED:
         propose_instead(case, refused, around)
     elif refused.reason is not Reason.NOT_DOWN and refusal_is_news(case, refused):

@@ -398,6 +398,7 @@ def all_models() -> Mapping[str, tuple[type[Row], ...]]:
     from paramedic.state import (  # the table modules import this one
         autoscalers,
         controllers,
+        drills,
         gateways,
         incidents,
         load_balancers,
@@ -414,6 +415,7 @@ def all_models() -> Mapping[str, tuple[type[Row], ...]]:
     modules = (
         autoscalers,
         controllers,
+        drills,
         gateways,
         incidents,
         load_balancers,
