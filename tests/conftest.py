@@ -7,7 +7,7 @@ import boto3
 import pytest
 from hypothesis import settings
 
-from paramedic.state import tables
+from paramedic.state import connection
 from paramedic_cli.local.emulator import Emulator, start_emulator
 from paramedic_cli.local.project import project_root
 from paramedic_cli.local.stack import LocalStack, start
@@ -35,8 +35,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _a_busy_machine_is_no_outage() -> Iterator[None]:
     """Calls that tests make in their own process wait for an emulator that is short of a processor."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(tables, "CONNECT_TIMEOUT_SECONDS", PATIENCE_SECONDS)
-        patched.setattr(tables, "READ_TIMEOUT_SECONDS", PATIENCE_SECONDS)
+        patched.setattr(connection, "CONNECT_TIMEOUT_SECONDS", PATIENCE_SECONDS)
+        patched.setattr(connection, "READ_TIMEOUT_SECONDS", PATIENCE_SECONDS)
         yield
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from paramedic.state.tables import shared_connection
+from paramedic.state.connection import shared_connection
 
 DAY_SECONDS = 86_400
 READS = frozenset({"BatchGetItem", "GetItem", "Query", "Scan", "TransactGetItems"})

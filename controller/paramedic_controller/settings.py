@@ -6,9 +6,9 @@ from pydantic import Field, field_validator
 
 from paramedic.launchers.process.scopes import ScopeCommand
 from paramedic.settings import EnvironmentSettings
+from paramedic.state.connection import LONGEST_CALL_SECONDS
 from paramedic.state.heartbeat import HEARTBEAT_SECONDS
 from paramedic.state.lease import SELF_FENCE_LEASE_SECONDS
-from paramedic.state.tables import LONGEST_CALL_SECONDS
 
 HOST_PATTERN = r"^[A-Za-z0-9.:-]*$"
 

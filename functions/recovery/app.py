@@ -16,8 +16,7 @@ from paramedic.observability import make_logger
 from paramedic.paging import TopicPager, topic_pager
 from paramedic.queue_records import handle_records
 from paramedic.recovery import recoverer
-from paramedic.recovery.answering import act, tell
-from paramedic.recovery.messages import AskHistory, AskStatus, Sweep, Verb, parse_request
+from paramedic.recovery.messages import AskHistory, AskStatus, Sweep, parse_request
 from paramedic.recovery.queue import received_failure
 from paramedic.recovery.settings import RecoverySettings
 from paramedic.recovery.surroundings import Surroundings
@@ -48,23 +47,18 @@ def _on_failure(body: str, settings: RecoverySettings) -> None:
 
 
 def _answer(event: Mapping[str, Any], settings: RecoverySettings, context: Any) -> Mapping[str, Any]:
-    request = parse_request(event)
-    if isinstance(request, AskStatus | AskHistory):
-        return tell(request, _surroundings(settings)).model_dump(mode="json")
-    if request.dry_run:
-        return _told(act(request, _surroundings(settings)))
-    return _once(request, settings, context)
-
-
-def _once(request: Verb, settings: RecoverySettings, context: Any) -> Mapping[str, Any]:
-    # Only requests by hand need remembering by id; everything else is made harmless by state itself.
+    # What only people ask for is no part of the start of what recovers by itself.
+    from paramedic.recovery.answering import act, tell
     from paramedic.recovery.idempotency import once_per_request
 
+    request = parse_request(event)
+    around = _surroundings(settings)
+    if isinstance(request, AskStatus | AskHistory):
+        return tell(request, around).model_dump(mode="json")
+    if request.dry_run:
+        return _told(act(request, around))
     return once_per_request(
-        lambda: _told(act(request, _surroundings(settings))),
-        request=request,
-        table=settings.idempotency_table,
-        context=context,
+        lambda: _told(act(request, around)), request=request, table=settings.idempotency_table, context=context
     )
 
 

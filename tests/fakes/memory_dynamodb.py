@@ -15,7 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 from pynamodb.connection import Connection
 
-from paramedic.state import tables
+from paramedic.state import connection, tables
 
 type Value = Mapping[str, Any]
 type Item = dict[str, Any]
@@ -41,14 +41,14 @@ class MemoryDynamoDB:
         """Every model reads and writes here while inside."""
 
         @cache
-        def connection(_: object) -> Connection:
+        def own(_: object) -> Connection:
             made = Connection()
             # PynamoDB takes no client of one's own.
             made._client = self  # type: ignore[assignment]
             return made
 
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(tables, "_connection", connection)
+            patched.setattr(connection, "_connection", own)
             tables.bind(prefix)
             yield
 

@@ -10,12 +10,12 @@ from paramedic.services.spec import parse_spec
 from paramedic.services.status import build_status, read_controller
 from paramedic.services.verbs import down
 from paramedic.state.autoscalers import Autoscaler
+from paramedic.state.connection import shared_connection
 from paramedic.state.fencing import FencedError
 from paramedic.state.load_balancers import INDEX, LoadBalancerIndex
 from paramedic.state.operations import Operation
 from paramedic.state.replicas import Replica, ReplicaStatus
 from paramedic.state.services import ObservedService, ServiceSpecRow, observed_item, spec_item
-from paramedic.state.tables import shared_connection
 from paramedic.state.traffic import draining_key
 from paramedic.state.traffic_report import Standing, TrafficWriter
 from paramedic_controller.backoff import LONGEST_SECONDS

@@ -7,6 +7,7 @@ import pytest
 from paramedic.clock import SystemClock
 from paramedic.state import tables
 from paramedic.state.claims import register
+from paramedic.state.connection import shared_connection
 from paramedic.state.controllers import EPOCH, ControllerEpoch
 from paramedic.state.services import ServiceSpecRow, spec_item
 from paramedic.state.tables import InvalidRowError, StateUnreachableError
@@ -37,7 +38,7 @@ def test_a_row_for_newer_readers_is_refused_not_guessed() -> None:
 
 
 def test_a_malformed_nested_value_is_named() -> None:
-    client = tables.shared_connection().client
+    client = shared_connection().client
     key = {"bucket": {"N": str(bucket_of(TARGET))}, "target_id": {"S": TARGET}}
     client._make_api_call(
         "UpdateItem",
@@ -66,7 +67,7 @@ def test_a_malformed_row_of_a_partition_is_named_with_both_its_keys() -> None:
 
 
 def _store_epoch_as_text() -> None:
-    tables.shared_connection().client._make_api_call(
+    shared_connection().client._make_api_call(
         "UpdateItem",
         {
             "TableName": ControllerEpoch.Meta.table_name,
@@ -78,7 +79,7 @@ def _store_epoch_as_text() -> None:
 
 
 def test_attributes_of_a_later_release_survive_an_update() -> None:
-    client = tables.shared_connection().client
+    client = shared_connection().client
     call = {
         "TableName": ControllerEpoch.Meta.table_name,
         "Key": {"controller_id": {"S": "main"}, "item": {"S": EPOCH}},

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from paramedic.state import tables
+from paramedic.state.connection import shared_connection
 
 THREADS = 8
 
@@ -23,7 +24,7 @@ def test_threads_that_ask_at_once_share_one_client(monkeypatch: pytest.MonkeyPat
 
     def ask(_: int) -> object:
         start.wait()
-        return tables.shared_connection().client
+        return shared_connection().client
 
     with ThreadPoolExecutor(THREADS) as pool:
         clients = list(pool.map(ask, range(THREADS)))
@@ -34,10 +35,10 @@ def test_the_client_is_kept_until_aws_is_elsewhere(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.2:4566")
     tables.bind("one-")
-    first = tables.shared_connection()
+    first = shared_connection()
     tables.bind("two-")
-    assert tables.shared_connection() is first
+    assert shared_connection() is first
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.3:4566")
     tables.bind("two-")
-    assert tables.shared_connection() is not first
-    assert tables.shared_connection().client.meta.endpoint_url == "http://127.0.0.3:4566"
+    assert shared_connection() is not first
+    assert shared_connection().client.meta.endpoint_url == "http://127.0.0.3:4566"

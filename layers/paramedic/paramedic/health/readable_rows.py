@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from pynamodb.exceptions import AttributeDeserializationError, PynamoDBException
 from pynamodb.expressions.condition import Condition
 
-from paramedic.state.tables import InvalidRowError, Row, StateUnreachableError, patiently
+from paramedic.state.connection import patiently
+from paramedic.state.tables import InvalidRowError, Row, StateUnreachableError
 
 LOG = logging.getLogger(__name__)
 

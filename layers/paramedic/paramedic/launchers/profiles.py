@@ -14,13 +14,13 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 from paramedic.clock import SystemClock
 from paramedic.errors import InvalidInputError, ParamedicError
 from paramedic.launchers.interface import Launch, Launcher
-from paramedic.launchers.process.profile import ProcessProfile
 from paramedic.validation import invalid_input, validated
 
 if TYPE_CHECKING:
     from paramedic.launchers.ec2.profile import Ec2Profile
     from paramedic.launchers.ecs.profile import EcsProfile
     from paramedic.launchers.kubernetes.profile import KubernetesProfile
+    from paramedic.launchers.process.profile import ProcessProfile
     from paramedic.launchers.ssm.profile import SsmProfile
     from paramedic.launchers.webhook.profile import WebhookProfile
 
@@ -94,6 +94,8 @@ def _model_of(launcher: str) -> type[LauncherProfile]:
 
             return WebhookProfile
         case _:
+            from paramedic.launchers.process.profile import ProcessProfile
+
             return ProcessProfile
 
 

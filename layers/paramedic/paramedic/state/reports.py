@@ -13,7 +13,8 @@ from pynamodb.expressions.update import Action
 
 from paramedic.clock import to_iso
 from paramedic.errors import ParamedicError
-from paramedic.state.tables import InvalidRowError, Row, StateUnreachableError, TableMeta, patiently
+from paramedic.state.connection import patiently
+from paramedic.state.tables import InvalidRowError, Row, StateUnreachableError, TableMeta
 
 TABLE = "reports"
 

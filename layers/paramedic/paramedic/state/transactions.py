@@ -16,7 +16,8 @@ from pynamodb.transactions import TransactWrite
 
 from paramedic.clock import Clock
 from paramedic.errors import ParamedicError
-from paramedic.state.tables import RETRY_SECONDS, Row, StateUnreachableError, patiently, shared_connection
+from paramedic.state.connection import RETRY_SECONDS, patiently, shared_connection
+from paramedic.state.tables import Row, StateUnreachableError
 
 MAX_CHANGES = 100
 """DynamoDB's limit on items in one transaction."""
