@@ -7,8 +7,8 @@ from typing import Any
 from paramedic.autoscaling.tick import Kinds, ScalingPolicy, with_policy
 from paramedic.clock import from_iso, to_iso
 from paramedic.services.instance_types import weight_of
-from paramedic.services.spec import UpdateMode
 from paramedic.services.status import ServiceStatus, service_status
+from paramedic.services.update_strategy import UpdateMode
 from paramedic.state.operations import OperationKind
 from paramedic.state.replicas import ReplicaStatus
 from paramedic.state.request_handling import Route

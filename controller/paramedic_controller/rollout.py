@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from paramedic.services.shares import of_whole
-from paramedic.services.spec import UpdateMode
+from paramedic.services.update_strategy import UpdateMode
 from paramedic.state.replicas import ReplicaStatus
 from paramedic_controller.model import ReplicaRecord, ServiceState
 

@@ -49,7 +49,6 @@ def _on_failure(body: str, settings: RecoverySettings) -> None:
 def _answer(event: Mapping[str, Any], settings: RecoverySettings, context: Any) -> Mapping[str, Any]:
     # What only people ask for is no part of the start of what recovers by itself.
     from paramedic.recovery.answering import act, tell
-    from paramedic.recovery.idempotency import once_per_request
 
     request = parse_request(event)
     around = _surroundings(settings)
@@ -57,6 +56,9 @@ def _answer(event: Mapping[str, Any], settings: RecoverySettings, context: Any) 
         return tell(request, around).model_dump(mode="json")
     if request.dry_run:
         return _told(act(request, around))
+    # Only what changes something by hand is remembered by its id: state itself makes all else harmless.
+    from paramedic.recovery.idempotency import once_per_request
+
     return once_per_request(
         lambda: _told(act(request, around)), request=request, table=settings.idempotency_table, context=context
     )

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from paramedic.services.changes import update
-from paramedic.services.spec import ServiceSpec, UpdateMode, UpdateStrategy
+from paramedic.services.spec import ServiceSpec
+from paramedic.services.update_strategy import UpdateMode, UpdateStrategy
 from paramedic.services.verbs import down
 from paramedic.state.operations import Operation
 from paramedic.state.replicas import Replica, ReplicaStatus

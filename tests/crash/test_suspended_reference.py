@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from paramedic.services.spec import UpdateMode, UpdateStrategy
+from paramedic.services.update_strategy import UpdateMode, UpdateStrategy
 from tests.fakes.controller_world import make_spec
 from tests.fakes.scripted_world import Interruption, ScriptedWorld, Step, Succeeded, Suspended, played
 

@@ -13,7 +13,8 @@ from paramedic.clock import to_iso
 from paramedic.launchers.process import procfs
 from paramedic.services.changes import update
 from paramedic.services.moving import move
-from paramedic.services.spec import ReplicaPolicy, read_spec
+from paramedic.services.replica_policy import ReplicaPolicy
+from paramedic.services.spec import read_spec
 from paramedic.services.verbs import down
 from paramedic.state.controllers import ENDPOINT, EPOCH, ControllerEndpoint, ControllerEpoch
 from paramedic.state.operations import Operation, OperationKind, open_item

@@ -10,7 +10,8 @@ from pathlib import Path
 from paramedic.launchers.interface import Launch, LauncherError, StopResult
 from paramedic.services.changes import restart, scale, update
 from paramedic.services.pausing import pause, resume
-from paramedic.services.spec import ServiceSpec, UpdateStrategy
+from paramedic.services.spec import ServiceSpec
+from paramedic.services.update_strategy import UpdateStrategy
 from paramedic.services.verbs import up
 from paramedic.state.receipt import Receipt
 from paramedic_controller.model import ServiceState

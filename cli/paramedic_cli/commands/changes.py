@@ -9,7 +9,8 @@ from paramedic.clock import Clock, SystemClock
 from paramedic.services import changes
 from paramedic.services.changes import Changed
 from paramedic.services.progress import Outcome, Progress, read_progress
-from paramedic.services.spec import ReplicaPolicy, UpdateMode
+from paramedic.services.replica_policy import ReplicaPolicy
+from paramedic.services.update_strategy import UpdateMode
 from paramedic_cli.commands.failed_controller import offer_recovery
 from paramedic_cli.commands.options import Actor, ControllerOption, chosen_stack
 from paramedic_cli.commands.services import only_controller, read_service

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from paramedic.autoscaling.tick import ScalingPolicy, initial_state, tick, window_at, with_policy
 from paramedic.autoscaling.window import Figures
-from paramedic.services.spec import ReplicaPolicy
+from paramedic.services.replica_policy import ReplicaPolicy
 from paramedic.state.autoscalers import AutoscalerState, Window
 
 START = 1_000_000

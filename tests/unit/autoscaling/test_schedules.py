@@ -8,8 +8,9 @@ import pytest
 from paramedic.autoscaling.tick import ScalingPolicy, initial_state, tick
 from paramedic.autoscaling.window import Figures
 from paramedic.services.invalid_spec import InvalidSpecError
+from paramedic.services.replica_policy import ReplicaPolicy
 from paramedic.services.schedules import Schedule
-from paramedic.services.spec import ReplicaPolicy, dump_spec, load_spec, parse_spec
+from paramedic.services.spec import dump_spec, load_spec, parse_spec
 from paramedic.state.autoscalers import AutoscalerState
 
 STEP = 5

@@ -17,7 +17,7 @@ from paramedic.autoscaling.tick import (
 )
 from paramedic.autoscaling.traffic import CounterReading, Coverage, merge
 from paramedic.autoscaling.window import Figures
-from paramedic.services.spec import ReplicaPolicy
+from paramedic.services.replica_policy import ReplicaPolicy
 from paramedic.state.autoscalers import AutoscalerState
 
 START = 1_000_000

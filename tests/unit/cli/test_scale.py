@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from paramedic.services.spec import ReplicaPolicy
+from paramedic.services.replica_policy import ReplicaPolicy
 from paramedic_cli.commands.changes import scaled
 from paramedic_cli.usage import UsageError
 

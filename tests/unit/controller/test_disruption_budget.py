@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paramedic.services.disruption import DisruptionBudget
-from paramedic.services.spec import UpdateStrategy
+from paramedic.services.update_strategy import UpdateStrategy
 from paramedic.state.operations import OperationKind
 from paramedic.state.replicas import ReplicaStatus
 from paramedic.state.services import PAUSED

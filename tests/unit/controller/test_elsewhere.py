@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paramedic.launchers.interface import RunState
-from paramedic.services.spec import UpdateMode, UpdateStrategy
+from paramedic.services.update_strategy import UpdateMode, UpdateStrategy
 from paramedic.state.operations import OperationKind
 from paramedic.state.replicas import ReplicaStatus
 from paramedic.state.services import DOWN, PAUSED

@@ -6,7 +6,8 @@ import pytest
 
 from paramedic.autoscaling.tick import tick, window_at
 from paramedic.autoscaling.window import Figures
-from paramedic.services.spec import ServiceSpec, UpdateMode, parse_spec
+from paramedic.services.spec import ServiceSpec, parse_spec
+from paramedic.services.update_strategy import UpdateMode
 from paramedic.state.replicas import Replica, ReplicaStatus
 from paramedic_controller.evolve import completed, scaling_policy
 from paramedic_controller.model import ServiceState

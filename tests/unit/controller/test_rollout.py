@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from paramedic.clock import to_iso
 from paramedic.launchers.interface import RunState
 from paramedic.services.disruption import DisruptionBudget
-from paramedic.services.spec import ServiceSpec, UpdateStrategy
+from paramedic.services.spec import ServiceSpec
+from paramedic.services.update_strategy import UpdateStrategy
 from paramedic.state.operations import OperationKind
 from paramedic.state.receipt import Receipt
 from paramedic.state.replicas import ReplicaStatus

@@ -7,14 +7,7 @@ from typing import Any
 import pytest
 
 from paramedic.services.invalid_spec import InvalidSpecError
-from paramedic.services.spec import (
-    MAX_SPEC_BYTES,
-    LoadBalancingPolicy,
-    dump_spec,
-    load_spec,
-    parse_spec,
-    read_spec,
-)
+from paramedic.services.spec import MAX_SPEC_BYTES, LoadBalancingPolicy, dump_spec, load_spec, parse_spec, read_spec
 
 NIGHT = {"stop": "0 20 * * *", "start": "0 7 * * *", "timezone": "Europe/Berlin"}
 BY_CPU = {"min_replicas": 1, "max_replicas": 3, "target_utilization": {"metric": "cpu", "target": 0.7}}

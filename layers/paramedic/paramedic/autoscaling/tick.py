@@ -14,7 +14,7 @@ from paramedic.autoscaling.hysteresis import Patience, Progress, Wish
 from paramedic.autoscaling.recommendations import substance
 from paramedic.autoscaling.window import Figures, advance, is_complete, known_requests
 from paramedic.services.instance_types import rate_of
-from paramedic.services.spec import ReplicaPolicy
+from paramedic.services.replica_policy import ReplicaPolicy
 from paramedic.state.autoscalers import AutoscalerState, Recommendations, Window
 
 WINDOW_SECONDS = 60

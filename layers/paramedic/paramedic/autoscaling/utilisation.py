@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from paramedic.autoscaling.recommendations import after_tick, before_tick, stabilised
 from paramedic.autoscaling.tick import Decision, ScalingPolicy, is_gap, is_made
-from paramedic.services.spec import MAX_REPLICAS
+from paramedic.services.replica_policy import MAX_REPLICAS
 from paramedic.services.utilization import TargetUtilization
 from paramedic.state.autoscalers import AutoscalerState
 

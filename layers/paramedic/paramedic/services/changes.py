@@ -9,7 +9,8 @@ from paramedic.downtime.stored import Subject
 from paramedic.errors import ParamedicError
 from paramedic.services.desired import NextRevision, ServiceChangedError, read_changeable
 from paramedic.services.invalid_spec import InvalidSpecError
-from paramedic.services.spec import ReplicaPolicy, ServiceSpec, dump_spec, load_spec
+from paramedic.services.replica_policy import ReplicaPolicy
+from paramedic.services.spec import ServiceSpec, dump_spec, load_spec
 from paramedic.state.services import DesiredService, ObservedService, ServiceSpecRow, observed_item, spec_item
 from paramedic.state.tables import InvalidRowError
 from paramedic.state.transactions import Change, Put

@@ -1,13 +1,11 @@
 """What one service is: how a replica runs, when it is ready, how many there are, how requests reach it."""
 
-import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -21,14 +19,16 @@ from paramedic.downtime.asked_windows import MOST_ASKED, DowntimeWindow
 from paramedic.downtime.periods import require_stops
 from paramedic.errors import InvalidInputError
 from paramedic.services.disruption import DisruptionBudget
-from paramedic.services.instance_types import Rates, Resources
+from paramedic.services.instance_types import Resources
 from paramedic.services.invalid_spec import InvalidSpecError, Unshown, invalid_spec
+from paramedic.services.part import Part, is_absent, is_empty
 from paramedic.services.readiness import ProbeRequest, ReadinessProbe
-from paramedic.services.schedules import MOST_SCHEDULES, Schedule, require_usable
+from paramedic.services.replica_policy import MAX_REPLICAS, ReplicaPolicy
 from paramedic.services.secrets import NAME_PATTERN as VARIABLE_PATTERN
 from paramedic.services.secrets import Secrets
-from paramedic.services.shares import Amount
-from paramedic.services.utilization import SOURCES, TargetUtilization
+from paramedic.services.strict_yaml import load_yaml
+from paramedic.services.update_strategy import UpdateMode, UpdateStrategy
+from paramedic.services.utilization import SOURCES
 from paramedic.state.request_handling import RequestHandling
 
 MAX_SPEC_BYTES = 64 * 1024
@@ -36,10 +36,6 @@ MAX_SPEC_BYTES = 64 * 1024
 
 NAME_PATTERN = r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"
 """Service and gateway names end up in host names, file names and range keys."""
-
-
-MAX_REPLICAS = 1000
-"""More are a typing error: they are processes of one host."""
 
 
 class LoadBalancingPolicy(StrEnum):
@@ -51,140 +47,6 @@ class LoadBalancingPolicy(StrEnum):
     LEAST_LOAD = "least_load"
     ROUND_ROBIN = "round_robin"
     WEIGHTED_LEAST_LOAD = "weighted_least_load"
-
-
-class _Part(BaseModel):
-    # Docstrings of fields are what editors show.
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
-
-
-def _is_empty(value: Sequence[object]) -> bool:
-    """What nobody asked for is not written, so that the release before understands all the rest."""
-    return not value
-
-
-def _is_zero(value: object) -> bool:
-    return value == 0
-
-
-def _is_absent(value: object) -> bool:
-    return value is None
-
-
-class ReplicaPolicy(_Part):
-    """How many replicas: by request rate, by what they use, or fixed where there is no target for either.
-
-    `schedules` raise the least number, fixed or not, for a time.
-    """
-
-    min_replicas: int = Field(ge=0, le=MAX_REPLICAS)
-    """There are never fewer; 0 needs a `target_qps_per_replica`."""
-    max_replicas: int | None = Field(default=None, ge=1, le=MAX_REPLICAS)
-    """Neither traffic nor utilization ever asks for more."""
-    num_overprovision: int = Field(default=0, ge=0, le=MAX_REPLICAS)
-    """So many run on top of what is wanted, beyond `max_replicas` too."""
-    target_qps_per_replica: Rates | None = None
-    """Requests a second that one replica is to serve, by the mean of the last minute; or that of each instance type."""
-    target_utilization: TargetUtilization | None = Field(default=None, exclude_if=_is_absent)
-    """What one replica is to use of its CPU, its memory or a gauge of its own; in place of a request rate."""
-    upscale_delay_seconds: int = Field(default=300, ge=0)
-    """More replicas must be wanted for so long before they come."""
-    downscale_delay_seconds: int = Field(default=1200, ge=0)
-    """Fewer replicas must be wanted for so long before some go."""
-    schedules: tuple[Schedule, ...] = Field(default=(), max_length=MOST_SCHEDULES, exclude_if=_is_empty)
-    """When there are more at least, again and again."""
-
-    @model_validator(mode="after")
-    def _agree(self) -> Self:
-        if self.max_replicas is not None and self.max_replicas < self.min_replicas:
-            raise ValueError(f"max_replicas {self.max_replicas} is below min_replicas {self.min_replicas}")
-        if self.is_fixed and (self.max_replicas or 0) > self.min_replicas:
-            raise ValueError("max_replicas above min_replicas needs target_qps_per_replica or target_utilization")
-        if self.target_qps_per_replica is None and self.min_replicas == 0:
-            raise ValueError("min_replicas 0 needs target_qps_per_replica to scale up by")
-        if not self.is_fixed and self.max_replicas is None:
-            target = "target_utilization" if self.target_utilization is not None else "target_qps_per_replica"
-            raise ValueError(f"{target} needs max_replicas")
-        require_usable(self.schedules, self.max_replicas)
-        return self
-
-    @model_validator(mode="after")
-    def _have_one_target(self) -> Self:
-        if self.target_utilization is None:
-            return self
-        if self.target_qps_per_replica is not None:
-            raise ValueError("target_qps_per_replica and target_utilization are both given; keep one")
-        for name in ("upscale_delay_seconds", "downscale_delay_seconds"):
-            if getattr(self, name) != type(self).model_fields[name].default:
-                instead = name.replace("delay", "stabilization")
-                raise ValueError(f"{name} goes with target_qps_per_replica; give target_utilization.{instead}")
-        return self
-
-    @property
-    def is_fixed(self) -> bool:
-        """Whether there is nothing to scale by."""
-        return self.target_qps_per_replica is None and self.target_utilization is None
-
-    @property
-    def maximum(self) -> int:
-        """`max_replicas`, or where it is absent the most that `min_replicas` or a schedule asks for."""
-        if self.max_replicas is not None:
-            return self.max_replicas
-        return max([self.min_replicas, *(each.min_replicas for each in self.schedules)])
-
-    @property
-    def least(self) -> int:
-        """There are never fewer wanted, by whatever rate and time."""
-        return self.min_replicas + self.num_overprovision
-
-    @property
-    def most(self) -> int:
-        """There are never more wanted."""
-        return self.maximum + self.num_overprovision
-
-    def with_bounds(self, minimum: int, maximum: int | None) -> "ReplicaPolicy":
-        """The same policy between other bounds.
-
-        Raises:
-            InvalidSpecError: they contradict each other or the rest of the policy.
-        """
-        bounds = {"min_replicas": minimum, "max_replicas": maximum}
-        try:
-            return ReplicaPolicy.model_validate({**self.model_dump(), **bounds})
-        except ValidationError as error:
-            raise invalid_spec(error, ServiceSpec, ("service", "replica_policy")) from None
-
-
-class UpdateMode(StrEnum):
-    """How replicas of a new version take over from those of the old one.
-
-    `rolling` replaces them a few at a time, and both serve meanwhile. `blue_green` starts all new ones first; requests
-    change over to them in one step once as many as are wanted are ready.
-    """
-
-    BLUE_GREEN = "blue_green"
-    ROLLING = "rolling"
-
-
-class UpdateStrategy(_Part):
-    """How an update goes. A rolling one has at most `max_surge` replicas more than are wanted, and at most
-    `max_unavailable` fewer ready ones; numbers, or shares of those wanted.
-    """
-
-    mode: UpdateMode = UpdateMode.ROLLING
-    """Some replicas at a time, or all new ones first."""
-    max_surge: Amount = 1
-    """So many more replicas than are wanted, at most: a number, or a share of them such as 25%."""
-    max_unavailable: Amount = 0
-    """So many fewer ready replicas than are wanted, at most: a number or a share."""
-    min_ready_seconds: int = Field(default=0, ge=0, le=3600, exclude_if=_is_zero)
-    """A new replica must have been ready for so long before others are ended for it."""
-
-    @model_validator(mode="after")
-    def _moves(self) -> Self:
-        if all(value in (0, "0%") for value in (self.max_surge, self.max_unavailable)):
-            raise ValueError("max_surge and max_unavailable are both 0: nothing could ever be replaced")
-        return self
 
 
 def _probe_from_path(value: object) -> object:
@@ -204,7 +66,7 @@ def _mapping(value: object) -> JsonDict:
     return value if isinstance(value, dict) else {}
 
 
-class ServiceSection(_Part):
+class ServiceSection(Part):
     """The part of the YAML under `service`."""
 
     model_config = ConfigDict(json_schema_extra=_replicas_in_place_of_a_policy)
@@ -221,13 +83,13 @@ class ServiceSection(_Part):
     """What the gateway does with requests on their way."""
     update: UpdateStrategy = UpdateStrategy()
     """How a new version takes over."""
-    disruption_budget: DisruptionBudget | None = Field(default=None, exclude_if=_is_absent)
+    disruption_budget: DisruptionBudget | None = Field(default=None, exclude_if=is_absent)
     """How many ready replicas stay, whatever is done to the service on purpose."""
     ports: int | None = Field(default=None, ge=1, le=65535)
     """The gateway's port for this service alone; one is chosen where none is given."""
     gateway: str = Field(default="default", pattern=NAME_PATTERN)
     """Which gateway serves it."""
-    downtime: tuple[DowntimeWindow, ...] = Field(default=(), max_length=MOST_ASKED, exclude_if=_is_empty)
+    downtime: tuple[DowntimeWindow, ...] = Field(default=(), max_length=MOST_ASKED, exclude_if=is_empty)
     """When it is stopped on purpose, again and again."""
 
     @model_validator(mode="after")
@@ -304,7 +166,7 @@ Variables = Annotated[
 """Variables of a replica's environment by name."""
 
 
-class ServiceSpec(_Part):
+class ServiceSpec(Part):
     """One version of a service, as users wrote it with defaults filled in.
 
     `run` is a shell command that serves HTTP on port $PARAMEDIC_REPLICA_PORT of $PARAMEDIC_REPLICA_HOST; it also gets
@@ -316,15 +178,15 @@ class ServiceSpec(_Part):
     service: ServiceSection
     run: str = Field(min_length=1)
     """A shell command that serves HTTP on $PARAMEDIC_REPLICA_HOST, port $PARAMEDIC_REPLICA_PORT."""
-    envs: Variables = {}
+    envs: Variables = Field(default={})
     """Variables of each replica's environment; stored in the clear."""
-    secrets: Secrets = {}
+    secrets: Secrets = Field(default={})
     """Variables of each replica's environment, with where their values come from; null is {env: NAME}."""
     workdir: Annotated[str, Field(pattern=r"^/[^$]*$"), _FolderInYaml] | None = None
     """Where `run` is started: a folder of the controller's host, from this file's own where it is relative."""
     launcher: Literal["process"] = "process"
     """How replicas are run; `process` is the only way there is."""
-    resources: Resources | None = Field(default=None, exclude_if=_is_absent)
+    resources: Resources | None = Field(default=None, exclude_if=is_absent)
     """What replicas run on, where `target_qps_per_replica` has a rate for each kind."""
 
     @model_validator(mode="after")
@@ -403,7 +265,8 @@ def read_spec(path: Path) -> ServiceSpec:
         OSError: the file cannot be read.
     """
     text = path.read_text(encoding="utf-8")
-    document = _load_yaml(text)
+    _check_size(text)
+    document = load_yaml(text)
     workdir = document.get("workdir") if isinstance(document, dict) else None
     if isinstance(workdir, str) and not workdir.startswith("~"):
         document["workdir"] = str((path.parent / workdir).resolve())
@@ -431,39 +294,6 @@ def load_spec(text: str) -> ServiceSpec:
         return ServiceSpec.model_validate_json(text)
     except ValidationError as error:
         raise invalid_spec(error, ServiceSpec) from None
-
-
-def _load_yaml(text: str) -> Any:
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        """Refuses a key that is there twice, where YAML would drop the first."""
-
-        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-            seen = set()
-            for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-                if key.value in seen:
-                    raise yaml.constructor.ConstructorError(None, None, f"{key.value} is there twice", key.start_mark)
-                seen.add(key.value)
-            return super().construct_mapping(node, deep)
-
-    _check_size(text)
-    try:
-        return yaml.load(text, Loader)  # noqa: S506 - a safe loader
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        # Not `from`, nor the text itself: the line that is wrong may hold a secret.
-        raise InvalidSpecError("(document)", Unshown("text"), f"is not YAML: {_yaml_problem(error)}") from None
-
-
-_UNREADABLE = "it holds what cannot be read, or is nested too deeply"
-_QUOTED = re.compile(r"""(['"])(?!<).{2,}\1""", re.DOTALL)
-
-
-def _yaml_problem(error: Exception) -> str:
-    mark, problem = getattr(error, "problem_mark", None), str(getattr(error, "problem", None) or _UNREADABLE)
-    where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-    # What is quoted may be a secret that begins with * or !, which YAML takes for an alias or a tag.
-    return _QUOTED.sub("'…'", problem) + where
 
 
 def _check_size(text: str) -> None:
