@@ -1,6 +1,7 @@
 """The tables: what their models share, which there are, and how they are bound to those of one stack."""
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from types import ModuleType
 from typing import cast
 
@@ -9,6 +10,7 @@ from paramedic.state.errors import InvalidRowError, StateUnreachableError
 from paramedic.state.json_attributes import JsonAttribute, OptionalJsonAttribute
 from paramedic.state.rows import Row, TableMeta
 
+# All know them by this module; what each is stands in one of its own.
 __all__ = (
     "InvalidRowError",
     "JsonAttribute",
@@ -21,42 +23,27 @@ __all__ = (
 )
 
 
+_MODULES = (
+    "autoscalers",
+    "controllers",
+    "gateways",
+    "incidents",
+    "load_balancers",
+    "operations",
+    "recoveries",
+    "replicas",
+    "reports",
+    "services",
+    "target_downtimes",
+    "targets",
+    "traffic",
+)
+"""The modules beside this one that have a table's models; they import this one."""
+
+
 def all_models() -> Mapping[str, tuple[type[Row], ...]]:
     """Every model by the logical name of its table."""
-    from paramedic.state import (  # the table modules import this one
-        autoscalers,
-        controllers,
-        drills,
-        gateways,
-        incidents,
-        load_balancers,
-        operations,
-        recoveries,
-        replicas,
-        reports,
-        services,
-        target_downtimes,
-        targets,
-        traffic,
-    )
-
-    modules = (
-        autoscalers,
-        controllers,
-        drills,
-        gateways,
-        incidents,
-        load_balancers,
-        operations,
-        recoveries,
-        replicas,
-        reports,
-        services,
-        target_downtimes,
-        targets,
-        traffic,
-    )
-    return _models_of(modules)
+    return _models_of([import_module(f"paramedic.state.{name}") for name in _MODULES])
 
 
 def _models_of(modules: Sequence[ModuleType]) -> Mapping[str, tuple[type[Row], ...]]:
