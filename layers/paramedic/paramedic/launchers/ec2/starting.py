@@ -107,7 +107,10 @@ class Ec2StartLauncher(InstanceRuns):
                 f"epoch {request.epoch}"
             )
         if state_of(instance) != STOPPED:
-            raise LauncherError(f"{seen(instance)}; only a stopped one can be started for a new epoch")
+            raise LauncherError(
+                f"{seen(instance)}, and not by a launch that is to be stopped: only a stopped one can be started for a "
+                "new epoch; stop it, then recover"
+            )
 
     def _still_running(self, instance: Instance, request: Launch) -> Receipt:
         if state_of(instance) in OVER:
