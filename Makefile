@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 UV := .tools/uv/bin/uv
 READY := .venv/.ready .tools/emulator/.ready .tools/sam/.ready
+PEERS := .tools/dstack/.ready
 CHECKED := $(wildcard layers/paramedic/paramedic controller gateway cli functions demo benchmarks tests)
 # sam runs the layer's Makefile, which needs uv; sam wants the functions' Python on PATH.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/uv/bin:$(CURDIR)/.tools/sam/bin:$(PATH)
@@ -15,11 +16,12 @@ export SAM_CLI_TELEMETRY := 0
 # Where it is set, each of the hundreds of processes that tests start would compile what it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test lint build bench cost lock clean
+.PHONY: help demo test test-peers lint build bench cost lock clean
 
 help:
 	@echo 'make demo          run the whole stack on this machine and watch a dead controller come back'
 	@echo 'make test          all tests (ARGS="tests/unit -k name" for some)'
+	@echo 'make test-peers    tests against real gateways of others (needs nginx and ssh)'
 	@echo 'make lint          style, types and template'
 	@echo 'make build         what sam deploys, in .aws-sam/build'
 	@echo 'make bench NAME=x  one benchmark (without NAME: which there are)'
@@ -32,6 +34,9 @@ demo: $(READY)
 
 test: $(READY)
 	@.venv/bin/python -m pytest --numprocesses 4 --dist loadgroup $(ARGS)
+
+test-peers: $(READY) $(PEERS)
+	@PATH="$$PATH:/usr/sbin" PARAMEDIC_TEST_PEERS=1 .venv/bin/python -m pytest --numprocesses 2 --dist loadfile tests/peers $(ARGS)
 
 lint: $(READY)
 	@ruff check $(CHECKED)

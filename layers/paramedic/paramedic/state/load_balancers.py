@@ -2,6 +2,7 @@
 
 from pynamodb.attributes import MapAttribute, NumberAttribute, UnicodeAttribute
 
+from paramedic.state.dstack_gateways import DstackGateway, DstackReplica, DstackService
 from paramedic.state.request_handling import RequestHandling, Routes
 from paramedic.state.tables import JsonAttribute, Row, TableMeta
 
@@ -57,4 +58,4 @@ class LoadBalancerIndex(Row):
     revisions: MapAttribute[str, int] = MapAttribute()  # type: ignore[no-untyped-call]
 
 
-MODELS = (LoadBalancer, LoadBalancerIndex)
+MODELS = (LoadBalancer, LoadBalancerIndex, DstackGateway, DstackService, DstackReplica)

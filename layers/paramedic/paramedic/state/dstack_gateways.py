@@ -1,0 +1,106 @@
+"""Gateways of dstack, rows of table `load_balancers`: what each should have, and what was found of each replica.
+
+A gateway has a partition of its own, whose key no gateway of Paramedic's own has. No key or token is in these rows.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+
+from paramedic.state.tables import JsonAttribute, Row, TableMeta
+
+DESIRED = "desired"
+SERVICE = "service#"
+
+
+def partition_of(gateway: str) -> str:
+    """The hash key of a gateway of dstack."""
+    return f"dstack#{gateway}"
+
+
+def replica_item(replica: str) -> str:
+    """The range key of a gateway replica."""
+    return f"replica#{replica}"
+
+
+def service_item(key: str) -> str:
+    """The range key of a service, which `key` names with its project."""
+    return f"{SERVICE}{key}"
+
+
+class _Note(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Problem(StrEnum):
+    """What keeps a service, or one of its replicas, from being as desired."""
+
+    REFUSED = "refused"
+    UNANSWERED = "unanswered"
+    NOT_SERVING = "not_serving"
+
+
+class Trouble(_Note):
+    """A problem with what a gateway knows as `id`. After `attempts` nothing is tried before `retry_at`.
+
+    `said` is for people.
+    """
+
+    id: str
+    problem: Problem
+    attempts: int
+    retry_at: AwareDatetime
+    said: str
+
+
+class ReplicaNotes(_Note):
+    """What later passes must know of a gateway replica.
+
+    `registered` are the services, with their ids, of which a request through its data plane last succeeded. `unknown`
+    are those, with their ids, that were listed in the last pass and that nobody asked for. `closed_passes` are passes
+    in a row, three at most, in which its API refused connections while its nginx answered.
+    """
+
+    registered: Mapping[str, str] = {}
+    unknown: Mapping[str, str] = {}
+    troubles: Mapping[str, Trouble] = {}
+    closed_passes: int = 0
+
+
+class DstackGateway(Row):
+    """What people asked for but for the services, as JSON; every change, of services too, moves `revision` by one."""
+
+    class Meta(TableMeta):
+        pass
+
+    gateway = UnicodeAttribute(hash_key=True)
+    service = UnicodeAttribute(range_key=True, default=DESIRED)
+    desired = UnicodeAttribute()
+    revision = NumberAttribute()
+    changed_by = UnicodeAttribute()
+    changed_at = UnicodeAttribute()
+
+
+class DstackService(Row):
+    """One service as JSON; changed together with its gateway's row only."""
+
+    class Meta(TableMeta):
+        pass
+
+    gateway = UnicodeAttribute(hash_key=True)
+    service = UnicodeAttribute(range_key=True)
+    desired = UnicodeAttribute()
+
+
+class DstackReplica(Row):
+    """One gateway replica; every change of its notes is conditional on `version`."""
+
+    class Meta(TableMeta):
+        pass
+
+    gateway = UnicodeAttribute(hash_key=True)
+    service = UnicodeAttribute(range_key=True)
+    notes = JsonAttribute(ReplicaNotes)
+    version = NumberAttribute()
