@@ -9,6 +9,7 @@ from paramedic_cli.commands import local, target, target_drills, target_mode
 from paramedic_cli.commands.approving import acknowledge, approve
 from paramedic_cli.commands.changes import restart, scale, update
 from paramedic_cli.commands.downtime import downtime
+from paramedic_cli.commands.guard import guard
 from paramedic_cli.commands.holding import hold, release
 from paramedic_cli.commands.logs import logs
 from paramedic_cli.commands.monitor import monitor
@@ -75,6 +76,7 @@ app.command()(approve)
 app.command()(acknowledge)
 app.command()(hold)
 app.command()(release)
+app.command()(guard)
 app.command()(history)
 app.command()(report)
 app.command()(monitor)

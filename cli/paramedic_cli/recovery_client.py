@@ -1,6 +1,7 @@
 """Sends on-call's manual actions to the deployed recovery function and waits for its answer, or does them here."""
 
 import json
+import re
 import uuid
 from typing import TYPE_CHECKING
 
@@ -8,8 +9,8 @@ import boto3
 from botocore.config import Config
 
 from paramedic.errors import InvalidInputError, ParamedicError
-from paramedic.recovery.messages import ByHand, Planned, Verb, parse_request
-from paramedic.state.targets import controller_id_of
+from paramedic.recovery.messages import AskCheck, ByHand, Checked, Planned, Request, Verb, parse_request
+from paramedic.recovery.surroundings import Surroundings
 from paramedic.validation import validated_json
 from paramedic_cli.stack import Stack
 
@@ -21,6 +22,10 @@ LONGEST_FUNCTION_SECONDS = 900
 
 OF_ANY_TARGET = ("hold", "release")
 """Verbs that are about every kind of target."""
+
+
+RECOVERED = re.compile(r"(controller|url):[A-Za-z0-9][A-Za-z0-9._-]*")
+"""Ids of targets that may be recovered."""
 
 
 class RecoveryFunctionError(ParamedicError):
@@ -42,8 +47,9 @@ def verb(action: str, target: str, actor: str, reason: str, *, dry_run: bool = F
     Raises:
         InvalidInputError: a field is unusable; the message names it.
     """
-    if action not in OF_ANY_TARGET and controller_id_of(target) is None:
-        raise InvalidInputError("TARGET", target, "only controllers can be recovered: controller:ID")
+    if action not in OF_ANY_TARGET and not RECOVERED.fullmatch(target):
+        problem = "only controllers and guarded URLs can be recovered: controller:ID or url:NAME"
+        raise InvalidInputError("TARGET", target, problem)
     who = {"target": target, "actor": actor, "reason": reason, "request_id": str(uuid.uuid4())}
     given = {name: value for name, value in more.items() if value is not None}
     request = parse_request({"action": action, **who, "dry_run": dry_run, **given}, root=action)
@@ -63,17 +69,42 @@ def send(stack: Stack, request: Verb) -> Planned:
     return _done_here(request) if stack.without_lambda else _answer(stack, request)
 
 
+def ask_check(stack: Stack, target: str, url: str | None, restart: str) -> Checked:
+    """Whether a URL could be recovered by what restarts `restart`, as it is seen from where recovery runs.
+
+    Raises:
+        RecoveryFunctionError: the function failed; its log says why.
+        InvalidInputError: the question, a setting of this process or the answer is of no use.
+    """
+    question = parse_request({"action": "check", "target": target, "url": url, "restart": restart}, root="check")
+    if not isinstance(question, AskCheck):
+        raise InvalidInputError("action", "check", "is another question")
+    if not stack.without_lambda:
+        return validated_json(Checked, _answered(stack, question), root=stack.recovery_function)
+    from paramedic.recovery.guarding import check
+
+    return check(question, _around_here())
+
+
 def _done_here(request: Verb) -> Planned:
     # Of no use where there are functions, and nobody else pays for all of recovery.
     from paramedic.recovery.answering import act
+
+    return Planned.model_validate(act(request, _around_here()).model_dump())
+
+
+def _around_here() -> Surroundings:
     from paramedic_cli.monitor.making import recoveries_here
     from paramedic_cli.monitor.settings import MonitorSettings
 
-    around = recoveries_here(MonitorSettings.from_env())()
-    return Planned.model_validate(act(request, around).model_dump())
+    return recoveries_here(MonitorSettings.from_env())()
 
 
 def _answer(stack: Stack, request: Verb) -> Planned:
+    return validated_json(Planned, _answered(stack, request), root=stack.recovery_function)
+
+
+def _answered(stack: Stack, request: Request) -> bytes:
     # What is not asked for is left out: a function of the release before takes no field it does not know.
     sent = request.model_dump_json(exclude_defaults=True).encode()
     answer = _client().invoke(FunctionName=stack.recovery_function, Payload=sent)
@@ -83,7 +114,7 @@ def _answer(stack: Stack, request: Verb) -> Planned:
         problem = json.loads(payload or b"{}")
         text = f"{problem.get('errorType', failure)}: {problem.get('errorMessage', 'no message')}"
         raise RecoveryFunctionError(f"{stack.recovery_function} failed: {text}; see log group {_log_group(stack)}")
-    return validated_json(Planned, payload, root=stack.recovery_function)
+    return payload
 
 
 def _log_group(stack: Stack) -> str:

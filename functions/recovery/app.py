@@ -16,7 +16,7 @@ from paramedic.observability import make_logger
 from paramedic.paging import TopicPager, topic_pager
 from paramedic.queue_records import handle_records
 from paramedic.recovery import recoverer
-from paramedic.recovery.messages import AskHistory, AskStatus, Sweep, parse_request
+from paramedic.recovery.messages import ByHand, Sweep, parse_request
 from paramedic.recovery.queue import received_failure
 from paramedic.recovery.settings import RecoverySettings
 from paramedic.recovery.surroundings import Surroundings
@@ -52,7 +52,7 @@ def _answer(event: Mapping[str, Any], settings: RecoverySettings, context: Any) 
 
     request = parse_request(event)
     around = _surroundings(settings)
-    if isinstance(request, AskStatus | AskHistory):
+    if not isinstance(request, ByHand):
         return tell(request, around).model_dump(mode="json")
     if request.dry_run:
         return _told(act(request, around))

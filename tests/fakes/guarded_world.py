@@ -21,6 +21,7 @@ from paramedic.launchers.interface import (
     StopOutcome,
     StopResult,
 )
+from paramedic.launchers.profiles import parse_profiles
 from paramedic.recovery import recoverer
 from paramedic.recovery.answering import act
 from paramedic.recovery.messages import ByHand, Reply, parse_request
@@ -35,6 +36,7 @@ from tests.fakes.targets import stored_target
 
 TARGET = "url:peer"
 PROFILE = "peer"
+PROFILES = parse_profiles('{"peer": {"launcher": "process", "host_dir": "/h", "command": ["true"], "pid_file": "/p"}}')
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,6 @@ class OnePlace:
         raise NotImplementedError(scope)
 
     def occupant(self, workload: str) -> Receipt | None:
-        assert workload == TARGET
         if self.names_no_place:
             raise NoPlaceError("the profile names no place")
         if self.blind:
@@ -187,6 +188,7 @@ class GuardedWorld:
             page=self._page,
             stale_seconds=10.0,
             poll_seconds=0.5,
+            profiles=PROFILES,
         )
 
     def found_bad(self, diagnosis: str = "unreachable") -> HealthEvent:

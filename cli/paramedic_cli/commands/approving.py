@@ -4,14 +4,14 @@ from typing import Annotated
 
 import typer
 
-from paramedic_cli.commands.options import Actor, ControllerTarget, DryRun, Reason, chosen_stack
+from paramedic_cli.commands.options import Actor, DryRun, Reason, RecoveredTarget, chosen_stack
 from paramedic_cli.commands.recover import run
 from paramedic_cli.recovery_client import verb
 
 
 def approve(
     context: typer.Context,
-    target: ControllerTarget,
+    target: RecoveredTarget,
     plan: Annotated[str, typer.Option("--plan", metavar="PLAN", help="The one you were sent, to the letter")],
     reason: Reason,
     actor: Actor,
@@ -23,7 +23,7 @@ def approve(
 
 
 def acknowledge(
-    context: typer.Context, target: ControllerTarget, reason: Reason, actor: Actor, dry_run: DryRun = False
+    context: typer.Context, target: RecoveredTarget, reason: Reason, actor: Actor, dry_run: DryRun = False
 ) -> None:
     """Say that the cause was mended: three failed attempts block a target no longer."""
     stack = chosen_stack(context)

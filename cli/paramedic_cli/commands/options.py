@@ -19,7 +19,7 @@ def _person() -> str:
         return f"user {os.getuid()}"
 
 
-ControllerTarget = Annotated[str, typer.Argument(help="Which one: controller:ID", metavar="TARGET")]
+RecoveredTarget = Annotated[str, typer.Argument(help="Which one: controller:ID or url:NAME", metavar="TARGET")]
 Actor = Annotated[str, typer.Option("--actor", default_factory=_person, help="Who is asking; you by default")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept with what is done")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would come to, and change nothing")]

@@ -30,7 +30,7 @@ class Report(BaseModel):
 
 def history(
     context: typer.Context,
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="Which one: controller:ID")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="Which one: controller:ID or url:NAME")],
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many of the newest")] = 10,
     as_json: _Json = False,
 ) -> None:

@@ -3,7 +3,7 @@
 import typer
 
 from paramedic.recovery.messages import Status, Verb
-from paramedic_cli.commands.options import Actor, ControllerTarget, DryRun, PredecessorGone, Reason, chosen_stack
+from paramedic_cli.commands.options import Actor, DryRun, PredecessorGone, Reason, RecoveredTarget, chosen_stack
 from paramedic_cli.output import answer
 from paramedic_cli.recovery_client import send, verb
 from paramedic_cli.stack import Stack
@@ -13,7 +13,7 @@ WELL = (Status.RECOVERED, Status.PLANNED, Status.DONE)
 
 def recover(
     context: typer.Context,
-    target: ControllerTarget,
+    target: RecoveredTarget,
     reason: Reason,
     actor: Actor,
     predecessor_gone: PredecessorGone = None,
@@ -25,7 +25,7 @@ def recover(
 
 
 def replace(
-    context: typer.Context, target: ControllerTarget, reason: Reason, actor: Actor, dry_run: DryRun = False
+    context: typer.Context, target: RecoveredTarget, reason: Reason, actor: Actor, dry_run: DryRun = False
 ) -> None:
     """Stop a target that may be well and launch its successor; exit 0 only once that was seen healthy."""
     stack = chosen_stack(context)
@@ -34,7 +34,7 @@ def replace(
 
 def force(
     context: typer.Context,
-    target: ControllerTarget,
+    target: RecoveredTarget,
     reason: Reason,
     actor: Actor,
     predecessor_gone: PredecessorGone = None,
@@ -46,7 +46,7 @@ def force(
 
 
 def drill(
-    context: typer.Context, target: ControllerTarget, reason: Reason, actor: Actor, dry_run: DryRun = False
+    context: typer.Context, target: RecoveredTarget, reason: Reason, actor: Actor, dry_run: DryRun = False
 ) -> None:
     """End a target that is well, to see it recovered and how long that takes; only within its window, if it has one."""
     stack = chosen_stack(context)

@@ -72,7 +72,7 @@ def test_a_service_file_that_is_missing_is_named() -> None:
 
 
 @pytest.mark.parametrize("target", ["demo", "url:http://x", "controller:"])
-def test_only_controllers_can_be_recovered(target: str) -> None:
+def test_what_is_no_target_s_id_is_not_recovered(target: str) -> None:
     result = paramedic("--stack", "s", "recover", target, "--reason", "r")
     assert result.exit_code == 2
     assert result.stderr.startswith("error: TARGET:")
@@ -107,20 +107,20 @@ def test_local_commands_without_a_local_stack_say_how_to_start_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "action", ["recover", "replace", "force", "drill", "approve", "acknowledge", "hold", "release"]
+    "action", ["recover", "replace", "force", "drill", "approve", "acknowledge", "hold", "release", "guard"]
 )
 def test_the_recorded_manual_requests_are_what_the_commands_send(action: str) -> None:
     recorded = json.loads((project_root() / f"events/{action}.json").read_text())
-    more = {name: recorded[name] for name in ("plan", "predecessor_gone") if name in recorded}
+    more = {name: recorded[name] for name in ("plan", "predecessor_gone", "restart") if name in recorded}
     sent = verb(action, recorded["target"], recorded["actor"], recorded["reason"], **more)
     same = {**sent.model_dump(exclude_defaults=True), "request_id": recorded["request_id"]}
     assert same == recorded
 
 
 @pytest.mark.parametrize("command", ["recover", "replace", "force", "drill", "acknowledge", "approve"])
-def test_only_controllers_are_acted_on_by_hand(command: str) -> None:
+def test_only_controllers_and_urls_are_acted_on_by_hand(command: str) -> None:
     more = ["--plan", "p"] if command == "approve" else []
-    result = paramedic("--stack", "s", command, "url:shop", "--reason", "r", *more)
+    result = paramedic("--stack", "s", command, "push:cron", "--reason", "r", *more)
     assert result.exit_code == 2
     assert result.stderr.startswith("error: TARGET:")
 

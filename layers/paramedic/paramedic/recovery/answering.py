@@ -8,8 +8,10 @@ from paramedic.recovery.holding import acknowledge, hold, release
 from paramedic.recovery.messages import (
     Acknowledge,
     Approve,
+    AskCheck,
     AskHistory,
     AskStatus,
+    Guard,
     Hold,
     Question,
     Release,
@@ -35,6 +37,11 @@ def act(request: Verb, around: Surroundings) -> BaseModel:
             return hold(request, around)
         case Release():
             return release(request, around)
+        case Guard():
+            # Nobody who recovers something waits for what only guarding needs.
+            from paramedic.recovery.guarding import guard
+
+            return guard(request, around)
         case _:
             return by_hand(request, around)
 
@@ -51,3 +58,7 @@ def tell(question: Question, around: Surroundings) -> BaseModel:
             return read_standing(question.target, around.clock.now())
         case AskHistory():
             return read_history(question.target, question.limit)
+        case AskCheck():
+            from paramedic.recovery.guarding import check
+
+            return check(question, around)

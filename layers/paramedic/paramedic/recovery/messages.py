@@ -103,9 +103,28 @@ class AskHistory(_Payload):
     limit: int = Field(default=10, ge=1, le=100)
 
 
+class Guard(ByHand):
+    """Recover the URL from now on by the profile that restarts exactly `restart`."""
+
+    action: Literal["guard"]
+    restart: Name
+
+
+class AskCheck(_Payload):
+    """Whether a URL could be recovered: by its profile, or by that which restarts `restart`.
+
+    `url` is what is probed of a target that is not registered yet.
+    """
+
+    action: Literal["check"]
+    target: Name
+    restart: Name | None = None
+    url: str | None = Field(default=None, min_length=1, max_length=4096)
+
+
 type OpensRecovery = ManualRecover | ManualReplace | ManualForce | ManualDrill
-type Question = AskStatus | AskHistory
-type Verb = OpensRecovery | Approve | Acknowledge | Hold | Release
+type Question = AskStatus | AskHistory | AskCheck
+type Verb = OpensRecovery | Approve | Acknowledge | Hold | Release | Guard
 type Request = Verb | Question
 
 REQUESTS: Mapping[str, type[Request]] = {
@@ -117,8 +136,10 @@ REQUESTS: Mapping[str, type[Request]] = {
     "acknowledge": Acknowledge,
     "hold": Hold,
     "release": Release,
+    "guard": Guard,
     "status": AskStatus,
     "history": AskHistory,
+    "check": AskCheck,
 }
 """What people may ask, by its action."""
 
@@ -176,3 +197,19 @@ class Planned(Reply):
     """What a dry run would have done, step by step."""
 
     plan: tuple[str, ...] = ()
+
+
+class Checked(BaseModel):
+    """Whether a target could be recovered by `profile`; `seen` is what was found, `problems` what is in the way.
+
+    `add` are the lines that the stack's parameters lack.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    target: str
+    message: str
+    profile: str | None = None
+    seen: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    add: tuple[str, ...] = ()

@@ -1,11 +1,15 @@
 """Everything a recovery touches outside DynamoDB, handed in so that tests can stand in its place."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from paramedic.clock import Clock
 from paramedic.health.outcomes import ProbeOutcome, ProbeRequest
 from paramedic.launchers.interface import Launch, Launcher
+
+if TYPE_CHECKING:
+    from paramedic.launchers.profiles import LauncherProfile
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class LaunchPlan:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """`profile` raises LauncherError or ParamedicError when it cannot be used here.
+    """`profile` raises LauncherError or ParamedicError when it cannot be used here; `profiles` are all of the stack's.
 
     `page` tells people and returns whether that was taken; it never raises.
     Every `poll_seconds` it is looked whether a launch has proved itself, every `look_seconds` whether it has ended.
@@ -41,3 +45,4 @@ class Surroundings:
     poll_seconds: float = 0.1
     look_seconds: float = 2.0
     approval_minutes: float = 30.0
+    profiles: Mapping[str, "LauncherProfile"] = field(default_factory=dict)

@@ -32,6 +32,7 @@ def make_surroundings(
         page=page,
         stale_seconds=stale_seconds,
         approval_minutes=approval_minutes,
+        profiles=profiles,
     )
 
 

@@ -139,6 +139,20 @@ def change_mode(target_id: str, mode: TargetMode, clock: Clock) -> None:
         raise TargetMissingError(f"target {target_id} is not registered") from error
 
 
+def change_profile(target_id: str, profile: str, clock: Clock) -> None:
+    """Have a target relaunched by a launcher profile from its next recovery on; nothing else of it changes.
+
+    Raises:
+        TargetMissingError: there is no such target.
+        StateUnreachableError: DynamoDB did not answer; repeating it is harmless.
+    """
+    row = Target(bucket_of(target_id), target_id)
+    try:
+        transact([Update(row, (Target.profile.set(profile),), Target.target_id.exists())], clock)
+    except ConditionFailedError as error:
+        raise TargetMissingError(f"target {target_id} is not registered") from error
+
+
 def change_drill_window(target_id: str, window: str | None, clock: Clock) -> None:
     """Have drills of a target made only within `window` of each day, or at any time; nothing else of it changes.
 
