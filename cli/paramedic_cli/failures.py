@@ -25,8 +25,8 @@ FAILED, BAD_INPUT = 1, 2
 
 _SIGN_IN = "sign in again (`aws sso login`), or set AWS_PROFILE to a profile that may use the stack"
 _ATTACH = (
-    "attach the stack's OperatorPolicyArn to your role, to change services its DeployerPolicyArn, to report for a "
-    "target its ReporterPolicyArn (see its outputs)"
+    "attach one of the stack's policies to your role (see its outputs): ReaderPolicyArn to look, OnCallPolicyArn to "
+    "act on what is watched, DeployerPolicyArn to change services, ReporterPolicyArn to report for a target"
 )
 _REMEDIES = {
     "AccessDenied": _ATTACH,

@@ -72,7 +72,14 @@ ROLES = (
     "RecoveryRole",
     "SchedulerRole",
 )
-FOR_OTHERS = ("ControllerPolicy", "DeployerPolicy", "GatewayPolicy", "OperatorPolicy", "ReporterPolicy")
+FOR_OTHERS = (
+    "ControllerPolicy",
+    "DeployerPolicy",
+    "GatewayPolicy",
+    "OnCallPolicy",
+    "ReaderPolicy",
+    "ReporterPolicy",
+)
 WITHOUT_RESOURCES = {"ssm:GetCommandInvocation"}
 """Actions of which IAM knows no resource."""
 
@@ -333,8 +340,23 @@ def test_nobody_can_delete_an_epoch_or_a_record_of_a_recovery(template: Template
 
 
 def test_on_call_writes_what_is_watched_and_neither_epochs_nor_what_runs(template: Template) -> None:
-    written = set().union(*(_tables_where(template, "OperatorPolicy", action) for action in WRITES))
+    written = set().union(*(_tables_where(template, "OnCallPolicy", action) for action in WRITES))
     assert written == {"IncidentsTable", "ReportsTable", "TargetsTable"}
+
+
+def test_a_reader_may_only_look_and_on_call_may_all_that_a_reader_may(template: Template) -> None:
+    def may(name: str) -> set[tuple[str, str]]:
+        return {
+            (action, json.dumps(resource))
+            for statement in _allowed(template, name)
+            for action in as_list(statement["Action"])
+            for resource in as_list(statement["Resource"])
+        }
+
+    looks = {"Describe", "Get", "Query", "Scan", "BatchGet", "Filter"}
+    verbs_used = {action.partition(":")[2] for action, _ in may("ReaderPolicy")}
+    assert [verb for verb in verbs_used if not verb.startswith(tuple(looks))] == []
+    assert may("ReaderPolicy") <= may("OnCallPolicy")
 
 
 def test_a_controller_records_recoveries_of_controllers_and_cannot_touch_the_global_switch(template: Template) -> None:
@@ -610,7 +632,7 @@ def test_on_calls_keys_are_enough_to_have_a_url_checked_and_to_probe_it_from_the
     deployed_stack: LocalStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outputs, name = deployed_stack.outputs, f"t{uuid.uuid4().hex[:8]}"
-    _use(deployed_stack.environment_under("guarding-test", outputs.operator_policy_arn), monkeypatch)
+    _use(deployed_stack.environment_under("guarding-test", outputs.on_call_policy_arn), monkeypatch)
     stack = outputs.table_prefix.removesuffix("-")
 
     def types(*arguments: str) -> Result:
@@ -635,39 +657,13 @@ def test_on_calls_keys_are_enough_to_have_a_url_checked_and_to_probe_it_from_the
 
 
 @pytest.mark.e2e
-def test_on_calls_keys_are_enough_for_every_verb_and_the_deployed_function_may_do_them(
-    deployed_stack: LocalStack, controller: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    outputs, target = deployed_stack.outputs, controller_target_id(controller)
-    _use(deployed_stack.environment_under("verbs-test", outputs.operator_policy_arn), monkeypatch)
-    stack = outputs.table_prefix.removesuffix("-")
-
-    def types(*arguments: str) -> Result:
-        return CliRunner().invoke(app, ["--stack", stack, *arguments])
-
-    why = (target, "--reason", "test", "--actor", "ada")
-    assert types("target", "mode", target, "ask").exit_code == 0
-    assert "is held (ada: test)" in types("hold", *why).stdout
-    for verb, more in (("recover", ()), ("replace", ("--dry-run",)), ("force", ()), ("drill", ())):
-        held = types(verb, *why, *more)
-        assert (held.exit_code, "own switch is hold (ada: test)" in held.stdout) == (1, True), held.output
-    assert "own switch is hold (ada: test)" in types("status").stdout
-    assert types("release", *why).exit_code == 0
-    assert "02:00-04:00 UTC" in types("target", "drill-window", target, "02:00-04:00").stdout
-    assert "nobody was asked" in types("approve", *why, "--plan", "2026-01-05T03:00:00.000Z/2").stdout
-    assert "not blocked" in types("acknowledge", *why).stdout
-    assert "was never recovered" in types("history", target).stdout
-    assert f"{target}: nothing since" in types("report").stdout
-
-
-@pytest.mark.e2e
 def test_a_reporters_keys_report_and_the_deployed_check_hears_it_but_they_change_no_target(
     deployed_stack: LocalStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outputs, name = deployed_stack.outputs, f"t{uuid.uuid4().hex[:8]}"
     stack, target_id = outputs.table_prefix.removesuffix("-"), f"push:{name}"
     keys = deployed_stack.environment_under("reporter-test", outputs.reporter_policy_arn)
-    on_call = deployed_stack.environment_under("awaiting-test", outputs.operator_policy_arn)
+    on_call = deployed_stack.environment_under("awaiting-test", outputs.on_call_policy_arn)
 
     def types(environment: Mapping[str, str], *arguments: str) -> Result:
         _use(environment, monkeypatch)
@@ -726,7 +722,7 @@ def test_on_calls_keys_plan_a_targets_downtime_which_the_deployed_function_tells
     deployed_stack: LocalStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outputs, clock, name = deployed_stack.outputs, SystemClock(), f"t{uuid.uuid4().hex[:8]}"
-    _use(deployed_stack.environment_under("target-planner-test", outputs.operator_policy_arn), monkeypatch)
+    _use(deployed_stack.environment_under("target-planner-test", outputs.on_call_policy_arn), monkeypatch)
     target = UrlTarget(name=name, url="http://127.0.0.1:1/")
     add_target(target.row(), clock)
     subject = TargetSubject(target.target_id)
@@ -770,7 +766,7 @@ def test_a_controllers_keys_read_the_secrets_of_its_replicas_and_no_other(
 @pytest.mark.e2e
 def test_on_calls_keys_write_neither_services_nor_controllers(deployed_stack: LocalStack) -> None:
     outputs = deployed_stack.outputs
-    dynamodb = client("dynamodb", deployed_stack.environment_under("on-call-test", outputs.operator_policy_arn))
+    dynamodb = client("dynamodb", deployed_stack.environment_under("on-call-test", outputs.on_call_policy_arn))
     key = {"controller_id": {"S": "main"}, "item": {"S": "desired#chat"}}
     for table in ("controllers", "services"):
         with pytest.raises(dynamodb.exceptions.ClientError, match="AccessDenied"):

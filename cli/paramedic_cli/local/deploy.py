@@ -48,7 +48,8 @@ class StackOutputs(BaseModel):
     controller_policy_arn: str
     deployer_policy_arn: str
     gateway_policy_arn: str
-    operator_policy_arn: str
+    on_call_policy_arn: str
+    reader_policy_arn: str
     reporter_policy_arn: str
 
 

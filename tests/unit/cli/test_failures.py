@@ -16,7 +16,7 @@ def refused(code: str) -> ClientError:
 @pytest.mark.parametrize(
     ("error", "remedy"),
     [
-        (refused("AccessDeniedException"), "OperatorPolicyArn"),
+        (refused("AccessDeniedException"), "OnCallPolicyArn"),
         (refused("AccessDenied"), "DeployerPolicyArn"),
         (refused("ExpiredTokenException"), "sign in again"),
         (refused("ResourceNotFoundException"), "--stack"),
@@ -32,7 +32,7 @@ def test_every_refusal_of_aws_comes_with_a_remedy(error: Exception, remedy: str)
 def test_the_remedy_is_found_under_the_state_layers_own_error() -> None:
     error = StateUnreachableError("reading x")
     error.__cause__ = GetError("failed", refused("AccessDeniedException"))
-    assert "OperatorPolicyArn" in describe(error)
+    assert "OnCallPolicyArn" in describe(error)
 
 
 def test_an_error_without_a_remedy_is_told_as_it_is() -> None:

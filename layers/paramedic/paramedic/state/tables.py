@@ -26,6 +26,7 @@ __all__ = (
 _MODULES = (
     "autoscalers",
     "controllers",
+    "drills",
     "gateways",
     "incidents",
     "load_balancers",
