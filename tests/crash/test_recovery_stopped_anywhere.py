@@ -17,7 +17,7 @@ from tests.fakes.interleaving.state import State
 
 pytestmark = pytest.mark.crash
 
-STOPPED, DUPLICATE, SWEEPER = "recovery", "duplicate", "sweeper"
+STOPPED, DUPLICATE, SWEEPER, NEWER = "recovery", "duplicate", "sweeper", "newer"
 CALLS = 18
 """What a recovery makes at least."""
 
@@ -29,7 +29,8 @@ ALL, LAUNCHING = 11, 8
 class Trouble:
     """`turns` of the predecessor before it fell silent; the host as it is until all is `mended`.
 
-    `meanwhile` goes on to its end where the recovery was stopped, in the next minute if it is the sweeper.
+    `meanwhile` goes on to its end where the recovery was stopped, in the next minute if it is the sweeper; a newer
+    recovery opens its epoch in the minute after the sweeper's.
     """
 
     turns: int = ALL
@@ -42,10 +43,13 @@ TROUBLES = {
     "the predecessor hangs in the midst of a launch": Trouble(turns=LAUNCHING),
     "no launch is made": Trouble(host={"cannot_start": frozenset({2})}),
     "the successor ends at once": Trouble(host={"stillborn": frozenset({2})}),
+    "the successor lives and is never well": Trouble(host={"never_well": frozenset({2})}),
+    "the successor lives and never claims": Trouble(host={"hung": frozenset({2})}),
     "the predecessor does not end": Trouble(turns=LAUNCHING, host={"stuck": True}),
     "the event comes twice": Trouble(turns=LAUNCHING, meanwhile=DUPLICATE),
     "a person starts a controller": Trouble(turns=LAUNCHING, meanwhile=BY_HAND),
     "the sweeper takes over": Trouble(turns=LAUNCHING, meanwhile=SWEEPER),
+    "a newer recovery is through": Trouble(host={"cannot_start": frozenset({2})}, meanwhile=NEWER),
 }
 
 
@@ -81,6 +85,9 @@ def others_go_on(stage: Stage, state: State, meanwhile: str) -> State:
             state = stage.with_actor(state, DUPLICATE, on_failure)
         case "by-hand":
             state = stage.with_start_by_hand(state)
+        case "newer":
+            state = goes_on(stage, stage.with_actor(stage.later(state), SWEEPER, sweep), SWEEPER)
+            state = stage.with_actor(stage.found_dead(stage.later(state)), NEWER, on_failure)
     state = goes_on(stage, state, meanwhile)
     for name in [each for each in stage.enabled(state) if each not in (STOPPED, FIRST)]:
         state = goes_on(stage, state, name)

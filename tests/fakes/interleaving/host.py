@@ -18,13 +18,17 @@ from paramedic.launchers.interface import (
 
 @dataclass(frozen=True)
 class Process:
-    """One controller process. One that is `hidden` can be neither seen nor ended; a `deaf` one refuses connections."""
+    """One controller process. One that is `hidden` can be neither seen nor ended; a `deaf` one refuses connections.
+
+    One that `hangs` does nothing at all.
+    """
 
     key: str
     epoch: int
     alive: bool = True
     hidden: bool = False
     deaf: bool = False
+    hangs: bool = False
     claimed: bool = False
     serves: bool = False
 
@@ -33,8 +37,9 @@ class Process:
 class Host:
     """`fence` is the controller's; `effects` are the replicas' keys in the order of their starts, with whose epoch.
 
-    In epochs that `cannot_start` no launch is made; what is launched in `stillborn` ones ends at once. While it is
-    `stuck` no process can be ended.
+    In epochs that `cannot_start` no launch is made; what is launched in `stillborn` ones ends at once, in `never_well`
+    ones it claims, beats and refuses connections, and in `hung` ones it does nothing. While the host is `stuck` no
+    process can be ended.
     """
 
     processes: tuple[Process, ...] = ()
@@ -43,6 +48,8 @@ class Host:
     checks_fence: bool = True
     cannot_start: frozenset[int] = frozenset()
     stillborn: frozenset[int] = frozenset()
+    never_well: frozenset[int] = frozenset()
+    hung: frozenset[int] = frozenset()
     stuck: bool = False
 
     def process(self, key: str) -> Process | None:
@@ -59,6 +66,16 @@ class Host:
         """The same after the process has ended."""
         process = self.process(key)
         return self if process is None else self.with_process(replace(process, alive=False))
+
+    def launched(self, key: str, epoch: int) -> Process:
+        """What a launch in that epoch makes."""
+        return Process(
+            key,
+            epoch,
+            alive=epoch not in self.stillborn,
+            deaf=epoch in self.never_well,
+            hangs=epoch in self.hung,
+        )
 
     def admitting(self, epoch: int) -> "Host":
         if not self.checks_fence:
@@ -112,7 +129,7 @@ def _launch(host: Host, asked: Mapping[str, Any]) -> tuple[Host, Any]:
     if known is None:
         if asked["epoch"] in host.cannot_start:
             raise LauncherError("no such command")
-        known = Process(asked["key"], asked["epoch"], alive=asked["epoch"] not in host.stillborn)
+        known = host.launched(asked["key"], asked["epoch"])
         return host.with_process(known), known
     if not known.alive:
         raise KeyAlreadyUsedError(f"{known.key} has ended")

@@ -145,7 +145,7 @@ class Stage:
 
     def _with_new_processes(self, state: State) -> State:
         for process in state.host.living():
-            if process.key not in state.scripts and process.epoch > 0:
+            if process.key not in state.scripts and process.epoch > 0 and not process.hangs:
                 program = controller(process.key, process.epoch, self.replicas)
                 state = self.with_actor(state, process.key, program)
         return state
