@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from benchmarks.gateway_parts.processes import Address, NeverAnsweredError, get
 from paramedic.clock import SystemClock, to_iso
-from paramedic.recovery.predecessors import launch_key
+from paramedic.launchers.interface import launch_key
 from paramedic.recovery.surroundings import LaunchPlan
 from paramedic.state.claims import open_epoch
 from paramedic.state.controllers import ENDPOINT, EPOCH, ControllerEndpoint, ControllerEpoch

@@ -10,16 +10,11 @@ from paramedic.recovery.holds import read_switch
 from paramedic.recovery.standing import read_standing
 from paramedic.services.status import ControllerView, build_status, read_controller, read_failure
 from paramedic.state.controllers import HEARTBEAT, ControllerHeartbeat
+from paramedic.state.gateway_keys import GatewayReplicaKey, gateway_replica_of
 from paramedic.state.gateways import GatewayReplica
 from paramedic.state.recoveries import OPEN_STEPS, Recovery
 from paramedic.state.standbys import read_standby
-from paramedic.state.targets import (
-    GatewayReplicaKey,
-    Target,
-    controller_id_of,
-    controller_target_id,
-    gateway_replica_of,
-)
+from paramedic.state.targets import Target, controller_id_of, controller_target_id
 from paramedic_cli.target_rows import read_target_rows
 
 

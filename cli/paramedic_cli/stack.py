@@ -42,6 +42,11 @@ class Stack:
         """The function that on-call's manual actions are sent to."""
         return f"{self.name}-recovery"
 
+    @property
+    def reconcile_function(self) -> str:
+        """The function that launches and ends the replicas of gateways."""
+        return f"{self.name}-gateway-reconcile"
+
     def probe_function(self, location: str) -> str:
         """The function that targets are probed with from `location`."""
         return f"{self.name}-health-probe" + ("" if location == ProbeLocation.PUBLIC else f"-{location}")

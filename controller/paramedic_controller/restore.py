@@ -188,7 +188,7 @@ def _read_spec_to_end(desired: Desired, balancer: Balancer | None, read_spec: _S
 def _read_route_floor(desired: Desired) -> int:
     """The highest route revision that may have been seen under the service's name."""
     index = LoadBalancerIndex.read(desired.gateway, INDEX)
-    listed = {name: int(index.revisions[name]) for name in index.revisions} if index is not None else {}
+    listed = index.by_service if index is not None else {}
     name = NameReservation.read(gateway_partition(desired.gateway), name_item(desired.name))
     ended = int(name.route_revision or 0) if name is not None else 0
     return max(listed.get(desired.name, 0), ended)

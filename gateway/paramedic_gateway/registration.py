@@ -123,6 +123,8 @@ class Registration:
             name=settings.replica,
             hostname=address,
             port=settings.port,
+            number=settings.number,
+            epoch=settings.epoch,
             probe_from=None if settings.probe_from is ProbeLocation.PUBLIC else settings.probe_from,
             health_url=f"http://{where}:{settings.port}{HEALTH_PATH}",
         )

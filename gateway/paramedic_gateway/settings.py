@@ -1,16 +1,19 @@
 """The gateway replica's settings, all from environment variables, checked once at the start."""
 
 import os
+from collections.abc import Mapping
 from ipaddress import IPv6Address
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from paramedic.gateways.replica import SHARED_PORT
+from paramedic.gateways.replica import SHARED_PORT, SHARED_TLS_PORT
+from paramedic.launchers.marks import WORKLOAD
 from paramedic.launchers.process.scopes import ScopeCommand
 from paramedic.services.spec import NAME_PATTERN
 from paramedic.settings import EnvironmentSettings, InvalidSettingError
+from paramedic.state.gateway_keys import gateway_replica_of
 from paramedic.state.probe_location import ProbeLocation
 from paramedic.state.request_handling import HOST_NAME_PATTERN
 from paramedic_gateway.layout import Layout
@@ -36,7 +39,8 @@ ANY_ADDRESS = (None, "0.0.0.0", "::")  # noqa: S104 - what to bind to, and nothi
 
 
 class Settings(EnvironmentSettings):
-    """Times in seconds. `replica` names this replica of `gateway` for good, over all its lives.
+    """Times in seconds. `replica` names this replica of `gateway` for good, over all its lives. `workload` and `epoch`
+    are those that it was launched as, where it was not started by hand.
 
     `directory` is this replica's alone and outlives it. `host` is where it listens; without one, where each service's
     row says. `address` is where health checks reach it, a name or an address; without one, `host`; `probe_from` says
@@ -46,6 +50,8 @@ class Settings(EnvironmentSettings):
     """
 
     table_prefix: str = Field(alias="TABLE_PREFIX", min_length=1)
+    workload: str | None = Field(default=None, alias="PARAMEDIC_WORKLOAD")
+    epoch: int | None = Field(default=None, ge=1, alias="PARAMEDIC_EPOCH")
     gateway: str = Field(default="default", alias="PARAMEDIC_GATEWAY", pattern=NAME_PATTERN)
     replica: str = Field(alias="PARAMEDIC_GATEWAY_REPLICA", pattern=NAME_PATTERN)
     directory: Path = Field(alias="PARAMEDIC_GATEWAY_DIR")
@@ -53,7 +59,7 @@ class Settings(EnvironmentSettings):
     address: str | None = Field(default=None, alias="PARAMEDIC_GATEWAY_ADDRESS", pattern=r"^[A-Za-z0-9.:-]{1,253}$")
     probe_from: ProbeLocation = Field(default=ProbeLocation.PUBLIC, alias="PARAMEDIC_GATEWAY_PROBE_FROM")
     port: int = Field(default=SHARED_PORT, ge=1, le=65535, alias="PARAMEDIC_GATEWAY_PORT")
-    tls_port: int = Field(default=8443, ge=1, le=65535, alias="PARAMEDIC_GATEWAY_TLS_PORT")
+    tls_port: int = Field(default=SHARED_TLS_PORT, ge=1, le=65535, alias="PARAMEDIC_GATEWAY_TLS_PORT")
     domain: str = Field(default="localhost", alias="PARAMEDIC_GATEWAY_DOMAIN", pattern=HOST_NAME_PATTERN)
     health_token: SecretStr | None = Field(default=None, alias="PARAMEDIC_GATEWAY_TOKEN")
     health_token_file: Path | None = Field(default=None, alias="PARAMEDIC_GATEWAY_TOKEN_FILE")
@@ -72,6 +78,16 @@ class Settings(EnvironmentSettings):
     rotate_bytes: int = Field(default=256 * 1024 * 1024, ge=4096, alias="PARAMEDIC_GATEWAY_ROTATE_BYTES")
     drain_seconds: float = Field(default=30.0, ge=0, alias="PARAMEDIC_GATEWAY_DRAIN_SECONDS")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _named_by_its_launch(cls, given: Any) -> Any:
+        """Launchers that pass no variables of a gateway's say at least which workload it is."""
+        launched = None if not isinstance(given, Mapping) else gateway_replica_of(str(given.get(WORKLOAD)))
+        if launched is None:
+            return given
+        named = {"PARAMEDIC_GATEWAY": launched.gateway, "PARAMEDIC_GATEWAY_REPLICA": launched.replica_name}
+        return {**named, **given}
+
     @model_validator(mode="after")
     def _agree(self) -> Self:
         if (self.certificate_file is None) != (self.key_file is None):
@@ -84,6 +100,12 @@ class Settings(EnvironmentSettings):
             both = "PARAMEDIC_GATEWAY_PORT and PARAMEDIC_GATEWAY_TLS_PORT"
             raise ValueError(f"{both} are both {self.port}; give each a port of its own, even without a certificate")
         return self
+
+    @property
+    def number(self) -> int | None:
+        """Which replica of its gateway it was launched as; None where it was started by hand."""
+        launched = gateway_replica_of(self.workload or "")
+        return None if launched is None else launched.number
 
     @property
     def speaks_tls(self) -> bool:

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from paramedic.clock import SystemClock
+from paramedic.state.gateway_keys import GatewayReplicaKey
 from paramedic.state.gateways import GatewayReplica
 from paramedic.state.receipt import Receipt
 from paramedic.state.target_registry import add_target, remove_target
-from paramedic.state.targets import BadPeriod, GatewayReplicaKey, Target, TargetKind, TargetMode, bucket_of
+from paramedic.state.targets import BadPeriod, Target, TargetKind, TargetMode, bucket_of
 from paramedic_cli.host.gateway_replica import start_gateway
 from paramedic_cli.local.stack import LocalStack
 from tests.e2e.conftest import Deployed, signal_group

@@ -4,6 +4,7 @@ import json
 import socket
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -59,12 +60,14 @@ from paramedic_cli.main import app
 from paramedic_controller.secrets import SecretError, fetch_from_secrets_manager
 from tests.fakes.downtime_world import CONTROLLER_ITSELF, NIGHTS, DowntimeWorld
 from tests.fakes.epochs import grant_next_epoch
+from tests.fakes.noted_writes import changes_of, writes_noted
 from tests.fakes.recovery_world import CONTROLLER, RecoveryWorld
 from tests.fakes.targets import stored_controller_target, stored_target
 from tests.template.conftest import Template, as_list
 
 ROLES = (
     "DowntimeRole",
+    "GatewayReconcileRole",
     "HealthDispatchRole",
     "HealthProbeRole",
     "HealthProbeVpcRole",
@@ -113,6 +116,9 @@ LAUNCHERS = {
     "launcher-secrets": {"LauncherSecretArns"},
 }
 """The policies of launchers by the parameters that let them in."""
+
+LAUNCHING = ("GatewayReconcileRole", "RecoveryRole")
+"""The roles of those who launch and stop workloads."""
 
 THE_STACK_ITSELF = "stack/${AWS::StackName}/*"
 """What a stack's name stands for; only its id is longer."""
@@ -180,7 +186,7 @@ def test_the_prober_in_a_vpc_may_be_joined_to_it_besides(template: Template) -> 
     assert (set(see["Action"]), see["Resource"]) == (SEE_INTERFACES, "*")
     assert set(join["Action"]) == JOIN_A_VPC
     assert join["Resource"] == {"Fn::Sub": "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:*/*"}
-    others = {*ROLES, *FOR_OTHERS} - {"HealthProbeVpcRole", "RecoveryRole"}
+    others = {*ROLES, *FOR_OTHERS} - {"HealthProbeVpcRole", *LAUNCHING}
     elsewhere = [action for name in others for s in _allowed(template, name) for action in as_list(s["Action"])]
     assert not [action for action in elsewhere if action.startswith("ec2:")]
 
@@ -218,7 +224,7 @@ def test_a_check_sends_one_document_to_hosts_that_the_operator_names_and_none_by
     nothing = {"Fn::Equals": [named, ""]}
     assert template.data["Conditions"]["HasHostChecks"] == {"Fn::Not": [nothing]}
     assert template.data["Resources"]["HostCheckDocument"]["Condition"] == "HasHostChecks"
-    others = [name for name in (*ROLES, *FOR_OTHERS) if name not in ("HealthCheckRole", "RecoveryRole")]
+    others = [name for name in (*ROLES, *FOR_OTHERS) if name not in ("HealthCheckRole", *LAUNCHING)]
     assert not [each for name in others for each in _allowed(template, name) if "ssm:" in str(each["Action"])]
 
 
@@ -253,9 +259,9 @@ def test_a_recovery_that_seals_writes_and_reads_no_attribute_that_it_may_not(
     world.fences_on_host = True
     world.first.alive = False
     world.host.lost.add("first")
-    sent, asked = _writes_noted(monkeypatch), _queries_noted(monkeypatch, f"{table_prefix}services")
+    sent, asked = writes_noted(monkeypatch), _queries_noted(monkeypatch, f"{table_prefix}services")
     assert recoverer.on_failure(world.found_bad(), world.around()).status is Status.RECOVERED
-    changes = _changes_of(sent, f"{table_prefix}services")
+    changes = changes_of(sent, f"{table_prefix}services")
     assert changes == [("Update", _attributes_of(template, "RecoveryRole", "UpdateItem", "ServicesTable"))]
     checked = {change["TableName"] for item in sent for kind, change in item.items() if kind == "ConditionCheck"}
     assert f"{table_prefix}recoveries" in checked
@@ -265,12 +271,14 @@ def test_a_recovery_that_seals_writes_and_reads_no_attribute_that_it_may_not(
     assert query["ProjectionExpression"]
 
 
-def test_recovery_may_launch_nothing_in_aws_by_default(template: Template) -> None:
-    always, *launchers = template.properties("RecoveryRole")["Policies"]
+@pytest.mark.parametrize("role", LAUNCHING)
+def test_nothing_may_be_launched_in_aws_by_default(template: Template, role: str) -> None:
+    always, *launchers = template.properties(role)["Policies"]
     services = {
         action.partition(":")[0] for s in always["PolicyDocument"]["Statement"] for action in as_list(s["Action"])
     }
-    assert services == {"dynamodb", "logs", "sns", "sqs"}
+    probes = {"lambda"} if role == "GatewayReconcileRole" else set()
+    assert services == {"dynamodb", "logs", "sns", "sqs"} | probes
     let_in = {}
     for policy in launchers:
         condition, granted, otherwise = policy["Fn::If"]
@@ -333,7 +341,7 @@ def _parameters_of(template: Template, condition: str) -> set[str]:
     return within({"Condition": condition})
 
 
-@pytest.mark.parametrize("name", ["DowntimeRole", "RecoveryRole", *FOR_OTHERS])
+@pytest.mark.parametrize("name", ["DowntimeRole", *LAUNCHING, *FOR_OTHERS])
 def test_nobody_can_delete_an_epoch_or_a_record_of_a_recovery(template: Template, name: str) -> None:
     deletable = _tables_where(template, name, "DeleteItem")
     assert not deletable & {"ControllersTable", "RecoveriesTable", "IncidentsTable"}
@@ -386,7 +394,9 @@ def test_a_gateway_that_comes_and_goes_writes_no_attribute_that_it_may_not(
     template: Template, table_prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tables.bind(table_prefix)
-    sent, clock = _writes_noted(monkeypatch), SystemClock()
+    sent, clock = writes_noted(monkeypatch), SystemClock()
+    register_replica(replace(_running("10.0.0.6"), name="default-2", number=2, epoch=3), clock)
+    register_replica(replace(_running("10.0.0.6"), name="default-2", number=2, epoch=4), clock)
     registered = register_replica(_running("10.0.0.4"), clock)
     note_route(registered.key, RouteToTry(service="echo", host="echo.models.test"), clock)
     note_route(registered.key, None, clock)
@@ -396,7 +406,7 @@ def test_a_gateway_that_comes_and_goes_writes_no_attribute_that_it_may_not(
     for action, kind in (("PutItem", "Put"), ("UpdateItem", "Update")):
         for logical_id, table in (("GatewaysTable", "gateways"), ("TargetsTable", "targets")):
             allowed = _attributes_of(template, "GatewayPolicy", action, logical_id)
-            changes = [changed for done, changed in _changes_of(sent, f"{table_prefix}{table}") if done == kind]
+            changes = [changed for done, changed in changes_of(sent, f"{table_prefix}{table}") if done == kind]
             assert changes
             assert set().union(*changes) <= allowed
     assert kept_from <= set(Target.get_attributes())
@@ -425,13 +435,15 @@ def test_a_controller_reads_the_secrets_it_is_given_and_none_by_default(template
 
 
 def test_a_deployer_writes_desired_state_and_acts_on_nothing_else(template: Template) -> None:
-    assert _tables_where(template, "DeployerPolicy", "PutItem") == {"ServicesTable"}
+    assert _tables_where(template, "DeployerPolicy", "PutItem") == {"GatewaysTable", "ServicesTable"}
     assert not _tables_where(template, "DeployerPolicy", "DeleteItem")
-    conditional = {"ControllersTable", "LoadBalancersTable"}
+    conditional = {"ControllersTable", "GatewaysTable", "LoadBalancersTable"}
     assert _tables_where(template, "DeployerPolicy", "UpdateItem") == {"ServicesTable"} | conditional
     assert set(_attributes_allowed(template, "DeployerPolicy")) == conditional
     actions = {action for s in _allowed(template, "DeployerPolicy") for action in as_list(s["Action"])}
-    assert {action.partition(":")[0] for action in actions} == {"dynamodb"}
+    assert {action for action in actions if not action.startswith("dynamodb:")} == {"lambda:InvokeFunction"}
+    (asking,) = [s for s in _allowed(template, "DeployerPolicy") if s["Action"] == "lambda:InvokeFunction"]
+    assert asking["Resource"] == {"Fn::GetAtt": ["GatewayReconcileFunction", "Arn"]}
 
 
 def test_the_end_of_a_downtime_changes_no_fence_spec_or_verdict_and_deletes_only_what_was_planned(
@@ -461,7 +473,7 @@ def test_a_pass_over_planned_downtimes_writes_no_attribute_that_it_may_not(
     shop = UrlTarget(name="shop", url="http://shop.example/")
     add_target(shop.row(), world.clock)
     add_window(TargetSubject(shop.target_id), NIGHTS, "ada", "", world.clock)
-    sent = _writes_noted(monkeypatch)
+    sent = writes_noted(monkeypatch)
     for time in ("20:00", "2026-01-06T07:00:00", "2026-01-06T07:10:00"):
         world.tick_at(time)
     allowed = _attributes_allowed(template, "DowntimeRole")
@@ -470,7 +482,7 @@ def test_a_pass_over_planned_downtimes_writes_no_attribute_that_it_may_not(
         ("ControllersTable", "controllers"),
         ("TargetsTable", "targets"),
     ):
-        changes = _changes_of(sent, f"{table_prefix}{table}")
+        changes = changes_of(sent, f"{table_prefix}{table}")
         assert changes
         for kind, attributes in changes:
             assert kind == "Update"
@@ -495,29 +507,15 @@ def test_up_and_down_write_no_attribute_that_a_deployer_may_not(
 ) -> None:
     tables.bind(table_prefix)
     register("main", "127.0.0.1", 18080, "local", SystemClock())
-    sent = _writes_noted(monkeypatch)
+    sent = writes_noted(monkeypatch)
     _up_and_down("main")
     allowed = _attributes_allowed(template, "DeployerPolicy")
     for logical_id, table in {"ControllersTable": "controllers", "LoadBalancersTable": "load_balancers"}.items():
-        changes = _changes_of(sent, f"{table_prefix}{table}")
+        changes = changes_of(sent, f"{table_prefix}{table}")
         assert changes
         for kind, attributes in changes:
             assert kind == "Update"
             assert attributes <= allowed[logical_id]
-
-
-def _writes_noted(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """From now on, every change that a transaction sends."""
-    sent: list[dict[str, Any]] = []
-    call = BaseClient._make_api_call  # type: ignore[attr-defined]
-
-    def noting(client: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
-        if operation == "TransactWriteItems":
-            sent.extend(arguments["TransactItems"])
-        return call(client, operation, arguments)
-
-    monkeypatch.setattr(BaseClient, "_make_api_call", noting)
-    return sent
 
 
 def _queries_noted(monkeypatch: pytest.MonkeyPatch, table: str) -> list[dict[str, Any]]:
@@ -532,15 +530,6 @@ def _queries_noted(monkeypatch: pytest.MonkeyPatch, table: str) -> list[dict[str
 
     monkeypatch.setattr(BaseClient, "_make_api_call", noting)
     return asked
-
-
-def _changes_of(sent: list[dict[str, Any]], table: str) -> list[tuple[str, set[str]]]:
-    """Kind and attributes of every change of a table."""
-    changes = [change for item in sent for change in item.items() if change[1].get("TableName") == table]
-    return [
-        (kind, {*change.get("Key", change.get("Item", {})), *change.get("ExpressionAttributeNames", {}).values()})
-        for kind, change in changes
-    ]
 
 
 def _running(address: str) -> RunningReplica:

@@ -83,7 +83,7 @@ def test_one_message_at_a_time_is_taken_and_reported_on_by_itself(template: Temp
 
 def test_a_tick_is_never_repeated_and_never_older_than_a_minute(template: Template) -> None:
     schedules = template.of_type("AWS::Scheduler::Schedule")
-    assert len(schedules) == 3
+    assert len(schedules) == 4
     for schedule in schedules.values():
         target = schedule["Properties"]["Target"]
         assert target["RetryPolicy"] == {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
@@ -100,7 +100,7 @@ def test_ticks_and_events_that_cannot_be_delivered_are_kept(template: Template) 
     targets = [s["Properties"]["Target"] for s in template.of_type("AWS::Scheduler::Schedule").values()]
     for rule in template.of_type("AWS::Events::Rule").values():
         targets += rule["Properties"]["Targets"]
-    assert len(targets) == 5
+    assert len(targets) == 6
     for target in targets:
         assert target["DeadLetterConfig"] == {"Arn": UNDELIVERED}
 
@@ -130,7 +130,12 @@ def test_only_who_leaves_something_there_may_send_to_the_queue_of_the_undelivere
 @pytest.mark.e2e
 def test_a_tick_that_its_function_refuses_leaves_a_trace(deployed_stack: LocalStack) -> None:
     outputs = deployed_stack.outputs
-    awaited = {outputs.dispatch_function_name, outputs.recovery_function_name, outputs.downtime_function_name}
+    awaited = {
+        outputs.dispatch_function_name,
+        outputs.recovery_function_name,
+        outputs.downtime_function_name,
+        outputs.gateway_reconcile_function_name,
+    }
     for function in awaited:
         payload = json.dumps({"action": "none", "tick": function}).encode()
         deployed_stack.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=payload)

@@ -37,6 +37,7 @@ def imported_by(function: str, then: str = "") -> set[str]:
     [
         ("health_probe", 260, AWS_CLIENTS | NOBODYS),
         ("health_check", 500, NOBODYS | {"asyncio", "boto3", "s3transfer", "uvloop"}),
+        ("gateway_reconcile", 620, {"asyncio", "boto3", "h11", "s3transfer", "uvloop", "yaml"}),
         ("recovery", 520, NOBODYS | {"asyncio", "boto3", "s3transfer", "uvloop"}),
     ],
 )

@@ -38,6 +38,7 @@ class StackOutputs(BaseModel):
     check_function_name: str
     recovery_function_name: str
     downtime_function_name: str
+    gateway_reconcile_function_name: str
     event_bus_name: str
     check_queue_url: str
     check_dead_letter_queue_url: str

@@ -35,7 +35,7 @@ class StoredRows:
         index = LoadBalancerIndex.read(gateway, INDEX)
         if index is None:
             return None
-        return {name: index.revisions[name] for name in index.revisions}
+        return index.by_service
 
     def row(self, gateway: str, service: str) -> LoadBalancer | None:
         """One service's row."""

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import pytest
 
 from paramedic.state import tables
+from paramedic.state.gateway_keys import GatewayReplicaKey
 from paramedic.state.gateways import GatewayReplica as ReplicaRow
 from paramedic.state.target_registry import remove_target
-from paramedic.state.targets import GatewayReplicaKey, RouteToTry, Target, bucket_of
+from paramedic.state.targets import RouteToTry, Target, bucket_of
 from paramedic_gateway.registration import Registration
 from paramedic_gateway.routes.model import ServiceRoutes
 from paramedic_gateway.settings import Settings

@@ -2,9 +2,10 @@
 
 import pytest
 
+from paramedic.launchers.interface import launch_key
 from paramedic.recovery import recoverer
 from paramedic.recovery.messages import Status
-from paramedic.recovery.predecessors import launch_key, predecessors_of
+from paramedic.recovery.predecessors import predecessors_of
 from paramedic.state.claims import ClaimRefusedError, claim_granted
 from paramedic.state.recoveries import Step, open_recoveries
 from tests.fakes.host import FakeProcess, granted_epoch

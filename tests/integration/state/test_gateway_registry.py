@@ -1,15 +1,24 @@
 """Gateway replicas become targets once, under a number of their own, whatever becomes of DynamoDB's replies."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
 from paramedic.state import tables
-from paramedic.state.gateway_registry import RunningReplica, note_departure, note_route, register_replica
+from paramedic.state.gateway_keys import GatewayReplicaKey
+from paramedic.state.gateway_registry import (
+    NumberTakenError,
+    ReplicaPassedError,
+    RunningReplica,
+    note_departure,
+    note_route,
+    register_replica,
+)
 from paramedic.state.gateways import GatewayReplica
 from paramedic.state.tables import InvalidRowError
 from paramedic.state.target_registry import TargetMissingError, remove_target
-from paramedic.state.targets import COUNTS_BUCKET, GatewayReplicaKey, RouteToTry, Target, TargetCount, bucket_of
+from paramedic.state.targets import COUNTS_BUCKET, RouteToTry, Target, TargetCount, bucket_of
 from tests.fakes.clock import UnhurriedClock
 from tests.fakes.dynamodb_faults import faults, reply_lost, silent, watched
 
@@ -116,3 +125,27 @@ def test_a_row_that_cannot_be_understood_is_an_error_that_names_the_field_and_no
     with pytest.raises(InvalidRowError, match=r"gateways\[default, 1\]\.min_reader"):
         register_replica(running(), CLOCK)
     assert counted() == 0
+
+
+def launched(epoch: int, name: str = "default-4") -> RunningReplica:
+    return replace(running(name), number=4, epoch=epoch)
+
+
+def test_one_that_was_launched_has_the_number_it_was_launched_as_and_says_under_which_epoch() -> None:
+    assert register_replica(launched(2), CLOCK).key.number == 4
+    register_replica(launched(3), CLOCK)
+    row = GatewayReplica.read("default", 4)
+    assert row is not None
+    assert row.epoch == 3
+
+
+def test_one_whose_epoch_was_passed_does_not_register() -> None:
+    register_replica(launched(3), CLOCK)
+    with pytest.raises(ReplicaPassedError, match="launched under epoch 2, and epoch 3 has registered"):
+        register_replica(launched(2), CLOCK)
+
+
+def test_one_whose_number_is_anothers_says_whose() -> None:
+    register_replica(launched(2, name="by-hand"), CLOCK)
+    with pytest.raises(NumberTakenError, match="number 4 is that of by-hand, not default-4"):
+        register_replica(launched(2), CLOCK)

@@ -87,3 +87,17 @@ def test_every_variable_is_documented() -> None:
     text = (project_root() / "docs/gateway.md").read_text()
     names = {str(field.alias) for field in Settings.model_fields.values()}
     assert [name for name in names if name.removeprefix("PARAMEDIC_GATEWAY") not in text] == []
+
+
+def test_a_replica_that_was_launched_takes_gateway_and_name_from_its_launch_unless_it_is_told() -> None:
+    launched = {"PARAMEDIC_WORKLOAD": "gateway:web/3", "PARAMEDIC_EPOCH": "7"}
+    unnamed = {name: value for name, value in GIVEN.items() if name != "PARAMEDIC_GATEWAY_REPLICA"}
+    settings = Settings.from_env({**unnamed, **launched})
+    assert (settings.gateway, settings.replica, settings.number, settings.epoch) == ("web", "web-3", 3, 7)
+    told = Settings.from_env({**GIVEN, **launched, "PARAMEDIC_GATEWAY": "web"})
+    assert told.replica == GIVEN["PARAMEDIC_GATEWAY_REPLICA"]
+
+
+def test_a_replica_that_was_started_by_hand_has_no_number_of_its_own() -> None:
+    by_hand = {"PARAMEDIC_WORKLOAD": "gateway:default", "PARAMEDIC_EPOCH": "1"}
+    assert Settings.from_env({**GIVEN, **by_hand}).number is None

@@ -7,8 +7,8 @@ import pytest
 from paramedic.health.diagnosis import Heartbeat
 from paramedic.health.heartbeat_watch import HeartbeatReading, HeartbeatWatch, ReadBeat, controller_beat, gateway_beat
 from paramedic.state.controllers import HEARTBEAT, ControllerHeartbeat
+from paramedic.state.gateway_keys import GatewayReplicaKey
 from paramedic.state.gateways import GatewayReplica
-from paramedic.state.targets import GatewayReplicaKey
 from paramedic.state.traffic_report import Standing, TrafficWriter
 from tests.fakes.clock import FakeClock
 

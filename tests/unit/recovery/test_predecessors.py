@@ -1,6 +1,7 @@
 """Who must be gone before a successor starts, and by which receipt its launcher knows it."""
 
-from paramedic.recovery.predecessors import launch_key, predecessors_of
+from paramedic.launchers.interface import launch_key
+from paramedic.recovery.predecessors import predecessors_of
 from paramedic.state.controllers import EPOCH, ControllerEpoch
 from paramedic.state.receipt import Receipt
 from paramedic.state.recoveries import Predecessor, Recovery, Step, Story

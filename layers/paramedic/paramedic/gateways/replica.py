@@ -3,6 +3,9 @@
 SHARED_PORT = 8080
 """Where all services are reached by their host names, unless another port is chosen."""
 
+SHARED_TLS_PORT = 8443
+"""The same by TLS, where there is a certificate."""
+
 HEALTH_PATH = "/.paramedic/health"
 """Of a host name no service has, it is answered to anybody by a status alone; more is told for a token."""
 

@@ -19,17 +19,10 @@ from paramedic.health.ticks import is_turn
 from paramedic.health.transitions import DetailType
 from paramedic.health.url_targets import asked_of
 from paramedic.health.verdict import Verdict
+from paramedic.state.gateway_keys import GatewayReplicaKey, gateway_replica_of
 from paramedic.state.probe_location import ProbeLocation
 from paramedic.state.tables import InvalidRowError
-from paramedic.state.targets import (
-    BadPeriod,
-    GatewayReplicaKey,
-    Target,
-    TargetKind,
-    TargetMode,
-    controller_id_of,
-    gateway_replica_of,
-)
+from paramedic.state.targets import BadPeriod, Target, TargetKind, TargetMode, controller_id_of
 
 ATTEMPTS_AFTER_TIMEOUTS = 2
 """Of three seconds each, with the rest between them, they end before a heartbeat is seen to stand still."""

@@ -15,9 +15,10 @@ from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest
 from paramedic.health.probe_locations import probe_from_each
 from paramedic.health.probing import Prober
 from paramedic.health.verdict import has_failed
+from paramedic.state.gateway_keys import gateway_replica_of
 from paramedic.state.load_balancers import LoadBalancer
 from paramedic.state.tables import InvalidRowError, StateUnreachableError
-from paramedic.state.targets import RouteToTry, Target, gateway_replica_of
+from paramedic.state.targets import RouteToTry, Target
 
 LOG = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from paramedic.clock import Clock
 from paramedic.health.diagnosis import Heartbeat
 from paramedic.state.controllers import HEARTBEAT, ControllerHeartbeat
+from paramedic.state.gateway_keys import GatewayReplicaKey
 from paramedic.state.gateways import GatewayReplica
 from paramedic.state.tables import InvalidRowError, StateUnreachableError
-from paramedic.state.targets import GatewayReplicaKey
 from paramedic.state.traffic import TrafficReport, report_item
 
 LOG = logging.getLogger(__name__)

@@ -13,6 +13,11 @@ from paramedic.errors import ParamedicError
 from paramedic.state.receipt import Receipt
 
 
+def launch_key(target_id: str, epoch: int) -> str:
+    """The one key under which the workload of a target's epoch is ever launched."""
+    return f"{target_id}/{epoch}"
+
+
 class Launch(BaseModel):
     """One request to run a workload.
 

@@ -12,6 +12,22 @@ SCOPE = "PARAMEDIC_SCOPE"
 EPOCH = "PARAMEDIC_EPOCH"
 CONTROLLER_ID = "PARAMEDIC_CONTROLLER_ID"
 
+HARMLESS = frozenset(
+    {
+        CONTROLLER_ID,
+        "PARAMEDIC_GATEWAY",
+        "PARAMEDIC_GATEWAY_CERTIFICATE_FILE",
+        "PARAMEDIC_GATEWAY_CERTIFICATE_SECRET",
+        "PARAMEDIC_GATEWAY_DOMAIN",
+        "PARAMEDIC_GATEWAY_KEY_FILE",
+        "PARAMEDIC_GATEWAY_PORT",
+        "PARAMEDIC_GATEWAY_PROBE_FROM",
+        "PARAMEDIC_GATEWAY_REPLICA",
+        "PARAMEDIC_GATEWAY_TLS_PORT",
+    }
+)
+"""What controllers and gateway replicas are told: names and places of things, and nothing that is secret."""
+
 
 class UnsafeEnvironmentError(LauncherError):
     """The request has variables that the launcher would have to show to others; nothing was started."""
@@ -45,7 +61,7 @@ def shown_environment(request: Launch, known: Collection[str]) -> dict[str, str]
     Raises:
         UnsafeEnvironmentError: there is one besides those `known` to be harmless: it may hold a secret.
     """
-    unknown = sorted(set(request.environment) - {CONTROLLER_ID, *known})
+    unknown = sorted(set(request.environment) - {*HARMLESS, *known})
     if unknown:
         raise UnsafeEnvironmentError(
             f"{', '.join(unknown)} may be secret, and what this launcher hands on can be read on its platform; let the "

@@ -5,14 +5,13 @@ the next invocation goes on.
 """
 
 from paramedic.errors import ParamedicError
-from paramedic.launchers.interface import Launcher, RunState, StopOutcome, StopResult
+from paramedic.launchers.interface import Launcher, RunState, StopOutcome, StopResult, launch_key
 from paramedic.launchers.profile import VERIFY_SECONDS
 from paramedic.recovery import records, standing_by
 from paramedic.recovery.drills import why_not_now
 from paramedic.recovery.fencing_off import can_be_fenced_off, fence_off
 from paramedic.recovery.holds import read_hold
 from paramedic.recovery.launched_by import plan_of
-from paramedic.recovery.predecessors import launch_key
 from paramedic.recovery.subject import subject_of
 from paramedic.recovery.surroundings import LaunchPlan, Surroundings
 from paramedic.state.receipt import Receipt

@@ -6,11 +6,11 @@ a predecessor, so that one must be seen gone.
 
 from paramedic.errors import ParamedicError
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest
-from paramedic.launchers.interface import Launcher, LauncherError, NoPlaceError, RunState
+from paramedic.launchers.interface import Launcher, LauncherError, NoPlaceError, RunState, launch_key
 from paramedic.recovery.evidence import HUNG, word_of_host
 from paramedic.recovery.gate import Evidence, Finding
 from paramedic.recovery.places import Place, is_same, look_at_place
-from paramedic.recovery.predecessors import launch_key, predecessors_of
+from paramedic.recovery.predecessors import predecessors_of
 from paramedic.recovery.subject import NotRelaunchableError, Seen
 from paramedic.recovery.surroundings import Surroundings
 from paramedic.state.controllers import ControllerEpoch

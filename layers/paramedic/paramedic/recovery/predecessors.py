@@ -1,14 +1,9 @@
 """Who must be gone before a successor starts. Pure."""
 
-from paramedic.launchers.interface import FENCING_ON_HOST
+from paramedic.launchers.interface import FENCING_ON_HOST, launch_key
 from paramedic.state.controllers import ControllerEpoch
 from paramedic.state.receipt import Receipt
 from paramedic.state.recoveries import Predecessor, Recovery, Step
-
-
-def launch_key(target_id: str, epoch: int) -> str:
-    """The one key under which an epoch's workload is ever launched."""
-    return f"{target_id}/{epoch}"
 
 
 def receipt_of_claimant(current: ControllerEpoch, opened_by: Recovery | None) -> Receipt | None:

@@ -158,17 +158,8 @@ def open_epoch(
     Raises:
         EpochMovedError: something moved; re-read and decide again.
     """
-    bump = Update(
-        ControllerEpoch(current.controller_id, EPOCH),
-        (
-            ControllerEpoch.epoch.set(successor.epoch),
-            ControllerEpoch.claimed_by.remove(),
-            ControllerEpoch.claimed_at.remove(),
-            ControllerEpoch.claimant.remove(),
-        ),
-        (ControllerEpoch.epoch == current.epoch) & _same_claim(current),
-    )
-    changes: list[Change] = [bump, put_new(successor), *_superseding(previous, clock), *extra]
+    bump = advanced(current, int(successor.epoch))
+    changes: list[Change] = [bump, put_new(successor), *superseded(previous, clock), *extra]
     try:
         transact(changes, clock)
     except ConditionFailedError as error:
@@ -178,13 +169,26 @@ def open_epoch(
         raise EpochMovedError(f"{successor.target_id}: epoch {successor.epoch} was not opened: {error}") from error
 
 
+def advanced(current: ControllerEpoch, epoch: int) -> Change:
+    """The change that opens `epoch`, unclaimed, provided that epoch and claim are as `current` was read."""
+    actions = (
+        ControllerEpoch.epoch.set(epoch),
+        ControllerEpoch.claimed_by.remove(),
+        ControllerEpoch.claimed_at.remove(),
+        ControllerEpoch.claimant.remove(),
+    )
+    as_read = (ControllerEpoch.epoch == current.epoch) & _same_claim(current)
+    return Update(ControllerEpoch(current.controller_id, EPOCH), actions, as_read)
+
+
 def _same_claim(current: ControllerEpoch) -> Condition:
     if not current.claimed_by:
         return ControllerEpoch.claimed_by.does_not_exist()
     return ControllerEpoch.claimed_by == current.claimed_by
 
 
-def _superseding(previous: Recovery | None, clock: Clock) -> list[Change]:
+def superseded(previous: Recovery | None, clock: Clock) -> list[Change]:
+    """The change that closes an open recovery whose epoch is passed; none where there is none."""
     if previous is None or previous.step not in OPEN_STEPS:
         return []
     actions = (

@@ -4,11 +4,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from pynamodb.expressions.condition import Condition
+
 from paramedic.clock import Clock, to_iso
 from paramedic.errors import ParamedicError
+from paramedic.state.gateway_keys import GatewayReplicaKey
 from paramedic.state.gateways import GatewayReplica, ReplicaStatus
 from paramedic.state.target_registry import TargetMissingError, adding
-from paramedic.state.targets import GatewayReplicaKey, RouteToTry, Target, TargetKind, TargetMode, bucket_of
+from paramedic.state.targets import RouteToTry, Target, TargetKind, TargetMode, bucket_of
 from paramedic.state.transactions import Change, ConditionFailedError, Update, put_new, transact
 
 MOST_TRIES = 25
@@ -19,11 +22,20 @@ class RegistrationContendedError(ParamedicError):
     """Others took each number first."""
 
 
+class NumberTakenError(ParamedicError):
+    """The number that a replica was launched as is another's."""
+
+
+class ReplicaPassedError(ParamedicError):
+    """A later launch of the same replica has spoken: this one's time has passed."""
+
+
 @dataclass(frozen=True)
 class RunningReplica:
     """A replica as it knows itself; health checks reach `health_url` at `port` of `hostname`.
 
-    They come from `probe_from`, None for from outside any VPC.
+    They come from `probe_from`, None for from outside any VPC. `number` and `epoch` are those that it was launched
+    under, None where it was started by hand.
     """
 
     gateway: str
@@ -32,6 +44,8 @@ class RunningReplica:
     port: int
     health_url: str
     probe_from: str | None = None
+    number: int | None = None
+    epoch: int | None = None
 
 
 @dataclass(frozen=True)
@@ -43,20 +57,21 @@ class Registered:
 
 
 def register_replica(running: RunningReplica, clock: Clock) -> Registered:
-    """Have `running` checked, under the number that its name has had or else the lowest that is free.
+    """Have `running` checked, under the number that it was launched as, or that its name has had, or the lowest free.
 
     Writes nothing where all of it stands already.
 
     Raises:
         InvalidRowError: a row of the gateway, or the target's, cannot be understood.
+        NumberTakenError: the number that it was launched as is another's.
         RegistrationContendedError: others took each number first; try again.
+        ReplicaPassedError: a later launch of it has registered.
         StateUnreachableError: DynamoDB did not answer; repeating it is harmless.
         TransactionRefusedError: it may not write these rows, for instance for want of the stack's gateway policy.
     """
     for _ in range(MOST_TRIES):
         rows = GatewayReplica.read_all(running.gateway)
-        row = next((each for each in rows if each.name == running.name), None)
-        key = GatewayReplicaKey(running.gateway, _free(rows) if row is None else int(row.replica_num))
+        key, row = _place(running, rows)
         target = Target.read(bucket_of(key.target_id), key.target_id)
         changes = [*_of_row(row, key, running), *_of_target(target, key, running)]
         # Where an earlier try was made, or another replica was first, the next look sees it.
@@ -100,25 +115,47 @@ def note_departure(key: GatewayReplicaKey, clock: Clock) -> None:
         raise TargetMissingError(f"target {key.target_id} was removed, so nobody need be told") from error
 
 
+def _place(running: RunningReplica, rows: Sequence[GatewayReplica]) -> tuple[GatewayReplicaKey, GatewayReplica | None]:
+    number = running.number
+    if number is None:
+        row = next((each for each in rows if each.name == running.name), None)
+        return GatewayReplicaKey(running.gateway, _free(rows) if row is None else int(row.replica_num)), row
+    row = next((each for each in rows if each.replica_num == number), None)
+    if row is not None and row.name != running.name:
+        raise NumberTakenError(f"gateway {running.gateway}: number {number} is that of {row.name}, not {running.name}")
+    if row is not None and (row.epoch or 0) > (running.epoch or 0):
+        raise ReplicaPassedError(
+            f"{running.name} was launched under epoch {running.epoch}, and epoch {int(row.epoch or 0)} has registered"
+        )
+    return GatewayReplicaKey(running.gateway, number), row
+
+
 def _free(rows: Sequence[GatewayReplica]) -> int:
     taken = {int(row.replica_num) for row in rows}
     return next(number for number in range(1, len(taken) + 2) if number not in taken)
 
 
 def _of_row(row: GatewayReplica | None, key: GatewayReplicaKey, running: RunningReplica) -> Iterator[Change]:
-    wanted = (running.hostname, running.port, ReplicaStatus.SERVING)
+    epoch = running.epoch if running.number is not None else None
+    wanted = (running.hostname, running.port, ReplicaStatus.SERVING, epoch)
     if row is None:
-        hostname, port, status = wanted
-        yield put_new(
-            GatewayReplica(key.gateway, key.number, name=running.name, hostname=hostname, port=port, status=status)
-        )
-    elif (row.hostname, row.port, row.status) != wanted:
+        new = GatewayReplica(key.gateway, key.number, name=running.name)
+        new.hostname, new.port, new.status, new.epoch = wanted
+        yield put_new(new)
+    elif (row.hostname, row.port, row.status, row.epoch) != wanted:
         actions = (
             GatewayReplica.hostname.set(running.hostname),
             GatewayReplica.port.set(running.port),
             GatewayReplica.status.set(ReplicaStatus.SERVING),
+            GatewayReplica.epoch.remove() if epoch is None else GatewayReplica.epoch.set(epoch),
         )
-        yield Update(GatewayReplica(key.gateway, key.number), actions, GatewayReplica.name == running.name)
+        yield Update(GatewayReplica(key.gateway, key.number), actions, _as_read(row))
+
+
+def _as_read(row: GatewayReplica) -> Condition:
+    epoch = GatewayReplica.epoch == row.epoch if row.epoch else GatewayReplica.epoch.does_not_exist()
+    as_read: Condition = (GatewayReplica.name == row.name) & epoch
+    return as_read
 
 
 def _of_target(target: Target | None, key: GatewayReplicaKey, running: RunningReplica) -> Iterator[Change]:

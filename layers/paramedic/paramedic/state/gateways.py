@@ -1,4 +1,4 @@
-"""Table `gateways`: the replicas a gateway should have and has."""
+"""Table `gateways`: the replicas a gateway has, in their own words."""
 
 from enum import StrEnum
 
@@ -19,7 +19,8 @@ class ReplicaStatus(StrEnum):
 class GatewayReplica(Row):
     """One front-door replica. `name` is what it calls itself over all its lives, and what its traffic is kept under.
 
-    It is reached at `port` of `hostname`, which is a name or an address.
+    It is reached at `port` of `hostname`, which is a name or an address. `epoch` is that of its launch, where it was
+    launched for the gateway and not by hand.
     """
 
     class Meta(TableMeta):
@@ -31,6 +32,7 @@ class GatewayReplica(Row):
     status = UnicodeAttribute()
     hostname = UnicodeAttribute(null=True)
     port = NumberAttribute(null=True)
+    epoch = NumberAttribute(null=True)
 
 
 MODELS = (GatewayReplica,)

@@ -1,5 +1,7 @@
 """Table `load_balancers`: what a gateway serves for each service, and one index item per gateway."""
 
+from collections.abc import Mapping
+
 from pynamodb.attributes import MapAttribute, NumberAttribute, UnicodeAttribute
 
 from paramedic.state.dstack_gateways import DstackGateway, DstackReplica, DstackService
@@ -56,6 +58,11 @@ class LoadBalancerIndex(Row):
     gateway = UnicodeAttribute(hash_key=True)
     service = UnicodeAttribute(range_key=True, default=INDEX)
     revisions: MapAttribute[str, int] = MapAttribute()  # type: ignore[no-untyped-call]
+
+    @property
+    def by_service(self) -> Mapping[str, int]:
+        """The revision of each service."""
+        return {name: int(self.revisions[name]) for name in self.revisions}
 
 
 MODELS = (LoadBalancer, LoadBalancerIndex, DstackGateway, DstackService, DstackReplica)

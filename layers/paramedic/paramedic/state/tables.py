@@ -38,6 +38,7 @@ _MODULES = (
     "target_downtimes",
     "targets",
     "traffic",
+    "wanted_gateways",
 )
 """The modules beside this one that have a table's models; they import this one."""
 

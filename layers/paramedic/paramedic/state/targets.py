@@ -1,8 +1,6 @@
 """Table `targets`: what is health-checked. A healthy target's row is never written."""
 
-import re
 import zlib
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -72,28 +70,6 @@ def controller_id_of(target_id: str) -> str | None:
 def epoch_key_of(target_id: str) -> str:
     """Under which key of table `controllers` a target's epoch is: a controller's under its id, any other's its own."""
     return controller_id_of(target_id) or target_id
-
-
-@dataclass(frozen=True)
-class GatewayReplicaKey:
-    """Which replica of which gateway."""
-
-    gateway: str
-    number: int
-
-    @property
-    def target_id(self) -> str:
-        """What it is called among all targets."""
-        return f"gateway:{self.gateway}/{self.number}"
-
-
-def gateway_replica_of(target_id: str) -> GatewayReplicaKey | None:
-    """The gateway replica a target id names, or None for other kinds."""
-    match = _GATEWAY_REPLICA.fullmatch(target_id)
-    return None if match is None else GatewayReplicaKey(match[1], int(match[2]))
-
-
-_GATEWAY_REPLICA = re.compile(r"gateway:([^/]+)/([1-9][0-9]{0,5})")
 
 
 class RouteToTry(BaseModel):
