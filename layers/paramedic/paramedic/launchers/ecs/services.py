@@ -188,6 +188,9 @@ class EcsServiceLauncher:
         return [task for task in tasks if task["taskDefinitionArn"] in mine]
 
     def _is_of(self, receipt: Receipt, revision: str) -> bool:
+        # What the receipt itself names was seen to carry its key.
+        if revision == receipt.identity.get("task_definition"):
+            return True
         marks = self._marks(revision)
         return marks is not None and marks.key == receipt.key
 
