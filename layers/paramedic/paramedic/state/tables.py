@@ -27,6 +27,7 @@ _MODULES = (
     "autoscalers",
     "controllers",
     "drills",
+    "drills",
     "gateways",
     "incidents",
     "load_balancers",
