@@ -28,11 +28,12 @@ end() {
 }
 start() {
   local told=$(sed -n 's/^EnvironmentFile=-//p' "$folder/known/$unit.d/"*.conf 2>/dev/null)
-  local variables=() command=(sleep 600) line=$(sed -n 's/^ExecStart=//p' "$folder/$unit") instance=${unit#*@}
+  local own variables=() command=(sleep 600) line=$(sed -n 's/^ExecStart=//p' "$folder/$unit") instance=${unit#*@}
   [[ -z $line ]] || eval "command=(${line//%i/${instance%.service}})"
+  mapfile -t own < <(sed -n 's/^Environment=//p' "$folder/$unit")
   [[ ! -e $told ]] || mapfile -t variables <"$told"
   exec 8>&- 9>&-
-  setsid env -i "PATH=$PATH" ${HOME:+"HOME=$HOME"} "${variables[@]}" "${command[@]}" \
+  setsid env -i "PATH=$PATH" ${HOME:+"HOME=$HOME"} "${own[@]}" "${variables[@]}" "${command[@]}" \
     </dev/null >"$folder/$unit.out" 2>&1 &
   echo $! >"$folder/$unit.pid"
   until [[ $(readlink "/proc/$!/exe") != */@(bash|setsid|env) ]]; do sleep 0.01; done

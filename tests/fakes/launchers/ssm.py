@@ -14,6 +14,7 @@ from paramedic.launchers.ssm.commands import HostCommands
 from paramedic.launchers.ssm.launcher import SsmLauncher
 from paramedic.launchers.ssm.profile import SsmProfile
 from tests.fakes.clock import FakeClock
+from tests.fakes.real_systemd import RealSystemd
 from tests.fakes.ssm import LAUNCH, BashHosts
 from tests.fakes.systemd import FakeSystemd
 
@@ -22,11 +23,13 @@ UNIT = "paramedic-controller@main.service"
 
 
 class SsmHost:
-    """One host with a systemd of its own, whose folder for fences is `host_dir`."""
+    """One host with a systemd of its own, or a real one, whose folder for fences is `host_dir`."""
 
-    def __init__(self, host_dir: Path, folder: Path, path: str = os.environ["PATH"]) -> None:
+    def __init__(
+        self, host_dir: Path, folder: Path, path: str = os.environ["PATH"], systemd: RealSystemd | None = None
+    ) -> None:
         self.host_dir = host_dir
-        self.systemd = FakeSystemd(folder, path)
+        self.systemd = systemd or FakeSystemd(folder, path)
         (self.systemd.folder / UNIT).touch()
         self.hosts = BashHosts(folder, self.systemd.path, LAUNCH, self.systemd.environment)
         self.clock = FakeClock()

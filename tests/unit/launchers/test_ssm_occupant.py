@@ -96,8 +96,9 @@ def test_a_suspended_occupant_is_ended_with_its_workers_before_its_successor_sta
         pass
     assert stop(launcher, found) is StopOutcome.STOPPED
     assert not any(lives(pid) for pid in session)
-    launcher.launch(request_for(9))
-    assert launcher.occupant(SCOPE) == launcher.find(SCOPE, request_for(9).key)
+    receipt = launcher.launch(request_for(9))
+    assert launcher.occupant(SCOPE) == receipt
+    stop(launcher, receipt)
 
 
 def test_a_unit_that_started_itself_meanwhile_is_not_stopped_for_another_and_is_replaced_by_the_launch(
