@@ -7,8 +7,9 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 UV := .tools/uv/bin/uv
 READY := .venv/.ready .tools/emulator/.ready .tools/sam/.ready
-PEERS := .tools/dstack/.ready
-CHECKED := $(wildcard layers/paramedic/paramedic controller gateway cli functions demo benchmarks tests)
+# Other people's programs, for the tests that break and mend them.
+PEERS := .tools/dstack/.ready .tools/skypilot/.ready
+CHECKED := $(wildcard layers/paramedic/paramedic controller gateway cli deploy functions demo benchmarks tests)
 # sam runs the layer's Makefile, which needs uv; sam wants the functions' Python on PATH.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/uv/bin:$(CURDIR)/.tools/sam/bin:$(PATH)
 export UV_PYTHON_DOWNLOADS := never
@@ -21,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help:
 	@echo 'make demo          run the whole stack on this machine and watch a dead controller come back'
 	@echo 'make test          all tests (ARGS="tests/unit -k name" for some)'
-	@echo 'make test-peers    tests against real gateways of others (needs nginx and ssh)'
+	@echo 'make test-peers    tests against real programs of others (needs nginx and ssh; ARGS="-k skyserve" for some)'
 	@echo 'make lint          style, types and template'
 	@echo 'make build         what sam deploys, in .aws-sam/build'
 	@echo 'make bench NAME=x  one benchmark (without NAME: which there are)'
