@@ -26,7 +26,8 @@ FAILED, BAD_INPUT = 1, 2
 _SIGN_IN = "sign in again (`aws sso login`), or set AWS_PROFILE to a profile that may use the stack"
 _ATTACH = (
     "attach one of the stack's policies to your role (see its outputs): ReaderPolicyArn to look, OnCallPolicyArn to "
-    "act on what is watched, DeployerPolicyArn to change services, ReporterPolicyArn to report for a target"
+    "act on what is watched, DeployerPolicyArn to change services, ReporterPolicyArn to report for a target, "
+    "DstackPolicyArn to keep gateways of dstack"
 )
 _REMEDIES = {
     "AccessDenied": _ATTACH,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from paramedic_cli.commands import gateway, local, target, target_drills, target_mode
+from paramedic_cli.commands import dstack, gateway, local, target, target_drills, target_mode
 from paramedic_cli.commands.approving import acknowledge, approve
 from paramedic_cli.commands.changes import restart, scale, update
 from paramedic_cli.commands.downtime import downtime
@@ -85,6 +85,7 @@ target.app.command("mode")(target_mode.mode)
 target.app.command("drill-window")(target_mode.drill_window)
 target.app.command("drill-every")(target_drills.drill_every)
 target.app.command("drills")(target_drills.drills)
+app.add_typer(dstack.app, name="dstack")
 app.add_typer(gateway.app, name="gateway")
 app.add_typer(target.app, name="target")
 app.add_typer(local.app, name="local")

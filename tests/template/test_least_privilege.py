@@ -78,6 +78,7 @@ ROLES = (
 FOR_OTHERS = (
     "ControllerPolicy",
     "DeployerPolicy",
+    "DstackPolicy",
     "GatewayPolicy",
     "OnCallPolicy",
     "ReaderPolicy",

@@ -30,7 +30,9 @@ def grant_access(stack: local.LocalStack, layout: HostLayout) -> None:
         controller={**controller, **_controller_settings(host, layout)},
         gateway={**gateway, **_gateway_settings(host)},
         # Whoever runs the stack on this machine is on call for it and decides what runs.
-        operator=stack.environment_under(f"operator-{unique}", granted.on_call_policy_arn, granted.deployer_policy_arn),
+        operator=stack.environment_under(
+            f"operator-{unique}", granted.on_call_policy_arn, granted.deployer_policy_arn, granted.dstack_policy_arn
+        ),
     )
 
 

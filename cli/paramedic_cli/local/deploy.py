@@ -48,6 +48,7 @@ class StackOutputs(BaseModel):
     alert_topic_arn: str
     controller_policy_arn: str
     deployer_policy_arn: str
+    dstack_policy_arn: str
     gateway_policy_arn: str
     on_call_policy_arn: str
     reader_policy_arn: str

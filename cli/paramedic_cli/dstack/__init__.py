@@ -1,0 +1,1 @@
+"""What `paramedic dstack` does."""

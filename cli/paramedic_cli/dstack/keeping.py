@@ -1,0 +1,72 @@
+"""Passes over a gateway of dstack, once or every so often, told line by line."""
+
+from collections.abc import Callable, Sequence
+from threading import Event
+
+from paramedic.clock import Clock
+from paramedic.errors import InvalidInputError
+from paramedic.gateways.dstack.client import connect
+from paramedic.gateways.dstack.desired import DesiredGateway
+from paramedic.gateways.dstack.keys import key_from_file
+from paramedic.gateways.dstack.passes import GatewayPasses
+from paramedic.gateways.dstack.reconciling import Means, Standing
+from paramedic.gateways.dstack.stored import StillChangingError
+from paramedic.gateways.dstack.surroundings import ask_from_here, slow_from_here
+from paramedic.state.tables import StateUnreachableError
+from paramedic_cli.dstack.telling import lines_of
+
+type Say = Callable[[str], None]
+
+
+def passes_over(gateway: str, clock: Clock) -> GatewayPasses:
+    """Passes that are made from this host."""
+    return GatewayPasses(gateway, connect, Means(ask_from_here, slow_from_here, key_from_file, clock.now), clock)
+
+
+def reconcile_once(gateway: str, say: Say, clock: Clock) -> bool:
+    """One pass, waited for; whether everything is as desired.
+
+    Raises:
+        NoSuchGatewayError: nothing is desired.
+        InvalidInputError: what is desired cannot be understood.
+        StateUnreachableError: DynamoDB did not answer.
+    """
+    passes = passes_over(gateway, clock)
+    try:
+        desired = passes.begin().gateway
+        standings = passes.finished()
+    finally:
+        passes.close()
+    _tell(desired, standings, say)
+    as_desired = [each.replica.name for each in standings if each.is_as_desired(desired)]
+    return len(as_desired) == len(desired.replicas)
+
+
+def reconcile_until(ended: Event, gateway: str, seconds: float, say: Say, clock: Clock) -> None:
+    """A pass every so many seconds, until `ended` is set; what is said is what changed.
+
+    A gateway whose desired state cannot be read is left as it is, and said so.
+    """
+    passes = passes_over(gateway, clock)
+    said: dict[str, Sequence[str]] = {}
+    try:
+        while not ended.is_set():
+            begun = clock.monotonic()
+            try:
+                desired = passes.begin().gateway
+            except (InvalidInputError, StateUnreachableError, StillChangingError) as error:
+                say(f"{gateway}: nothing is done: {error}")
+            else:
+                for each in passes.finished(seconds):
+                    lines = lines_of(each, desired)
+                    if each.made or said.get(each.replica.name) != lines:
+                        _tell(desired, [each], say)
+                    said[each.replica.name] = lines
+            ended.wait(max(0.0, begun + seconds - clock.monotonic()))
+    finally:
+        passes.close()
+
+
+def _tell(desired: DesiredGateway, standings: Sequence[Standing], say: Say) -> None:
+    for line in (line for each in standings for line in lines_of(each, desired)):
+        say(line)
