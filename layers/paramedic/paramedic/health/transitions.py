@@ -255,7 +255,8 @@ def _announcement(diagnosis: Diagnosis, seen: Observation) -> DetailType | None:
     by_itself = diagnosis.name is not DiagnosisName.MASS_FAILURE
     if seen.routes is not None and diagnosis.severity is Severity.PAGE and by_itself:
         return DetailType.GATEWAY_REPLICA_FAILED
-    return DetailType.CONTROLLER_FAILED if diagnosis.cures else DetailType.TARGET_DOWN
+    is_controller = diagnosis.cures and not seen.guarded
+    return DetailType.CONTROLLER_FAILED if is_controller else DetailType.TARGET_DOWN
 
 
 def _period(
