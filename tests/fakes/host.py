@@ -47,7 +47,8 @@ class FakeProcess:
 class FakeHost:
     """Implements the launcher protocol with the same fence rules as a real host.
 
-    Of processes whose keys are `lost` it can tell nothing, and cannot stop them.
+    Of processes whose keys are `lost` it can tell nothing, and cannot stop them. While it is `silent` it does not even
+    say what was launched.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -57,6 +58,7 @@ class FakeHost:
         self.log: list[str] = []
         self.unstoppable = False
         self.lost: set[str] = set()
+        self.silent = False
         self.broken_command = False
         self.after_stop: Callable[[], None] = lambda: None
 
@@ -92,6 +94,8 @@ class FakeHost:
         return process
 
     def find(self, workload: str, key: str) -> Receipt | None:
+        if self.silent:
+            raise LauncherError("the host does not answer")
         process = self.processes.get(key)
         return process.receipt if process else None
 

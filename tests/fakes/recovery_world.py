@@ -6,6 +6,7 @@ from itertools import count
 from paramedic.clock import to_iso
 from paramedic.health.event_details import ControllerFailed
 from paramedic.launchers.interface import Launch
+from paramedic.launchers.profiles import UnknownProfileError
 from paramedic.recovery.answering import act
 from paramedic.recovery.driving import drive
 from paramedic.recovery.messages import ByHand, ManualRecover, Reply, Request, parse_request
@@ -39,6 +40,7 @@ class RecoveryWorld:
         self.poll_seconds = 0.5
         self.fences_on_host = False
         self.other_hosts: dict[str, FakeHost] = {}
+        self.gone_profiles: set[str] = set()
         self._ids = count(1)
         register(CONTROLLER, "127.0.0.1", 18080, "local", self.clock)
         environment = {"PARAMEDIC_CONTROLLER_ID": CONTROLLER}
@@ -54,11 +56,17 @@ class RecoveryWorld:
             new_id=lambda: f"id-{next(self._ids)}",
             invocation=f"invocation-{number}",
             probe=self.host.probe,
-            profile=lambda name: LaunchPlan(self.other_hosts.get(name, self.host), _request, 60.0, self.fences_on_host),
+            profile=self.plan,
             page=self.page,
             stale_seconds=10.0,
             poll_seconds=self.poll_seconds,
         )
+
+    def plan(self, name: str) -> LaunchPlan:
+        """How the stack launches by a profile, if it still has that."""
+        if name in self.gone_profiles:
+            raise UnknownProfileError(f"launcher profile {name!r} does not exist")
+        return LaunchPlan(self.other_hosts.get(name, self.host), _request, 60.0, self.fences_on_host)
 
     def begin_self_start(self, around: Surroundings) -> FakeProcess:
         """What a supervisor does, until its process may claim; it is gone when it cannot."""

@@ -7,6 +7,7 @@ import pytest
 from paramedic.gateways import verbs
 from paramedic.gateways.leases import GatewayBusyError, give_back, take
 from paramedic.gateways.reconciling import keep
+from paramedic.launchers.interface import launch_key
 from paramedic.state.controllers import EPOCH, ControllerEpoch
 from paramedic.state.gateway_keys import GatewayReplicaKey
 from paramedic.state.gateways import GatewayReplica
@@ -55,7 +56,7 @@ def test_replicas_are_told_their_gateway_and_name_and_launched_under_a_key_made_
     world.up(domain="example.com")
     world.run()
     [started] = world.hosts["a"].launcher.living()
-    assert started.request.key == "gateway:web/1/1"
+    assert started.request.key == launch_key("gateway:web/1", 1)
     told = started.request.environment
     assert (told["PARAMEDIC_GATEWAY"], told["PARAMEDIC_GATEWAY_REPLICA"]) == ("web", "web-1")
     assert told["PARAMEDIC_GATEWAY_DOMAIN"] == "example.com"
@@ -99,7 +100,7 @@ def test_what_was_launched_and_never_connected_is_stopped_and_tried_again_under_
     world.hosts["a"].mute = set()
     world.run()
     assert world.statuses() == {1: "running"}
-    assert [each.receipt.key for each in world.hosts["a"].launcher.living()] == ["gateway:web/1/3"]
+    assert [each.receipt.key for each in world.hosts["a"].launcher.living()] == [launch_key("gateway:web/1", 3)]
 
 
 def test_after_three_attempts_people_are_told_once_and_the_next_is_made_an_hour_later(world: GatewayWorld) -> None:
@@ -231,7 +232,7 @@ def test_a_run_that_died_right_after_a_launch_leaves_one_workload_and_the_next_g
     then(world)
     world.runs(4)
     assert world.living() == ["gateway:web/1"]
-    assert list(world.hosts["a"].launcher.started) == ["gateway:web/1/1"]
+    assert list(world.hosts["a"].launcher.started) == [launch_key("gateway:web/1", 1)]
     assert world.statuses() == {1: "running"}
 
 

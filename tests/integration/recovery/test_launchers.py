@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest
-from paramedic.launchers.interface import Launch
+from paramedic.launchers.interface import Launch, launch_key
 from paramedic.recovery import recoverer
 from paramedic.recovery.by_hand import by_hand
 from paramedic.recovery.surroundings import LaunchPlan, Surroundings
@@ -97,7 +97,7 @@ def test_a_controller_whose_workload_is_gone_is_relaunched_although_its_address_
     record = world.recovery(3)
     assert record.step == Step.DONE, record.story.entries
     assert "its process is gone" in record.story.evidence
-    assert [each.receipt and each.receipt.key for each in record.story.predecessors] == [f"{TARGET}/2"]
+    assert [each.receipt and each.receipt.key for each in record.story.predecessors] == [launch_key(TARGET, 2)]
     assert len(world.stage.living()) == 1
 
 

@@ -131,7 +131,7 @@ MUTATIONS: Mapping[str, tuple[object, str, object, Scene]] = {
         any_claim,
         replace(SCENES["a predecessor about to claim"], bounds=Bounds(1, 0)),
     ),
-    "nobody is stopped": (driving, "_stop_all", lambda *_: [], SCENES["a recovery, the sweeper and time"]),
+    "nobody is stopped": (driving, "stop_all", lambda *_: [], SCENES["a recovery, the sweeper and time"]),
     "a fenced write does not mind whose the fence is": (
         FencedWriter,
         "_write",

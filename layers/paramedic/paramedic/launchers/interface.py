@@ -14,8 +14,15 @@ from paramedic.state.receipt import Receipt
 
 
 def launch_key(target_id: str, epoch: int) -> str:
-    """The one key under which the workload of a target's epoch is ever launched."""
-    return f"{target_id}/{epoch}"
+    """The one key under which the workload of a target's epoch is ever launched, in this stack or any other.
+
+    Targets and epochs are called alike in all stacks, and those may launch in one account, cluster or namespace: a key
+    of two would be one client token, and one workload.
+    """
+    # Whoever only runs processes of its own host needs no tables.
+    from paramedic.state.tables import table_prefix
+
+    return f"{table_prefix()}{target_id}/{epoch}"
 
 
 class Launch(BaseModel):

@@ -11,11 +11,11 @@ from paramedic.recovery import records, standing_by
 from paramedic.recovery.drills import why_not_now
 from paramedic.recovery.fencing_off import can_be_fenced_off, fence_off
 from paramedic.recovery.holds import read_hold
-from paramedic.recovery.launched_by import plan_of
+from paramedic.recovery.stopping import stop_all
 from paramedic.recovery.subject import subject_of
 from paramedic.recovery.surroundings import LaunchPlan, Surroundings
 from paramedic.state.receipt import Receipt
-from paramedic.state.recoveries import Page, Predecessor, Recovery, Step
+from paramedic.state.recoveries import Page, Recovery, Step
 from paramedic.state.targets import Target, TargetMode, bucket_of
 
 
@@ -82,7 +82,7 @@ def stop_predecessors(recovery: Recovery, around: Surroundings) -> tuple[Recover
 
 def _results(recovery: Recovery, launcher: Launcher, around: Surroundings) -> list[StopResult]:
     try:
-        return _stop_all(recovery, launcher, around)
+        return stop_all(recovery, launcher, around)
     except ParamedicError as error:
         # Whatever keeps the launcher from answering: nothing is confirmed.
         return [StopResult(outcome=StopOutcome.UNCONFIRMED, detail=str(error))]
@@ -120,59 +120,19 @@ def _called_off(recovery: Recovery, around: Surroundings) -> str | None:
     return f"the target's mode is {mode}; set it to auto to go on"
 
 
-def _stop_all(recovery: Recovery, launcher: Launcher, around: Surroundings) -> list[StopResult]:
-    # Known ones first: one of them may be holding the very lock that fencing needs.
-    known = [(p, p.receipt) for p in recovery.story.predecessors if p.receipt is not None]
-    results = [_stop_known(p, receipt, recovery, plan_of(p, recovery, around).launcher) for p, receipt in known]
-    unknown = [(p, plan_of(p, recovery, around).launcher) for p in recovery.story.predecessors if p.receipt is None]
-    # Only above the fence does "nothing was started under that key" stay true.
-    for each in (launcher, *(asked for _, asked in unknown)):
-        each.fence(recovery.target_id, int(recovery.epoch))
-    return results + [_stop_unrecorded(p, recovery, asked) for p, asked in unknown]
-
-
-def _stop_known(predecessor: Predecessor, receipt: Receipt, recovery: Recovery, launcher: Launcher) -> StopResult:
-    result = launcher.stop(receipt, epoch=int(recovery.epoch), grace_seconds=0)
-    if result.outcome is StopOutcome.STOPPED:
-        return result
-    if predecessor.ended:
-        detail = f"epoch {predecessor.epoch} said itself that it had ended; {result.detail}"
-        return StopResult(outcome=StopOutcome.STOPPED, detail=detail)
-    # Nobody's word makes a process gone that its host shows.
-    if launcher.describe(receipt).state in (RunState.RUNNING, RunState.SUSPENDED):
-        return result
-    return _by_word(recovery, result)
-
-
-def _by_word(recovery: Recovery, result: StopResult) -> StopResult:
-    word = recovery.story.predecessor_gone
-    if not word:
-        return result
-    return StopResult(outcome=StopOutcome.STOPPED, detail=f"gone by the word of {word}; {result.detail}")
-
-
-def _stop_unrecorded(predecessor: Predecessor, recovery: Recovery, launcher: Launcher) -> StopResult:
-    if predecessor.launch_key is None:
-        detail = f"nothing is recorded of the process that ran as epoch {predecessor.epoch}"
-        unknown = StopResult(
-            outcome=StopOutcome.UNCONFIRMED, detail=f"{detail}; only a look at its host confirms its end"
-        )
-        return _by_word(recovery, unknown)
-    receipt = launcher.find(recovery.target_id, predecessor.launch_key)
-    if receipt is None:
-        return StopResult(outcome=StopOutcome.STOPPED, detail=f"epoch {predecessor.epoch} started nothing")
-    return launcher.stop(receipt, epoch=int(recovery.epoch), grace_seconds=0)
-
-
 def _launch(recovery: Recovery, around: Surroundings) -> Recovery:
     held = held_now(recovery)
     if held is not None:
-        return records.wait_for(recovery, "held", f"its predecessor is stopped, and {held}", around)
+        return _held_after_stop(recovery, held, around)
     try:
         plan = around.profile(recovery.profile)
     except ParamedicError as error:
         return _fail(recovery, f"launch failed: {error}", around)
     return _by_standby(recovery, plan.launcher, around) or _by_itself_or_anew(recovery, plan, around)
+
+
+def _held_after_stop(recovery: Recovery, held: str, around: Surroundings) -> Recovery:
+    return records.wait_for(recovery, "held", f"its predecessor is stopped, and {held}", around)
 
 
 def _by_standby(recovery: Recovery, launcher: Launcher, around: Surroundings) -> Recovery | None:
@@ -203,6 +163,10 @@ def _anew(recovery: Recovery, plan: LaunchPlan, around: Surroundings) -> Recover
     try:
         standing_by.end_withdrawn(recovery, plan.launcher)
         request = plan.request(recovery.target_id, recovery.target_id, int(recovery.epoch), key)
+        # Looking for a standby and ending one may have taken a minute: once more, right before the launch.
+        held = held_now(recovery)
+        if held is not None:
+            return _held_after_stop(recovery, held, around)
         receipt = plan.launcher.launch(request)
     except ParamedicError as error:
         return _fail(recovery, f"launch failed: {error}", around)
@@ -251,8 +215,9 @@ def _given_up(recovery: Recovery, around: Surroundings) -> Recovery | None:
 
 
 def _hopeless(launched: Receipt | None, plan: LaunchPlan, waited: float) -> str | None:
-    if launched is not None and plan.launcher.describe(launched).state is RunState.ABSENT:
-        return "the launched process ended before it was healthy; its log says why"
+    look = None if launched is None else plan.launcher.describe(launched)
+    if look is not None and look.state is RunState.ABSENT:
+        return f"the launched process ended before it was healthy; its log says why ({look.detail})"
     return _too_late(waited, plan.verify_seconds)
 
 

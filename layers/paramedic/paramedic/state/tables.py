@@ -27,7 +27,6 @@ _MODULES = (
     "autoscalers",
     "controllers",
     "drills",
-    "drills",
     "gateways",
     "incidents",
     "load_balancers",
@@ -42,6 +41,17 @@ _MODULES = (
     "wanted_gateways",
 )
 """The modules beside this one that have a table's models; they import this one."""
+
+
+class _Bound:
+    """What `bind` was told last."""
+
+    prefix = ""
+
+
+def table_prefix() -> str:
+    """What the names of the bound tables begin with: no other stack of the account and region has it."""
+    return _Bound.prefix
 
 
 def all_models() -> Mapping[str, tuple[type[Row], ...]]:
@@ -63,6 +73,7 @@ def bind(table_prefix: str, *modules: ModuleType) -> None:
     it before any read.
     """
     look_around()
+    _Bound.prefix = table_prefix
     wanted = _models_of(modules) or all_models()
     for table, models in wanted.items():
         for model in models:
