@@ -203,9 +203,13 @@ def test_a_held_job_that_somebody_lets_go_on_is_not_over(jobs: Stage) -> None:
 
 
 def test_a_job_starts_one_pod_and_never_another(jobs: Stage) -> None:
+    template = jobs.backend.objects["cronjobs"][kubernetes.CRONJOB]["spec"]["jobTemplate"]["spec"]
+    ignored = [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]
+    template |= {"backoffLimit": 6, "podFailurePolicy": {"rules": ignored}}
     jobs.launch(3)
     ((_, _, job),) = jobs.backend.told
     spec = job["spec"]
+    assert "podFailurePolicy" not in spec
     assert (spec["backoffLimit"], spec["parallelism"], spec["completions"]) == (0, 1, 1)
     assert spec["template"]["spec"]["restartPolicy"] == "Never"
 

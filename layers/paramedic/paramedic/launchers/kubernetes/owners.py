@@ -23,6 +23,9 @@ from paramedic.launchers.kubernetes.pods import (
 KEPT_SECONDS = 86_400
 """How long a finished Job stays, and with it the knowledge that its key was used."""
 
+STARTS_OTHERS = frozenset({"podFailurePolicy", "backoffLimitPerIndex", "maxFailedIndexes"})
+"""What a Job may say about failures that are to be followed by another pod."""
+
 
 class OverlappingPodsError(LauncherError):
     """The Deployment would run two pods at once; nothing was changed."""
@@ -163,7 +166,8 @@ class JobOwner:
             raise LauncherError(f"the cluster has no cronjob {self.template} in the profile's namespace")
         if not source["spec"].get("suspend"):
             raise LauncherError(f"cronjob {self.template} is not suspended: it would start workloads by itself")
-        spec = deepcopy(source["spec"]["jobTemplate"]["spec"])
+        written = source["spec"]["jobTemplate"]["spec"]
+        spec = deepcopy({name: value for name, value in written.items() if name not in STARTS_OTHERS})
         pod = spec["template"]
         _require_container(pod["spec"], container, f"cronjob {self.template}")
         _tell(pod["spec"], container, environment)
