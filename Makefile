@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 UV := .tools/uv/bin/uv
 READY := .venv/.ready .tools/emulator/.ready .tools/sam/.ready
 # Other people's programs, for the tests that break and mend them.
-PEERS := .tools/dstack/.ready .tools/skypilot/.ready
+PEERS := .tools/dask-gateway/.ready .tools/dstack/.ready .tools/skypilot/.ready
 CHECKED := $(wildcard layers/paramedic/paramedic controller gateway cli deploy functions demo benchmarks tests)
 # sam runs the layer's Makefile, which needs uv; sam wants the functions' Python on PATH.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/uv/bin:$(CURDIR)/.tools/sam/bin:$(PATH)
