@@ -313,3 +313,23 @@ def test_in_a_mass_failure_a_person_recovers_what_is_hung(world: RecoveryWorld) 
     world.first.suspended = True
     world.found_bad("hung")
     assert by_hand(by_hand_request(), world.around()).status is Status.RECOVERED
+
+
+@pytest.mark.parametrize(
+    ("beats", "seconds", "step"), [(True, 90, Step.VERIFY), (False, 90, Step.FAILED), (True, 240, Step.FAILED)]
+)
+def test_a_successor_that_does_not_answer_gets_more_time_while_its_heartbeat_moves_and_not_for_ever(
+    world: RecoveryWorld, beats: bool, seconds: float, step: Step
+) -> None:
+    world.first.alive = False
+    found = world.found_bad()
+    deaf = replace(
+        world.around(), probe=lambda asked: ProbeOutcome(target_id=asked.target_id, kind=OutcomeKind.REFUSED)
+    )
+    recoverer.on_failure(found, deaf)
+    assert world.recovery(2).step == Step.VERIFY
+    world.newest().suspended = not beats
+    for _ in range(int(seconds / 3)):
+        world.clock.sleep(3)
+    recoverer.sweep(replace(deaf, invocation="another"))
+    assert world.recovery(2).step == step

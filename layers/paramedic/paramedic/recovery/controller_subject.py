@@ -48,6 +48,13 @@ class ControllerSubject:
         answer = around.probe(ProbeRequest(target_id=recovery.target_id, url=url, attempts=1))
         return heartbeat.restored if answer.kind is OutcomeKind.OK else None
 
+    def is_coming_up(self, recovery: Recovery, around: Surroundings) -> bool:
+        """Whether its heartbeat has moved lately: then it is busy, or cannot be reached."""
+        heartbeat = ControllerHeartbeat.read(controller_id_of(str(recovery.target_id)), HEARTBEAT)
+        if heartbeat is None or heartbeat.sealed_epoch != recovery.epoch or not heartbeat.beat_at:
+            return False
+        return (around.clock.now() - heartbeat.moment("beat_at")).total_seconds() < around.stale_seconds
+
     def in_its_place(self, recovery: Recovery, launcher: Launcher) -> Receipt | None:  # noqa: ARG002 -- Subject's
         """Nobody: a controller that starts by itself takes the recovery over, or exits."""
         return None

@@ -18,6 +18,9 @@ from paramedic.state.receipt import Receipt
 from paramedic.state.recoveries import Page, Recovery, Step
 from paramedic.state.targets import Target, TargetMode, bucket_of
 
+WHILE_IT_GOES_ON = 3
+"""So many times as long a launch may take whose heartbeat moves: it is busy, or cannot be reached for a while."""
+
 
 def drive(recovery: Recovery, around: Surroundings) -> Recovery:
     """Take the steps that can be taken now, tell people what they are owed, and return the record as it stands.
@@ -206,19 +209,29 @@ def _given_up(recovery: Recovery, around: Surroundings) -> Recovery | None:
         if awaited:
             why = standing_by.why_not_awaited(recovery, plan.launcher, waited)
         else:
-            why = _hopeless(claim.claimant if claim else recovery.story.launched, plan, waited)
+            launched = claim.claimant if claim else recovery.story.launched
+            limit = _limit(plan.verify_seconds, waited, recovery, around)
+            why = _hopeless(launched, plan.launcher, waited, limit)
     except ParamedicError as error:
-        why, awaited = _too_late(waited, VERIFY_SECONDS, f"; its process cannot be looked at: {error}"), False
+        limit = _limit(VERIFY_SECONDS, waited, recovery, around)
+        why, awaited = _too_late(waited, limit, f"; its process cannot be looked at: {error}"), False
     if why is None:
         return None
     return standing_by.withdraw(recovery, why, around) if awaited else _fail(recovery, why, around)
 
 
-def _hopeless(launched: Receipt | None, plan: LaunchPlan, waited: float) -> str | None:
-    look = None if launched is None else plan.launcher.describe(launched)
+def _limit(seconds: float, waited: float, recovery: Recovery, around: Surroundings) -> float:
+    """For how long a launch may prove itself: `seconds`, or longer while it is seen to go on."""
+    if waited <= seconds or not subject_of(str(recovery.target_id)).is_coming_up(recovery, around):
+        return seconds
+    return seconds * WHILE_IT_GOES_ON
+
+
+def _hopeless(launched: Receipt | None, launcher: Launcher, waited: float, limit: float) -> str | None:
+    look = None if launched is None else launcher.describe(launched)
     if look is not None and look.state is RunState.ABSENT:
         return f"the launched process ended before it was healthy; its log says why ({look.detail})"
-    return _too_late(waited, plan.verify_seconds)
+    return _too_late(waited, limit)
 
 
 def _too_late(waited: float, limit: float, because: str = "") -> str | None:

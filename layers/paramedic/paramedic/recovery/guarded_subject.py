@@ -58,6 +58,10 @@ class GuardedSubject:
             return None
         return f"{launched.called} answers" if look.state is RunState.RUNNING else None
 
+    def is_coming_up(self, recovery: Recovery, around: Surroundings) -> bool:  # noqa: ARG002 -- Subject's
+        """Nothing but its probe tells."""
+        return False
+
     def in_its_place(self, recovery: Recovery, launcher: Launcher) -> Receipt | None:
         """Who began to run there by itself since the predecessors were stopped: a supervisor's start, or a person's.
 

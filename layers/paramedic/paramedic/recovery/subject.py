@@ -68,6 +68,13 @@ class Subject(Protocol):
             StateUnreachableError: DynamoDB did not answer.
         """
 
+    def is_coming_up(self, recovery: Recovery, around: Surroundings) -> bool:
+        """Whether the successor is seen to go on, although it has not proved itself yet: then it gets more time.
+
+        Raises:
+            StateUnreachableError: DynamoDB did not answer.
+        """
+
     def in_its_place(self, recovery: Recovery, launcher: Launcher) -> Receipt | None:
         """What took the place of the launch that is due, though no recovery launched it; None where a launch is needed.
 
