@@ -24,7 +24,7 @@ OF_ANY_TARGET = ("hold", "release")
 """Verbs that are about every kind of target."""
 
 
-RECOVERED = re.compile(r"(controller|url):[A-Za-z0-9][A-Za-z0-9._-]*")
+RECOVERED = re.compile(r"(controller|url):[A-Za-z0-9][A-Za-z0-9._-]*|gateway:[a-z][a-z0-9-]*/[1-9][0-9]*")
 """Ids of targets that may be recovered."""
 
 
@@ -48,7 +48,7 @@ def verb(action: str, target: str, actor: str, reason: str, *, dry_run: bool = F
         InvalidInputError: a field is unusable; the message names it.
     """
     if action not in OF_ANY_TARGET and not RECOVERED.fullmatch(target):
-        problem = "only controllers and guarded URLs can be recovered: controller:ID or url:NAME"
+        problem = "cannot be recovered: it must be controller:ID, gateway:NAME/NUMBER or, guarded, url:NAME"
         raise InvalidInputError("TARGET", target, problem)
     who = {"target": target, "actor": actor, "reason": reason, "request_id": str(uuid.uuid4())}
     given = {name: value for name, value in more.items() if value is not None}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from urllib.parse import urlsplit
 
+from paramedic.clock import to_iso
 from paramedic.gateways import verbs, view
 from paramedic.gateways.reconciling import keep_all
 from paramedic.gateways.replica import HEALTH_PATH, ROUTE_LOST
@@ -13,14 +14,20 @@ from paramedic.gateways.spec import GatewaySpec
 from paramedic.gateways.spec_files import parse_gateway
 from paramedic.gateways.surroundings import Surroundings
 from paramedic.gateways.view import GatewayView, ReplicaView
+from paramedic.health.event_details import GatewayReplicaFailed
+from paramedic.health.events import HealthEvent
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest
 from paramedic.health.probing import Probed
 from paramedic.launchers.interface import Launch
 from paramedic.launchers.profiles import UnknownProfileError
+from paramedic.recovery import surroundings as recovery_surroundings
+from paramedic.recovery.messages import Reply
+from paramedic.recovery.recoverer import on_failure
 from paramedic.recovery.surroundings import LaunchPlan
 from paramedic.state import tables
-from paramedic.state.gateway_keys import gateway_replica_of
+from paramedic.state.gateway_keys import GatewayReplicaKey, gateway_replica_of
 from paramedic.state.gateway_registry import RunningReplica, register_replica
+from paramedic.state.targets import BadPeriod, Target, bucket_of
 from paramedic.state.wanted_gateways import PlacedReplica, read_placed
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway_replica import publish
@@ -32,11 +39,15 @@ GATEWAY = "web"
 
 @dataclass
 class Host:
-    """Where launched replicas live. `mute` ones never connect; `lost` are services that a replica has no way to."""
+    """Where launched replicas live.
+
+    `mute` ones never connect, `unwell` ones say so; `lost` are services that a replica has no way to.
+    """
 
     launcher: FakeLauncher = field(default_factory=FakeLauncher)
     mute: set[int] = field(default_factory=set)
     lost: dict[int, set[str]] = field(default_factory=dict)
+    unwell: set[int] = field(default_factory=set)
     reporters: dict[str, TrafficReporter] = field(default_factory=dict)
 
 
@@ -126,8 +137,57 @@ class GatewayWorld:
                 service = (request.host or "").partition(".")[0]
                 if service in host.lost.get(number, ()):
                     return ProbeOutcome(request.target_id, OutcomeKind.STATUS, status=ROUTE_LOST)
+                if number in host.unwell:
+                    return ProbeOutcome(request.target_id, OutcomeKind.STATUS, status=503)
                 return ProbeOutcome(request.target_id, OutcomeKind.OK, status=200)
         return ProbeOutcome(request.target_id, OutcomeKind.REFUSED)
+
+    def recovery(self) -> recovery_surroundings.Surroundings:
+        """The surroundings of a new invocation of the recovery function."""
+        number = next(self._ids)
+        return recovery_surroundings.Surroundings(
+            clock=self.clock,
+            new_id=lambda: f"id-{next(self._ids)}",
+            invocation=f"recovery-{number}",
+            probe=self._answer,
+            profile=self._profile,
+            page=self._page,
+            stale_seconds=10.0,
+            poll_seconds=1.0,
+        )
+
+    def found_bad(self, number: int, diagnosis: str = "dead", outcome: str = "refused") -> HealthEvent:
+        """Leave what a health check leaves of a replica, and return the event it sends."""
+        now = to_iso(self.clock.now())
+        target_id = GatewayReplicaKey(GATEWAY, number).target_id
+        found = {"verdict": "down", "diagnosis": diagnosis, "since": now, "outcome": outcome, "event_id": "event-1"}
+        bad = BadPeriod.model_validate({**found, "last_tick": now})
+        Target(bucket_of(target_id), target_id).update(actions=[Target.bad.set(bad)])
+        said = {
+            **found,
+            "target_id": target_id,
+            "kind": "gateway",
+            "tick": now,
+            "decided_at": now,
+            "cures": True,
+            "needs_host_signal": diagnosis == "hung",
+            "severity": "page",
+            "sentence": "found bad",
+            "heartbeat": "stale",
+            "mode": "auto",
+        }
+        return GatewayReplicaFailed.model_validate(said)
+
+    def fails(self, number: int, diagnosis: str = "dead", outcome: str = "refused") -> Reply:
+        """A check finds it bad, and recovery hears of it."""
+        return on_failure(self.found_bad(number, diagnosis, outcome), self.recovery())
+
+    def kill(self, number: int) -> None:
+        """End what runs as this replica, wherever that is."""
+        for host in self.hosts.values():
+            for each in host.launcher.living():
+                if each.request.workload.endswith(f"/{number}"):
+                    each.alive = False
 
     def serve(self, service: str, revision: int = 1, replicas: int = 1) -> None:
         """A controller publishes a service's routes."""

@@ -8,6 +8,8 @@ from paramedic.gateways import verbs
 from paramedic.gateways.leases import GatewayBusyError, give_back, take
 from paramedic.gateways.reconciling import keep
 from paramedic.launchers.interface import launch_key
+from paramedic.recovery.answering import act
+from paramedic.recovery.messages import ByHand
 from paramedic.state.controllers import EPOCH, ControllerEpoch
 from paramedic.state.gateway_keys import GatewayReplicaKey
 from paramedic.state.gateways import GatewayReplica
@@ -15,6 +17,7 @@ from paramedic.state.targets import Target, TargetMode, bucket_of
 from paramedic.state.traffic import read_reports
 from paramedic.state.wanted_gateways import read_desired, read_names
 from tests.fakes.gateway_world import GATEWAY, GatewayWorld
+from tests.fakes.recovery_world import asks
 
 pytestmark = pytest.mark.integration
 
@@ -262,3 +265,23 @@ def test_a_gateway_whose_place_the_stack_never_had_can_be_taken_down(world: Gate
     verbs.down(GATEWAY, "ada", world.clock)
     world.run()
     assert read_desired(GATEWAY) is None
+
+
+def test_while_people_hold_everything_nothing_is_launched_or_stopped_and_it_is_said(world: GatewayWorld) -> None:
+    world.up(replicas=2)
+    world.run()
+    hold = asks("hold", target="everything")
+    assert isinstance(hold, ByHand)
+    act(hold, world.recovery())
+    world.update(replicas=1)
+    world.run()
+    assert world.living() == ["gateway:web/1", "gateway:web/2"]
+    assert "the global switch is hold" in world.replica(1).reason
+    world.update(replicas=3)
+    world.run()
+    assert world.statuses() == {1: "running", 2: "running"}
+    release = asks("release", target="everything", request_id="request-0002")
+    assert isinstance(release, ByHand)
+    act(release, world.recovery())
+    world.run()
+    assert world.statuses() == {1: "running", 2: "running", 3: "running"}

@@ -1,5 +1,6 @@
 """The diagnosis table of gateway replicas, and what must hold for every line it could have."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramedic.health.diagnosis import Diagnosis, DiagnosisName, Heartbeat, Severity, Symptoms
-from paramedic.health.gateway_diagnosis import Routes, diagnose_gateway
+from paramedic.health.gateway_diagnosis import CURED, Routes, diagnose_gateway
 from paramedic.health.outcomes import OutcomeKind
 from paramedic.health.verdict import Verdict, verdict_of
 
 CASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "gateway_diagnosis_cases.yaml").read_text())
 NO_PROBES = {OutcomeKind.SILENT, OutcomeKind.FAILED}
 HUNG_AFTER = 120.0
-LOOKED_AT = ("outcome", "heartbeat", "routes", "timeouts", "mass_failure", "downtime")
-SAID = {"case", "is", "verdict", "severity"}
+LOOKED_AT = ("outcome", "heartbeat", "routes", "timeouts", "mass_failure", "downtime", "replaced")
+SAID = {"case", "is", "verdict", "severity", "cures"}
 
 SYMPTOMS = st.builds(
     Symptoms,
@@ -42,6 +43,7 @@ def _found(case: dict[str, Any]) -> Diagnosis:
         case.get("timeouts", 0),
         mass_failure=case.get("mass_failure", False),
         downtime=case.get("downtime", False),
+        replaced=case.get("replaced", False),
     )
     return diagnose_gateway(symptoms, Routes(case["routes"]), HUNG_AFTER)
 
@@ -51,6 +53,7 @@ def test_the_table(case: dict[str, Any]) -> None:
     assert not set(case) - SAID - set(LOOKED_AT)
     found = _found(case)
     assert (found.name, found.verdict, found.severity) == (case["is"], case["verdict"], case.get("severity", "page"))
+    assert found.cures == case.get("cures", False)
 
 
 def test_every_outcome_heartbeat_and_word_of_the_routes_is_in_the_table() -> None:
@@ -64,6 +67,17 @@ def test_nothing_promises_a_relaunch_that_nobody_makes(seen: Symptoms, routes: R
     found = diagnose_gateway(seen, routes, HUNG_AFTER)
     assert (found.cures, found.needs_host_signal) == (False, False)
     assert found.sentence.endswith(".")
+
+
+@given(SYMPTOMS, ROUTES)
+def test_a_relaunch_cures_only_what_is_found_of_one_that_is_replaced_and_not_off_on_purpose(
+    seen: Symptoms, routes: Routes
+) -> None:
+    found = diagnose_gateway(replace(seen, replaced=True), routes, HUNG_AFTER)
+    if found.cures:
+        assert found.name in CURED
+        assert not seen.downtime
+        assert found.needs_host_signal == (found.name is DiagnosisName.HUNG)
 
 
 @given(SYMPTOMS, ROUTES)

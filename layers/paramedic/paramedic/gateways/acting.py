@@ -12,13 +12,12 @@ from pynamodb.expressions.update import Action as Write
 
 from paramedic.clock import to_iso
 from paramedic.errors import ParamedicError
-from paramedic.gateways.epochs import Standing, claiming, opening, read_standing
+from paramedic.gateways.epochs import Standing, claiming, opening, predecessors_of_placed, read_standing
 from paramedic.gateways.launching import launch_of
 from paramedic.gateways.looking import ReplicaSight, Sight
 from paramedic.gateways.planning import ATTEMPT_DELAYS, delay_after
 from paramedic.gateways.surroundings import Surroundings
-from paramedic.launchers.interface import KeyAlreadyUsedError, StopOutcome, launch_key
-from paramedic.recovery.predecessors import predecessors_of
+from paramedic.launchers.interface import KeyAlreadyUsedError, StopOutcome
 from paramedic.state.gateway_keys import GatewayReplicaKey
 from paramedic.state.gateways import GatewayReplica
 from paramedic.state.recoveries import Predecessor
@@ -115,7 +114,7 @@ def _launch(key: GatewayReplicaKey, placed: PlacedReplica, sight: Sight, around:
         receipt = plan.launcher.launch(launch_of(key, int(placed.epoch), sight.spec, plan))
     except KeyAlreadyUsedError as error:
         text = f"ended at once: {error}"
-        _end(key, placed, read_standing(key), Phase.ENDING, text, around)
+        _end(placed, read_standing(key), Phase.ENDING, text, around)
         return text
     except ParamedicError as error:
         note(placed, str(error), around)
@@ -172,12 +171,11 @@ def end(replica: ReplicaSight, phase: Phase, reason: str, around: Surroundings) 
     Raises:
         ConditionFailedError: it was changed meanwhile.
     """
-    _end(replica.key, replica.placed, replica.standing, phase, reason, around)
+    _end(replica.placed, replica.standing, phase, reason, around)
     return reason
 
 
 def _end(
-    key: GatewayReplicaKey,
     placed: PlacedReplica,
     standing: Standing,
     phase: Phase,
@@ -192,18 +190,10 @@ def _end(
     actions = (
         *moved,
         PlacedReplica.epoch.set(standing.epoch + 1),
-        PlacedReplica.to_stop.set(ToStop(predecessors=_to_stop(key, placed, standing))),
+        PlacedReplica.to_stop.set(ToStop(predecessors=predecessors_of_placed(placed, standing))),
         PlacedReplica.receipt.remove(),
     )
     transact([*opening(standing, around.clock), _update(placed, actions)], around.clock)
-
-
-def _to_stop(key: GatewayReplicaKey, placed: PlacedReplica, standing: Standing) -> tuple[Predecessor, ...]:
-    if standing.current is not None and standing.epoch > placed.epoch:
-        return predecessors_of(standing.current, standing.opened_by)
-    epoch = int(placed.epoch)
-    by_key = launch_key(key.target_id, epoch)
-    return (Predecessor(epoch=epoch, receipt=placed.receipt, launch_key=by_key, profile=placed.profile),)
 
 
 def stop(_: Sight, replica: ReplicaSight, around: Surroundings) -> str:

@@ -4,13 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from paramedic.clock import Clock
+from paramedic.launchers.interface import launch_key
+from paramedic.recovery.predecessors import predecessors_of
 from paramedic.state.claims import FIRST_EPOCH, advanced, superseded
 from paramedic.state.controllers import EPOCH, ControllerEpoch
 from paramedic.state.gateway_keys import GatewayReplicaKey
 from paramedic.state.receipt import Receipt
-from paramedic.state.recoveries import OPEN_STEPS, Recovery, Step
+from paramedic.state.recoveries import OPEN_STEPS, Predecessor, Recovery, Step
 from paramedic.state.targets import epoch_key_of
 from paramedic.state.transactions import Change, Update, put_new
+from paramedic.state.wanted_gateways import Phase, PlacedReplica
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,17 @@ def opening(standing: Standing, clock: Clock) -> Sequence[Change]:
     if standing.current is None:
         return [put_new(ControllerEpoch(epoch_key_of(standing.key.target_id), EPOCH, epoch=FIRST_EPOCH))]
     return [advanced(standing.current, standing.epoch + 1), *superseded(standing.opened_by, clock)]
+
+
+def predecessors_of_placed(placed: PlacedReplica, standing: Standing) -> tuple[Predecessor, ...]:
+    """Everything of a placed replica that may still act: what it was launched as, or what a recovery since knows of."""
+    if standing.current is not None and standing.opened_by is not None and standing.epoch > placed.epoch:
+        return predecessors_of(standing.current, standing.opened_by)
+    if placed.phase in (Phase.WAITING, Phase.ENDING, Phase.LEAVING):
+        return () if placed.to_stop is None else placed.to_stop.predecessors
+    epoch = int(placed.epoch)
+    key = launch_key(standing.key.target_id, epoch)
+    return (Predecessor(epoch=epoch, receipt=placed.receipt, launch_key=key, profile=placed.profile),)
 
 
 def claiming(key: GatewayReplicaKey, epoch: int, receipt: Receipt, at: str) -> Change:

@@ -17,7 +17,7 @@ from paramedic.state.gateway_keys import GatewayReplicaKey
 from paramedic.state.gateways import GatewayReplica, ReplicaStatus
 from paramedic.state.load_balancers import INDEX, LoadBalancerIndex
 from paramedic.state.targets import Target, bucket_of
-from paramedic.state.traffic import TrafficReport, read_reports
+from paramedic.state.traffic import TrafficReport, read_reports, report_item
 from paramedic.state.wanted_gateways import DesiredGateway, GatewayState, Phase, PlacedReplica, read_placed
 
 REPORTING_SECONDS = 15
@@ -105,31 +105,38 @@ def look(desired: DesiredGateway) -> Sight:
     gateway = desired.name
     own = {int(row.replica_num): row for row in GatewayReplica.read_all(gateway)}
     reports = {row.replica: row for row in read_reports(gateway)}
-    placed = read_placed(gateway)
-    index = LoadBalancerIndex.read(gateway, INDEX)
-    return Sight(
-        desired=desired,
-        spec=spec_of(desired),
-        replicas=[_replica(GatewayReplicaKey(gateway, int(row.replica_num)), row, own, reports) for row in placed],
-        revisions={} if index is None else index.by_service,
-        taken=frozenset(own),
-    )
+    keys = {GatewayReplicaKey(gateway, int(row.replica_num)): row for row in read_placed(gateway)}
+    replicas = [_sight(key, row, own.get(key.number), reports.get(key.replica_name)) for key, row in keys.items()]
+    return _with(desired, replicas, frozenset(own))
 
 
-def _replica(
-    key: GatewayReplicaKey,
-    placed: PlacedReplica,
-    own: Mapping[int, GatewayReplica],
-    reports: Mapping[str, TrafficReport],
+def look_at(desired: DesiredGateway, number: int) -> Sight:
+    """As `look`, of one replica alone; of none where that was not placed.
+
+    Raises:
+        InvalidRowError: a row cannot be understood.
+        StateUnreachableError: DynamoDB did not answer.
+    """
+    key = GatewayReplicaKey(desired.name, number)
+    placed = PlacedReplica.read(desired.gateway, number)
+    if placed is None:
+        return _with(desired, (), frozenset())
+    own = GatewayReplica.read(key.gateway, number)
+    report = TrafficReport.read(key.gateway, report_item(key.replica_name))
+    return _with(desired, (_sight(key, placed, own, report),), frozenset())
+
+
+def _with(desired: DesiredGateway, replicas: Sequence[ReplicaSight], taken: frozenset[int]) -> Sight:
+    index = LoadBalancerIndex.read(desired.name, INDEX)
+    revisions = {} if index is None else index.by_service
+    return Sight(desired, spec_of(desired), replicas, revisions, taken)
+
+
+def _sight(
+    key: GatewayReplicaKey, placed: PlacedReplica, own: GatewayReplica | None, report: TrafficReport | None
 ) -> ReplicaSight:
-    return ReplicaSight(
-        key=key,
-        placed=placed,
-        standing=read_standing(key),
-        own=own.get(key.number),
-        target=Target.read(bucket_of(key.target_id), key.target_id),
-        report=reports.get(key.replica_name),
-    )
+    target = Target.read(bucket_of(key.target_id), key.target_id)
+    return ReplicaSight(key, placed, read_standing(key), own, target, report)
 
 
 def seen_of(sight: ReplicaSight, routed: bool, around: Surroundings) -> ReplicaSeen:

@@ -52,12 +52,14 @@ class FrontDoor:
 class Reached:
     """What came of asking: the services that were seen, and whether all of them have a way through the replica.
 
-    One that only keeps its own silence has a way, and was not seen.
+    One that only keeps its own silence has a way, and was not seen. `lost` are those of which Envoy itself says that it
+    has none.
     """
 
     services: Mapping[str, RouteSeen]
     all_have_a_way: bool
     trouble: str = ""
+    lost: frozenset[str] = frozenset()
 
 
 def requests_for(door: FrontDoor, services: Iterable[str]) -> Sequence[ProbeRequest]:
@@ -81,6 +83,7 @@ def reached(door: FrontDoor, revisions: Mapping[str, int], outcomes: Mapping[str
     return Reached(
         services={service: seen for service, seen in found.items() if seen is not None},
         all_have_a_way=not without,
+        lost=frozenset(name for name, outcome in unseen.items() if outcome.status == ROUTE_LOST),
         trouble=", ".join(f"{name}: {_word(outcome)}" for name, outcome in sorted(unseen.items())),
     )
 

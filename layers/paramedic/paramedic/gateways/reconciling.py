@@ -28,6 +28,8 @@ from paramedic.gateways.planning import (
 from paramedic.gateways.reaching import Reached
 from paramedic.gateways.registering import ask, to_ask
 from paramedic.gateways.surroundings import Surroundings
+from paramedic.recovery.holds import read_hold
+from paramedic.state.gateway_keys import GatewayReplicaKey
 from paramedic.state.transactions import ConditionFailedError, Delete, Update, transact
 from paramedic.state.wanted_gateways import (
     DESIRED,
@@ -182,6 +184,16 @@ def _try(action: Action, replica: ReplicaSight | None, sight: Sight, around: Sur
 
 
 def _done(action: Action, replica: ReplicaSight | None, sight: Sight, around: Surroundings) -> str:
+    held = (
+        ""
+        if isinstance(action, _ACTS_ON_NOTHING)
+        else read_hold(GatewayReplicaKey(sight.name, action.number).target_id)
+    )
+    if held:
+        # Where there is no row yet, the next look says it again.
+        if replica is not None:
+            acting.note(replica.placed, held, around)
+        return held
     if isinstance(action, Place):
         return acting.place(sight, action.number, action.profile, around)
     if replica is None:
@@ -194,6 +206,9 @@ def _done(action: Action, replica: ReplicaSight | None, sight: Sight, around: Su
         case _:
             return _STEPS[type(action)](sight, replica, around)
 
+
+_ACTS_ON_NOTHING = (Promote, Adopt)
+"""What only writes down what is there: a hold stops no eyes."""
 
 _STEPS: Mapping[type[Action], Callable[[Sight, ReplicaSight, Surroundings], str]] = {
     Launch: acting.launch,

@@ -118,12 +118,19 @@ def down(gateway: str, actor: str, clock: Clock) -> None:
         GatewayChangedError: someone else changed it meanwhile.
         StateUnreachableError: no answer; look before repeating.
     """
-    read = _existing(gateway)
+    read = wanted_gateway(gateway)
     if read.state != GatewayState.DOWN:
         _write(read, str(read.spec), int(read.version), GatewayState.DOWN, actor, clock)
 
 
-def _existing(gateway: str) -> DesiredGateway:
+def wanted_gateway(gateway: str) -> DesiredGateway:
+    """What is wanted of `gateway`.
+
+    Raises:
+        GatewayMissingError: nothing is.
+        InvalidRowError: its row is malformed.
+        StateUnreachableError: DynamoDB did not answer.
+    """
     row = read_desired(gateway)
     if row is None:
         raise GatewayMissingError(f"there is no gateway {gateway!r}; `paramedic gateway list` shows those that are")
@@ -131,7 +138,7 @@ def _existing(gateway: str) -> DesiredGateway:
 
 
 def _changeable(gateway: str) -> DesiredGateway:
-    row = _existing(gateway)
+    row = wanted_gateway(gateway)
     if row.state == GatewayState.DOWN:
         raise _going_down(row)
     return row

@@ -67,6 +67,11 @@ class CheckedTarget:
         return self.kind is TargetKind.URL and bool(self.row.profile)
 
     @property
+    def is_replaced(self) -> bool:
+        """Whether it is a gateway replica that something replaces when it fails."""
+        return self.kind is TargetKind.GATEWAY and bool(self.row.profile)
+
+    @property
     def probes(self) -> list[tuple[str, ProbeRequest]]:
         """Where from and what is probed."""
         requests = (self.request, None if self.route is None else self.route.request)

@@ -69,7 +69,8 @@ class Symptoms:
     """What was observed; what nobody looked at is unknown.
 
     `timeouts_seconds`: how long timeouts with a still heartbeat, or none, have lasted, in tick time. `guarded`: it has
-    no heartbeat and a launcher profile. `mass_failure`: a large part of the whole table is bad. `downtime`: it is off
+    no heartbeat and a launcher profile. `replaced`: a gateway replica with a profile, which something replaces.
+    `mass_failure`: a large part of the whole table is bad. `downtime`: it is off
     on purpose. `recovering`: a recovery of it is under way.
     """
 
@@ -79,6 +80,7 @@ class Symptoms:
     process: Process = Process.UNKNOWN
     host_check: HostCheck = HostCheck.UNKNOWN
     guarded: bool = False
+    replaced: bool = False
     mass_failure: bool = False
     downtime: bool = False
     recovering: bool = False

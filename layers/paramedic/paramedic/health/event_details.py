@@ -25,7 +25,7 @@ class ControllerFailed(HealthEvent):
 class GatewayReplicaFailed(HealthEvent):
     """The detail of "Gateway Replica Failed": a gateway replica needs people, whom its `notice` tells.
 
-    Nothing acts on it by itself; `cures` is false until something can relaunch gateway replicas.
+    `cures` is true of one that the stack launched, where a relaunch is the cure: recovery decides on it.
     """
 
     kind: Literal[TargetKind.GATEWAY]

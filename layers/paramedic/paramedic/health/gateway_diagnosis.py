@@ -1,9 +1,10 @@
-"""What is wrong with a gateway replica: a table of its own, for it has three signs of life and nothing relaunches it.
+"""What is wrong with a gateway replica: a table of its own, for it has three signs of life.
 
 Its health is the agent's word, which comes through Envoy. Its heartbeat is the agent's reports. Its routes are what
 Envoy itself says to a request for a service.
 """
 
+from dataclasses import replace
 from enum import StrEnum
 
 from paramedic.health.diagnosis import (
@@ -92,9 +93,16 @@ BUSY = Diagnosis(
 _SAYS_SO = (OutcomeKind.STATUS, OutcomeKind.CONDITION)
 
 
+CURED = frozenset({DiagnosisName.DEAD, DiagnosisName.HUNG, DiagnosisName.ROUTES_LOST, DiagnosisName.AGENT_DEAD})
+"""What a relaunch cures, where something relaunches the replica: all but what lies outside it, or passes."""
+
+
 def diagnose_gateway(symptoms: Symptoms, routes: Routes, hung_after_seconds: float) -> Diagnosis:
     """What `symptoms` and `routes` mean. Timeouts become *hung* only after `hung_after_seconds` of them."""
-    return settled(_diagnosed(symptoms, routes, hung_after_seconds), symptoms)
+    found = _diagnosed(symptoms, routes, hung_after_seconds)
+    if symptoms.replaced and found.name in CURED:
+        found = replace(found, cures=True, needs_host_signal=found.name is DiagnosisName.HUNG)
+    return settled(found, symptoms)
 
 
 def _diagnosed(symptoms: Symptoms, routes: Routes, hung_after_seconds: float) -> Diagnosis:

@@ -132,7 +132,8 @@ class _Sight:
         guarded = self.target.is_guarded
         if answer is None:
             outcome = self.outcome or NOT_ASKED.outcome(target_id)
-            return Observation(tick, outcome, heartbeat, routes=self.routes, guarded=guarded)
+            replaced = self.target.is_replaced
+            return Observation(tick, outcome, heartbeat, routes=self.routes, guarded=guarded, replaced=replaced)
         if self.outcome is None:
             return Observation(tick, answer.outcome(target_id), heartbeat)
         detail = f"{self.outcome.detail}; on its host: {answer.says} {answer.detail}".strip("; ")

@@ -45,7 +45,8 @@ class Observation:
     """One target at one scheduled tick; `host_check` is what its own host says of it, if that was asked.
 
     `routes` is what was seen of a gateway replica's, None for other targets. `guarded`: it has no heartbeat and a
-    launcher profile. `mass_failure`: it fails together with a large part of all targets.
+    launcher profile. `replaced`: it is a gateway replica that has one. `mass_failure`: it fails together with a large
+    part of all targets.
     """
 
     tick: datetime
@@ -54,6 +55,7 @@ class Observation:
     host_check: HostCheck = HostCheck.UNKNOWN
     routes: Routes | None = None
     guarded: bool = False
+    replaced: bool = False
     mass_failure: bool = False
 
 
@@ -115,6 +117,7 @@ def _diagnosed(seen: Observation, timeouts_seconds: float, hung_after_seconds: f
         timeouts_seconds,
         host_check=seen.host_check,
         guarded=seen.guarded,
+        replaced=seen.replaced,
         mass_failure=seen.mass_failure,
     )
     if seen.routes is not None:

@@ -1,5 +1,7 @@
 """Controllers: their claim says who must be gone, their heartbeat whether they live and what they took up."""
 
+from collections.abc import Mapping
+
 from paramedic.health.outcomes import OutcomeKind, ProbeRequest
 from paramedic.launchers.interface import Launcher
 from paramedic.recovery.evidence import gather
@@ -54,6 +56,10 @@ class ControllerSubject:
         if heartbeat is None or heartbeat.sealed_epoch != recovery.epoch or not heartbeat.beat_at:
             return False
         return (around.clock.now() - heartbeat.moment("beat_at")).total_seconds() < around.stale_seconds
+
+    def told(self, recovery: Recovery) -> Mapping[str, str]:  # noqa: ARG002 -- the interface's
+        """Nothing: its profile says it all."""
+        return {}
 
     def in_its_place(self, recovery: Recovery, launcher: Launcher) -> Receipt | None:  # noqa: ARG002 -- Subject's
         """Nobody: a controller that starts by itself takes the recovery over, or exits."""

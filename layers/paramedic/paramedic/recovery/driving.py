@@ -166,11 +166,12 @@ def _anew(recovery: Recovery, plan: LaunchPlan, around: Surroundings) -> Recover
     try:
         standing_by.end_withdrawn(recovery, plan.launcher)
         request = plan.request(recovery.target_id, recovery.target_id, int(recovery.epoch), key)
+        told = subject_of(str(recovery.target_id)).told(recovery)
         # Looking for a standby and ending one may have taken a minute: once more, right before the launch.
         held = held_now(recovery)
         if held is not None:
             return _held_after_stop(recovery, held, around)
-        receipt = plan.launcher.launch(request)
+        receipt = plan.launcher.launch(request.model_copy(update={"environment": {**request.environment, **told}}))
     except ParamedicError as error:
         return _fail(recovery, f"launch failed: {error}", around)
     story = recovery.story.model_copy(update={"launched": receipt})

@@ -4,6 +4,8 @@ A failed probe is one signal, what their launcher shows in their place is the ot
 a predecessor, so that one must be seen gone.
 """
 
+from collections.abc import Mapping
+
 from paramedic.errors import ParamedicError
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest
 from paramedic.launchers.interface import Launcher, LauncherError, NoPlaceError, RunState, launch_key
@@ -61,6 +63,10 @@ class GuardedSubject:
     def is_coming_up(self, recovery: Recovery, around: Surroundings) -> bool:  # noqa: ARG002 -- Subject's
         """Nothing but its probe tells."""
         return False
+
+    def told(self, recovery: Recovery) -> Mapping[str, str]:  # noqa: ARG002 -- the interface's
+        """Nothing: its profile says it all."""
+        return {}
 
     def in_its_place(self, recovery: Recovery, launcher: Launcher) -> Receipt | None:
         """Who began to run there by itself since the predecessors were stopped: a supervisor's start, or a person's.

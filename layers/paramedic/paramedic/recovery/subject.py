@@ -3,6 +3,7 @@
 Gate, epoch, steps and record are one path for all of them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,6 +12,7 @@ from paramedic.launchers.interface import Launcher
 from paramedic.recovery.gate import Evidence
 from paramedic.recovery.surroundings import Surroundings
 from paramedic.state.controllers import EPOCH, ControllerEpoch
+from paramedic.state.gateway_keys import gateway_replica_of
 from paramedic.state.receipt import Receipt
 from paramedic.state.recoveries import Predecessor, Recovery
 from paramedic.state.targets import Target, TargetKind, controller_id_of, epoch_key_of, prefix_of
@@ -75,6 +77,13 @@ class Subject(Protocol):
             StateUnreachableError: DynamoDB did not answer.
         """
 
+    def told(self, recovery: Recovery) -> Mapping[str, str]:
+        """What a launch is told besides what its profile says: variables, none of them secret.
+
+        Raises:
+            ParamedicError: what it has to be told is not known, so nothing may be launched.
+        """
+
     def in_its_place(self, recovery: Recovery, launcher: Launcher) -> Receipt | None:
         """What took the place of the launch that is due, though no recovery launched it; None where a launch is needed.
 
@@ -97,7 +106,11 @@ def subject_of(target_id: str) -> Subject:
         from paramedic.recovery.guarded_subject import GuardedSubject
 
         return GuardedSubject()
-    raise NotRelaunchableError(f"{target_id}: only controllers and URLs can be relaunched")
+    if gateway_replica_of(target_id) is not None:
+        from paramedic.recovery.gateway_subject import GatewaySubject
+
+        return GatewaySubject()
+    raise NotRelaunchableError(f"{target_id}: only controllers, URLs and gateway replicas can be relaunched")
 
 
 def read_epoch(target: Target) -> ControllerEpoch | None:
