@@ -18,7 +18,7 @@ from paramedic.clock import SystemClock, to_iso
 from paramedic.downtime.stored import Subject, TargetSubject
 from paramedic.downtime.windows import add_window, remove_window
 from paramedic.health.url_targets import UrlTarget
-from paramedic.launchers.ec2.reading import LAUNCHED_BEFORE_TAG, TAGS
+from paramedic.launchers.ec2.reading import KEY_TAG, LAUNCHED_BEFORE_TAG, TAGS
 from paramedic.launchers.profiles import read_environment_file
 from paramedic.recovery import recoverer
 from paramedic.recovery.messages import Status
@@ -92,7 +92,10 @@ OF_TEMPLATES = {
     "ArnLike": {"ec2:LaunchTemplate": {"Fn::Split": [",", {"Ref": "Ec2LaunchTemplateArns"}]}},
     "Bool": {"ec2:IsLaunchTemplateResource": "true"},
 }
-MADE_BY_IT = {"aws:ResourceTag/paramedic:scope": "false", "aws:ResourceTag/aws:ec2launchtemplate:id": "false"}
+MADE_BY_THIS_STACK = {
+    "Null": {"aws:ResourceTag/aws:ec2launchtemplate:id": "false"},
+    "StringLike": {"aws:ResourceTag/paramedic:key": {"Fn::Sub": "${AWS::StackName}-*"}},
+}
 BY_CONDITION: dict[str, Any] = {
     "SeeAndStopTasksOfTheseClusters": IN_CLUSTERS,
     "ListTasksOfTheseClusters": IN_CLUSTERS,
@@ -100,7 +103,7 @@ BY_CONDITION: dict[str, Any] = {
     "SeeInstances": None,
     "MakeWhatTheTemplatesSay": OF_TEMPLATES,
     "TellNewOnesTheirEpoch": {"StringEquals": {"ec2:CreateAction": "RunInstances"}},
-    "EndWhatItMade": {"Null": MADE_BY_IT},
+    "EndWhatItMade": MADE_BY_THIS_STACK,
     "SeeWhatCameOfCommands": None,
 }
 """Statements of launchers whose resources have no names beforehand, by what narrows them; of three, IAM knows none."""
@@ -308,6 +311,11 @@ def test_what_a_launcher_may_do_ends_at_what_the_operator_named(template: Templa
     (tags,) = [s for s in _allowed(template, "RecoveryRole") if s.get("Sid") == "TellTheseTheirEpoch"]
     written = tags["Condition"]["ForAllValues:StringEquals"]["aws:TagKeys"]
     assert set(written) == {*TAGS, LAUNCHED_BEFORE_TAG}
+    variables = template.properties("RecoveryFunction")["Environment"]["Variables"]
+    (ends,) = [s for s in _allowed(template, "RecoveryRole") if s.get("Sid") == "EndWhatItMade"]
+    # What launch keys begin with, and so the tags of what they launched.
+    of_this_stack = {"Fn::Sub": f"{variables['TABLE_PREFIX']['Fn::Sub']}*"}
+    assert ends["Condition"]["StringLike"] == {f"aws:ResourceTag/{KEY_TAG}": of_this_stack}
 
 
 @pytest.mark.e2e
