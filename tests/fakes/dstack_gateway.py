@@ -45,7 +45,7 @@ class FakeGateway:
             for key, (identity, replicas) in self.services.items()
         }
         blind = Look(Reached.ANSWERS, "", listed, Reached.ANSWERS, {})
-        seen = {each.key: self._seen(each) for each in desired.services if self._has_replicas(blind, each)}
+        seen = {each.key: self._seen(each) for each in desired.services if blind.may_be_served(each)}
         return Look(Reached.ANSWERS, "", listed, Reached.ANSWERS, {**seen, NOBODYS_KEY: Seen.SERVES})
 
     def make(self, calls: Sequence[Call], fails: Fails = nothing_fails) -> tuple[Made, ...]:
@@ -78,7 +78,3 @@ class FakeGateway:
 
     def _seen(self, service: Service) -> Seen:
         return Seen.BROKEN if service.key in self.broken | self.hopeless else Seen.SERVES
-
-    def _has_replicas(self, look: Look, service: Service) -> bool:
-        listed = look.lists(service)
-        return listed is not None and any(each.id in service.replicas_by_id for each in listed.replicas)

@@ -4,9 +4,9 @@ import pytest
 
 from paramedic.clock import SystemClock
 from paramedic.gateways.dstack.desired import DesiredGateway, GatewayReplica, Project, Service
-from paramedic.gateways.dstack.stored import apply, read_desired, read_notes, write_notes
+from paramedic.gateways.dstack.stored import NOTHING_NOTED, Noted, apply, read_desired, read_notes, write_notes
 from paramedic.state import tables
-from paramedic.state.dstack_gateways import DstackReplica, ReplicaNotes, partition_of
+from paramedic.state.dstack_gateways import ReplicaNotes, partition_of
 from paramedic.state.targets import Target
 from paramedic_cli.local.stack import LocalStack
 from tests.template.conftest import Template, as_list
@@ -42,16 +42,10 @@ def test_with_the_policy_alone_a_gateway_is_desired_changed_and_noted(
     apply(gateway("one", "two"), "me", CLOCK)
     assert apply(gateway("two", "three"), "me", CLOCK).removed == 1
     assert read_desired("front").gateway.by_key == gateway("two", "three").by_key
-    for former, number in ((None, 1), (1, 2)):
-        row = read_notes("front").get("a")
-        assert isinstance(row, DstackReplica) == (former is not None)
-        write_notes("front", "a", row if isinstance(row, DstackReplica) else None, _notes(number), CLOCK)
-    row = read_notes("front")["a"]
-    assert isinstance(row, DstackReplica)
-    assert (row.notes, row.version) == (_notes(2), 2)
+    for version in (1, 2):
+        former = read_notes("front").get("a", NOTHING_NOTED)
+        assert isinstance(former, Noted)
+        write_notes("front", "a", former, ReplicaNotes(closed_passes=version), CLOCK)
+    assert read_notes("front")["a"] == Noted(ReplicaNotes(closed_passes=2), 2)
     with pytest.raises(tables.StateUnreachableError, match="AccessDenied"):
         Target.read_all(0)
-
-
-def _notes(closed_passes: int) -> ReplicaNotes:
-    return ReplicaNotes(closed_passes=closed_passes)

@@ -1,6 +1,8 @@
 """What users type to have gateways of dstack kept as they desire."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,14 +12,15 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
-from paramedic.gateways.dstack.stored import DesiredMeanwhileError, apply, read_desired, read_notes
+from paramedic.gateways.dstack.stored import DesiredMeanwhileError, Noted, apply, read_desired, read_notes
 from paramedic.state import tables
-from paramedic.state.dstack_gateways import DESIRED, DstackGateway, DstackReplica, partition_of
+from paramedic.state.dstack_gateways import DESIRED, DstackGateway, partition_of
 from paramedic_cli.dstack.files import read_gateway
 from paramedic_cli.main import app
 from tests.fakes.clock import UnhurriedClock
 from tests.fakes.dstack_server import DstackServer, dstack_server
 from tests.fakes.dynamodb_faults import faults, reply_lost, silent
+from tests.fakes.waiting import PATIENCE_SECONDS, eventually
 
 pytestmark = pytest.mark.integration
 
@@ -84,9 +87,7 @@ def test_what_is_applied_is_brought_about_once_and_told(
 
 
 def stored_notes() -> dict[str, int]:
-    rows = read_notes("front")
-    assert all(isinstance(each, DstackReplica) for each in rows.values())
-    return {name: int(each.version) for name, each in rows.items() if isinstance(each, DstackReplica)}
+    return {name: each.version for name, each in read_notes("front").items() if isinstance(each, Noted)}
 
 
 def test_one_that_is_down_is_named_and_the_other_is_served(
@@ -116,6 +117,28 @@ def test_what_serves_is_not_taken_away_for_a_successor_whose_key_cannot_be_read(
     assert "projects.main.ssh_key_file" in reconciled.stdout
     assert [each.serves("one.example") for each in two] == [True, True]
     assert [len(each.changes) for each in two] == [3, 3]
+
+
+def test_passes_go_on_with_what_is_desired_by_then_until_they_are_asked_to_end(
+    stack: str, written: Path, two: tuple[DstackServer, DstackServer], tmp_path: Path
+) -> None:
+    types(stack, "apply", str(written))
+    program = "from paramedic_cli.main import app; app()"
+    told = tmp_path / "told"
+    with told.open("w") as output:
+        command = [sys.executable, "-c", program, "--stack", stack, "dstack", "reconcile", "front", "--every", "1"]
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        eventually(lambda: all(each.serves("one.example") for each in two), "the first pass")
+        types(stack, "apply", str(write(written, two, [service("two")])))
+        eventually(lambda: all(each.serves("two.example") for each in two), "a pass with another service")
+        eventually(lambda: not any(each.serves("one.example") for each in two), "the former one to leave")
+        eventually(lambda: told.read_text().count("2 of 2 services registered") >= 4, "all of it to be told")
+        process.terminate()
+        assert process.wait(PATIENCE_SECONDS) == 0
+    finally:
+        process.kill()
+    assert "Traceback" not in told.read_text()
 
 
 def test_figures_are_summed_and_a_missing_replica_is_no_zero(

@@ -27,13 +27,15 @@ from paramedic.gateways.dstack.planning import (
     plan,
     slow_ones_last,
 )
-from paramedic.state.dstack_gateways import Problem, ReplicaNotes
+from paramedic.state.dstack_gateways import Problem, ReplicaNotes, packed_notes
 from tests.fakes.dstack_gateway import Fails, FakeGateway, nothing_fails
 
 BEGUN = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
 PASS = timedelta(seconds=10)
 LONGEST_WAIT = timedelta(minutes=15)
 MOST_PASSES = 6
+LARGEST_ITEM = 400 * 1024
+"""Bytes that DynamoDB takes as one item."""
 
 
 def service(name: str, *jobs: str, run: str = "run-1", project: str = "main") -> Service:
@@ -50,6 +52,10 @@ def gateway(*services: Service) -> DesiredGateway:
     )
 
 
+class KilledError(Exception):
+    """Whoever makes the pass is gone, and notes nothing."""
+
+
 @dataclass
 class Keeper:
     """Makes passes, as the shell does, and remembers every call."""
@@ -61,7 +67,10 @@ class Keeper:
     def run(self, desired: DesiredGateway, fails: Fails = nothing_fails) -> tuple[Made, ...]:
         self.now += PASS
         calls = plan(desired, self.gateway.look(desired), self.notes, self.now)
-        made = self.gateway.make(calls, fails)
+        try:
+            made = self.gateway.make(calls, fails)
+        except KilledError:
+            return ()
         self.notes = noted(desired, self.notes, made, self.gateway.look(desired), self.now)
         return made
 
@@ -108,13 +117,11 @@ def test_whatever_was_there_becomes_what_is_desired_and_then_no_call_is_made_and
     assert keeper.notes == settled
 
 
-@st.composite
-def trouble(draw: st.DrawFn) -> Sequence[str]:
-    """What becomes of each call in turn."""
-    return draw(st.lists(st.sampled_from(["done", "refused", "lost", "unheard"]), max_size=12))
+ENDS = ("done", "refused", "lost", "unheard", "killed before", "killed after")
+"""What may become of a call."""
 
 
-@given(desired_gateways, desired_gateways, gateways(), trouble())
+@given(desired_gateways, desired_gateways, gateways(), st.lists(st.sampled_from(ENDS), max_size=12))
 def test_after_any_trouble_it_becomes_what_is_desired_and_what_serves_as_desired_is_never_taken_away(
     former: DesiredGateway, desired: DesiredGateway, there: FakeGateway, ends: Sequence[str]
 ) -> None:
@@ -131,6 +138,11 @@ def test_after_any_trouble_it_becomes_what_is_desired_and_what_serves_as_desired
                 return Made(call, Problem.UNANSWERED)
             case "unheard":
                 return Made(call, Problem.UNANSWERED)
+            case "killed before":
+                raise KilledError
+            case "killed after":
+                there.do(call)
+                raise KilledError
             case _:
                 return None
 
@@ -278,6 +290,29 @@ def test_what_was_refused_is_tried_at_once_when_something_leaves() -> None:
     keeper.run(desired, domain_is_taken)
     assert there.services.keys() == {"main/one", NOBODYS_KEY}
     assert keeper.notes.troubles == {}
+
+
+def test_a_service_whose_replicas_somebody_else_removed_does_not_count_as_registered_any_more() -> None:
+    desired, there = gateway(service("one", "j1")), FakeGateway()
+    keeper = Keeper(there)
+    keeper.settle(desired)
+    there.services["main/one"][1].clear()
+    look = there.look(desired)
+    assert noted(desired, keeper.notes, (), look, keeper.now).registered.keys() == {NOBODYS_KEY}
+    assert [type(each) for each in plan(desired, look, keeper.notes, keeper.now)] == [RegisterReplica]
+
+
+def test_notes_of_thousands_of_refused_replicas_fit_one_row() -> None:
+    desired = gateway(*(service(f"service-{each}", *(f"job-{job}" for job in range(25))) for each in range(100)))
+    look = FakeGateway().look(desired)
+    made = [
+        Made(call, Problem.REFUSED, f"answered 400: Cannot register replica {call.registered_id}: timed out" * 5)
+        for call in plan(desired, look, ReplicaNotes(), BEGUN)
+        if isinstance(call, RegisterReplica)
+    ]
+    notes = noted(desired, ReplicaNotes(), made, look, BEGUN)
+    assert len(notes.troubles) == 2500
+    assert len(packed_notes(notes)) < LARGEST_ITEM / 2
 
 
 def test_what_an_unreachable_replica_was_asked_for_is_remembered_and_not_called_registered() -> None:

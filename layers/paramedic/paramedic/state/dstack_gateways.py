@@ -3,13 +3,14 @@
 A gateway has a partition of its own, whose key no gateway of Paramedic's own has. No key or token is in these rows.
 """
 
+import zlib
 from collections.abc import Mapping
 from enum import StrEnum
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
 
-from paramedic.state.tables import JsonAttribute, Row, TableMeta
+from paramedic.state.tables import InvalidRowError, Row, TableMeta
 
 DESIRED = "desired"
 SERVICE = "service#"
@@ -95,12 +96,31 @@ class DstackService(Row):
 
 
 class DstackReplica(Row):
-    """One gateway replica; every change of its notes is conditional on `version`."""
+    """One gateway replica; every change of its notes is conditional on `version`.
+
+    They are compressed JSON: thousands of replicas that are all refused fit one row.
+    """
 
     class Meta(TableMeta):
         pass
 
     gateway = UnicodeAttribute(hash_key=True)
     service = UnicodeAttribute(range_key=True)
-    notes = JsonAttribute(ReplicaNotes)
+    packed = BinaryAttribute(legacy_encoding=False)
     version = NumberAttribute()
+
+    def notes(self) -> ReplicaNotes:
+        """What was noted.
+
+        Raises:
+            InvalidRowError: it cannot be understood.
+        """
+        try:
+            return ReplicaNotes.model_validate_json(zlib.decompress(self.packed))
+        except (zlib.error, ValidationError) as error:
+            raise InvalidRowError(self.Meta.table_name, self.key_text(), "packed", "bytes", str(error)) from error
+
+
+def packed_notes(notes: ReplicaNotes) -> bytes:
+    """`notes` as a row keeps them."""
+    return zlib.compress(notes.model_dump_json().encode())

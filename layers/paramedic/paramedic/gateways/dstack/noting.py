@@ -57,18 +57,25 @@ def noted(
 
 def _registered(desired: DesiredGateway, before: ReplicaNotes, look: Look) -> Iterator[tuple[str, str]]:
     for key, service in desired.by_key.items():
-        proved = before.registered.get(key) == service.registered_id
-        if look.listed is not None and look.lists(service) is None:
-            continue
-        seen, listed = look.sees(service), look.listed is not None
-        # Of what has no replicas nothing can be asked.
-        unasked = seen is Seen.UNKNOWN and (proved or (listed and not service.replicas))
-        if unasked or (seen is Seen.SERVES and (listed or proved)):
+        if _is_registered(service, look, proved=before.registered.get(key) == service.registered_id):
             yield key, service.registered_id
     for key, registered_id in before.registered.items():
         # What was registered from here and is wanted no more is ours to remove until it has gone.
         if key not in desired.by_key and (look.listed is None or key in look.listed):
             yield key, registered_id
+
+
+def _is_registered(service: Service, look: Look, *, proved: bool) -> bool:
+    """Whether a request for it succeeded now, or once, where nothing seen now speaks against it."""
+    is_known, seen = look.listed is not None, look.sees(service)
+    if is_known and look.lists(service) is None:
+        return False
+    if not service.replicas:
+        # Nothing can be asked of it.
+        return seen in (Seen.SERVES, Seen.UNKNOWN) and (is_known or proved)
+    if not look.may_be_served(service):
+        return False
+    return (seen is Seen.SERVES and (is_known or proved)) or (seen is Seen.UNKNOWN and proved)
 
 
 @dataclass(frozen=True)

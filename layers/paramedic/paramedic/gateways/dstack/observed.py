@@ -45,6 +45,13 @@ class Look:
         found = (self.listed or {}).get(service.key)
         return found if found is not None and found.id == service.registered_id else None
 
+    def may_be_served(self, service: Service) -> bool:
+        """Whether a request for it can succeed: it has replicas, and one is listed where the list is known."""
+        if self.listed is None:
+            return bool(service.replicas)
+        listed = self.lists(service)
+        return listed is not None and any(each.id in service.replicas_by_id for each in listed.replicas)
+
     def sees(self, service: Service) -> Seen:
         """What a request for `service` came to."""
         return self.seen.get(service.key, Seen.UNKNOWN)

@@ -15,15 +15,18 @@ from paramedic.gateways.dstack.desired import MOST_REPLICAS, GatewayReplica
 from paramedic.gateways.dstack.planning import Call, removes
 from paramedic.gateways.dstack.reconciling import Means, Outlook, ReplicaPass, Standing
 from paramedic.gateways.dstack.stored import (
+    NOTHING_NOTED,
     Desired,
+    Noted,
     is_at,
     read_desired,
     read_notes,
     revision_of,
     write_notes,
 )
-from paramedic.state.dstack_gateways import DstackReplica, ReplicaNotes
+from paramedic.state.dstack_gateways import ReplicaNotes
 from paramedic.state.tables import InvalidRowError, StateUnreachableError
+from paramedic.state.transactions import TransactionRefusedError
 
 LOG = logging.getLogger(__name__)
 
@@ -33,7 +36,7 @@ class _Begun:
     """A pass under way, and the row that it began with."""
 
     name: str
-    former: DstackReplica | None
+    former: Noted
     passing: Future[Standing]
 
 
@@ -64,13 +67,13 @@ class GatewayPasses:
         desired = self._read()
         notes = read_notes(self._gateway)
         for replica in desired.gateway.replicas:
-            former = notes.get(replica.name)
+            former = notes.get(replica.name, NOTHING_NOTED)
             if replica.name in self._begun:
                 LOG.warning("%s: is still at work from a former pass", replica.name)
             elif isinstance(former, InvalidRowError):
                 LOG.error("%s is left alone: %s", replica.name, former)
             else:
-                self._begun[replica.name] = _Begun(replica.name, former, self._submit(desired, replica, former))
+                self._begun[replica.name] = _Begun(replica.name, former, self._submit(desired, replica, former.notes))
         return desired
 
     def finished(self, seconds: float | None = None) -> Sequence[Standing]:
@@ -104,11 +107,10 @@ class GatewayPasses:
         desired, notes = self._read(), read_notes(self._gateway)
         looks: list[Future[Outlook]] = []
         for replica in desired.gateway.replicas:
-            former = notes.get(replica.name)
+            former = notes.get(replica.name, NOTHING_NOTED)
             if isinstance(former, InvalidRowError):
                 raise former
-            noted = ReplicaNotes() if former is None else former.notes
-            looks.append(self._threads.submit(self._pass(desired, replica).outlook, noted))
+            looks.append(self._threads.submit(self._pass(desired, replica).outlook, former.notes))
         return [each.result() for each in looks]
 
     def close(self) -> None:
@@ -123,8 +125,7 @@ class GatewayPasses:
             self._desired = read_desired(self._gateway)
         return self._desired
 
-    def _submit(self, desired: Desired, replica: GatewayReplica, former: DstackReplica | None) -> Future[Standing]:
-        notes = ReplicaNotes() if former is None else former.notes
+    def _submit(self, desired: Desired, replica: GatewayReplica, notes: ReplicaNotes) -> Future[Standing]:
         return self._threads.submit(self._pass(desired, replica).run, notes, lambda call: self._may_make(call, desired))
 
     def _pass(self, desired: Desired, replica: GatewayReplica) -> ReplicaPass:
@@ -138,5 +139,5 @@ class GatewayPasses:
     def _note(self, begun: _Begun, standing: Standing) -> None:
         try:
             write_notes(self._gateway, begun.name, begun.former, standing.notes, self._clock)
-        except StateUnreachableError as error:
+        except (StateUnreachableError, TransactionRefusedError) as error:
             LOG.warning("%s: nothing was noted, the next pass finds it anew: %s", begun.name, error)

@@ -88,7 +88,7 @@ class ReplicaPass:
         except NotReachedError as error:
             api, said = error.reached, str(error)
         blind = Look(api, said, listed, Reached.SILENT, {})
-        asked = [each for each in self.desired.services if _can_be_asked(each, blind)]
+        asked = [each for each in self.desired.services if blind.may_be_served(each)]
         outcomes = self.means.ask(questions(self.replica, asked, attempts))
         return Look(api, said, listed, door_of(outcomes), answers(asked, outcomes))
 
@@ -117,14 +117,6 @@ class ReplicaPass:
             look = self.look(ATTEMPTS_AFTER_CHANGES)
         after = noted(self.desired, notes, made, look, self.means.now())
         return Standing(self.replica, look, finding(look, after.closed_passes), after, made)
-
-
-def _can_be_asked(service: Service, look: Look) -> bool:
-    """Whether a request for it proves anything: it has replicas, and one of them is listed where the list is known."""
-    if look.listed is None:
-        return bool(service.replicas)
-    listed = look.lists(service)
-    return listed is not None and any(each.id in service.replicas_by_id for each in listed.replicas)
 
 
 def _has_its_replicas(service: Service, look: Look) -> bool:

@@ -23,6 +23,7 @@ from paramedic.state.dstack_gateways import (
     DstackReplica,
     DstackService,
     ReplicaNotes,
+    packed_notes,
     partition_of,
     replica_item,
     service_item,
@@ -65,6 +66,17 @@ class Applied:
     written: int
     removed: int
     gateway: bool
+
+
+@dataclass(frozen=True)
+class Noted:
+    """What was noted of a gateway replica, by which of its changes."""
+
+    notes: ReplicaNotes
+    version: int
+
+
+NOTHING_NOTED = Noted(ReplicaNotes(), 0)
 
 
 def revision_of(gateway: str) -> int | None:
@@ -114,7 +126,7 @@ def apply(wanted: DesiredGateway, actor: str, clock: Clock) -> Applied:
     return _Apply(wanted, actor, clock).done()
 
 
-def read_notes(gateway: str) -> Mapping[str, DstackReplica | InvalidRowError]:
+def read_notes(gateway: str) -> Mapping[str, Noted | InvalidRowError]:
     """What was noted of each gateway replica, by its name, or why it cannot be understood.
 
     Raises:
@@ -122,29 +134,38 @@ def read_notes(gateway: str) -> Mapping[str, DstackReplica | InvalidRowError]:
     """
     begins = replica_item("")
     rows = DstackReplica.read_each(partition_of(gateway), DstackReplica.service.startswith(begins))
-    return {key.removeprefix(begins): row for key, row in rows.items()}
+    return {key.removeprefix(begins): _noted(row) for key, row in rows.items()}
 
 
-def write_notes(gateway: str, replica: str, former: DstackReplica | None, notes: ReplicaNotes, clock: Clock) -> None:
+def write_notes(gateway: str, replica: str, former: Noted, notes: ReplicaNotes, clock: Clock) -> None:
     """Note what is new of a replica; nothing is written where nothing is, or where another pass was first.
 
     Raises:
         StateUnreachableError: DynamoDB did not answer; the next pass finds it out anew.
         TransactionRefusedError: this row may not be written.
     """
-    if notes == (ReplicaNotes() if former is None else former.notes):
+    if notes == former.notes:
         return
-    at = (partition_of(gateway), replica_item(replica))
+    at, packed = (partition_of(gateway), replica_item(replica)), packed_notes(notes)
     change: Change
-    if former is None:
-        change = put_new(DstackReplica(*at, notes=notes, version=1))
+    if former == NOTHING_NOTED:
+        change = put_new(DstackReplica(*at, packed=packed, version=1))
     else:
-        actions = (DstackReplica.notes.set(notes), DstackReplica.version.set(int(former.version) + 1))
+        actions = (DstackReplica.packed.set(packed), DstackReplica.version.set(former.version + 1))
         change = Update(DstackReplica(*at), actions, DstackReplica.version == former.version)
     try:
         transact([change], clock)
     except ConditionFailedError:
         LOG.info("%s of %s: another pass noted something first; the next one looks again", replica, gateway)
+
+
+def _noted(row: DstackReplica | InvalidRowError) -> Noted | InvalidRowError:
+    if isinstance(row, InvalidRowError):
+        return row
+    try:
+        return Noted(row.notes(), int(row.version))
+    except InvalidRowError as error:
+        return error
 
 
 class _Head(BaseModel):
