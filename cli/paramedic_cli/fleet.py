@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from paramedic.clock import SystemClock, to_iso
 from paramedic.health.verdict import Verdict
 from paramedic.recovery.holds import read_switch
-from paramedic.recovery.standing import read_standing
+from paramedic.recovery.standing import TargetStanding, read_standing
 from paramedic.services.status import ControllerView, build_status, read_controller, read_failure
 from paramedic.state.controllers import HEARTBEAT, ControllerHeartbeat
 from paramedic.state.gateway_keys import GatewayReplicaKey, gateway_replica_of
@@ -45,7 +45,8 @@ class StandbyView(BaseModel):
 class Watched(BaseModel):
     """A controller with what brought it where it is; `restored` is its own report of what it took up.
 
-    `held` is what its own switch says, empty while that says run; `plan` is the one that waits for approval.
+    `held` is what its own switch says, empty while that says run; `plan` is the one that waits for approval;
+    `refused` is why automation has not recovered it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -56,6 +57,7 @@ class Watched(BaseModel):
     standby: StandbyView | None = None
     held: str = ""
     plan: str | None = None
+    refused: str = ""
 
 
 class GatewayReplicaView(BaseModel):
@@ -160,21 +162,22 @@ def _watched(controller_id: str) -> Watched | None:
     if rows is None:  # removed since its target was read
         return None
     heartbeat = ControllerHeartbeat.read(controller_id, HEARTBEAT)
+    standing = _standing_of_bad(controller_id)
     return Watched(
         controller=build_status(rows),
         recovery=_recovery(controller_id, int(rows.epoch.epoch)),
         restored=heartbeat.restored if heartbeat else None,
         standby=_standby(controller_id),
         held=read_switch(controller_target_id(controller_id)).said_of("its own switch"),
-        plan=_plan_that_waits(controller_id),
+        plan=None if standing is None else standing.plan,
+        refused="" if standing is None else standing.refused,
     )
 
 
-def _plan_that_waits(controller_id: str) -> str | None:
-    target_id = controller_target_id(controller_id)
-    # Nothing is asked about what is well.
+def _standing_of_bad(controller_id: str) -> TargetStanding | None:
+    # Nothing is asked about what is well, and nothing refused.
     bad = read_failure(controller_id) is not None
-    return read_standing(target_id, SystemClock().now()).plan if bad else None
+    return read_standing(controller_target_id(controller_id), SystemClock().now()) if bad else None
 
 
 def _standby(controller_id: str) -> StandbyView | None:

@@ -120,6 +120,8 @@ def _word_of_people(name: str, watched: Watched) -> Iterator[Text]:
         yield Text(f"{name}: {watched.held}: it is not recovered until `paramedic release controller:{name}`")
     if watched.plan is not None:
         yield Text(f"{name}: waits for `paramedic approve controller:{name} --plan {watched.plan}`")
+    if watched.refused and not (watched.recovery and watched.recovery.is_open):
+        yield Text(f"{name}: not recovered by itself: {watched.refused}")
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -84,6 +84,7 @@ def _surroundings(settings: RecoverySettings) -> Surroundings:
         page=_pager().page,
         stale_seconds=settings.stale_seconds,
         approval_minutes=settings.approval_minutes,
+        most_open_recoveries=settings.most_open_recoveries,
     )
 
 

@@ -67,6 +67,7 @@ def recoveries_here(settings: MonitorSettings) -> Callable[[], Surroundings]:
         page=_pager(settings),
         stale_seconds=settings.stale_seconds,
         approval_minutes=settings.approval_minutes,
+        most_open_recoveries=settings.most_open_recoveries,
     )
 
 

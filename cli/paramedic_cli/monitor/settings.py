@@ -1,7 +1,14 @@
 """What a monitor is told, by the variables that a deployed stack tells its functions with."""
 
 from paramedic.health.probe_settings import ProbeSettings
-from paramedic.setting_types import ApprovalMinutes, ChecksPerMinute, HungAfterSeconds, StaleSeconds
+from paramedic.setting_types import (
+    MOST_OPEN_RECOVERIES,
+    ApprovalMinutes,
+    ChecksPerMinute,
+    HungAfterSeconds,
+    MostOpenRecoveries,
+    StaleSeconds,
+)
 from paramedic.state.lease import SELF_FENCE_LEASE_SECONDS
 
 
@@ -18,3 +25,4 @@ class MonitorSettings(ProbeSettings):
     stale_seconds: StaleSeconds = SELF_FENCE_LEASE_SECONDS
     hung_after_seconds: HungAfterSeconds = 120.0
     approval_minutes: ApprovalMinutes = 30.0
+    most_open_recoveries: MostOpenRecoveries = MOST_OPEN_RECOVERIES

@@ -17,3 +17,9 @@ type ChecksPerMinute = Annotated[Literal[1, 2, 3, 6], BeforeValidator(int)]
 
 type ApprovalMinutes = Annotated[float, Field(gt=0, le=1440)]
 """How long a question stands, and a yes to it counts."""
+
+type MostOpenRecoveries = Annotated[int, Field(ge=1, le=100)]
+"""How many recoveries automation has under way at once in the whole stack."""
+
+MOST_OPEN_RECOVERIES = 10
+"""Where nothing is said."""

@@ -50,6 +50,8 @@ def test_a_dead_controller_in_auto_mode_is_let_through() -> None:
         ({"mode": TargetMode.ASK}, Reason.ASK),
         ({"mass_failure": "9 of 20", "evidence": HUNG}, Reason.MASS_FAILURE),
         ({"mass_failure": "9 of 20", "others_open": 3}, Reason.MASS_FAILURE),
+        ({"others_moving": 10, "most_open": 10}, Reason.STACK_LIMIT),
+        ({"starts_until": NOW + timedelta(seconds=1)}, Reason.STARTING),
         ({"incident": attempts(1, timedelta(seconds=59))}, Reason.BACK_OFF),
         ({"incident": attempts(2, timedelta(seconds=299))}, Reason.BACK_OFF),
         ({"incident": attempts(3, timedelta(minutes=59))}, Reason.BLOCKED),
@@ -60,6 +62,11 @@ def test_each_rule_refuses_with_its_reason_and_a_way_out(change: dict[str, objec
     assert refused is not None
     assert refused.reason is reason
     assert refused.lift
+
+
+def test_as_many_recoveries_as_the_stack_has_at_once_and_a_start_that_took_its_time_hold_nothing_up() -> None:
+    assert refusal(CLEAR.model_copy(update={"others_moving": 9, "most_open": 10})) is None
+    assert refusal(CLEAR.model_copy(update={"starts_until": NOW})) is None
 
 
 def test_in_a_mass_failure_what_is_surely_dead_is_recovered_three_at_a_time() -> None:

@@ -166,7 +166,7 @@ def _would_open(
     target: Target, current: ControllerEpoch, previous: Recovery | None, opener: Opener, around: Surroundings
 ) -> Reply:
     case = read_case(target, current, previous, opener, around)
-    refused = refuse(case, around.clock.now(), None)
+    refused = refuse(case, around.clock.now())
     if refused is not None:
         return refused_reply(str(target.target_id), refused.sentence())
     epoch = int(current.epoch) + 1

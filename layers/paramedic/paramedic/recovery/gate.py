@@ -44,8 +44,9 @@ class GateInput(BaseModel):
     `held` is what holds the target, `trouble` what would keep a healthy one's successor from taking its place,
     `no_drill` what forbids the drill that is asked for; each is empty where there is no such thing. `accepts` are the
     findings that let whoever asks through. `approved`: this very plan was. `downtime` is the planned one in effect.
-    `mass_failure` says how many targets went bad together, or is empty; `others_open` is how many recoveries of other
-    targets are under way then.
+    `mass_failure` says how many targets went bad together, or is empty. Of other targets' recoveries `others_open` are
+    open, and of these `others_moving` wait for nobody; the stack has `most_open` of those at once. Until `starts_until`
+    its first start may take.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -65,6 +66,9 @@ class GateInput(BaseModel):
     incident: IncidentState
     mass_failure: str = ""
     others_open: int = 0
+    others_moving: int = 0
+    most_open: int = 1
+    starts_until: datetime | None = None
 
 
 class Reason(StrEnum):
@@ -80,7 +84,9 @@ class Reason(StrEnum):
     OBSERVE = "observe"
     ASK = "ask"
     NO_DRILL = "no_drill"
+    STARTING = "starting"
     MASS_FAILURE = "mass_failure"
+    STACK_LIMIT = "stack_limit"
     BACK_OFF = "back_off"
     BLOCKED = "blocked"
 
@@ -156,7 +162,14 @@ def _by_itself(given: GateInput) -> Refusal | None:
         text = f"it is in planned downtime until {given.downtime.until:%Y-%m-%d %H:%M:%SZ}"
         return Refusal(reason=Reason.DOWNTIME, text=text, lift="remove the window, or recover by hand")
     # Last, so that nothing is proposed or asked that another rule would refuse.
-    return _mass_failure(given) or _flapping(given) or _mode(given)
+    return _starting(given) or _mass_failure(given) or _stack_limit(given) or _flapping(given) or _mode(given)
+
+
+def _starting(given: GateInput) -> Refusal | None:
+    if given.starts_until is None or given.now >= given.starts_until:
+        return None
+    text = f"it has never been well yet, and may be starting until {given.starts_until:%H:%M:%SZ}"
+    return Refusal(reason=Reason.STARTING, text=text, lift="wait, or recover by hand")
 
 
 def _mode(given: GateInput) -> Refusal | None:
@@ -181,6 +194,14 @@ def _mass_failure(given: GateInput) -> Refusal | None:
         lift = "it has its turn once one of them is done, or recover by hand"
         return Refusal(reason=Reason.MASS_FAILURE, text=text, lift=lift)
     return None
+
+
+def _stack_limit(given: GateInput) -> Refusal | None:
+    if given.others_moving < given.most_open:
+        return None
+    text = f"{given.others_moving} recoveries are under way, as many as this stack has at once"
+    lift = "it has its turn once one of them is done; raise MostOpenRecoveries, or recover by hand"
+    return Refusal(reason=Reason.STACK_LIMIT, text=text, lift=lift)
 
 
 def _flapping(given: GateInput) -> Refusal | None:

@@ -2,11 +2,11 @@
 
 from contextlib import suppress
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from pynamodb.expressions.condition import Condition
 
 from paramedic.clock import to_iso
-from paramedic.health.mass_failure import MassFailure
 from paramedic.recovery.cases import Case
 from paramedic.recovery.drills import why_not_now
 from paramedic.recovery.gate import GateInput, Refusal, refusal
@@ -17,13 +17,16 @@ from paramedic.recovery.records import STEP_SECONDS
 from paramedic.recovery.surroundings import Surroundings
 from paramedic.state.claims import open_epoch
 from paramedic.state.incidents import CURRENT_ITEM, Incident
-from paramedic.state.recoveries import OPEN, Entry, Page, Recovery, Step, Story, open_recoveries
+from paramedic.state.recoveries import OPEN, Entry, Page, Recovery, Step, Story
 from paramedic.state.targets import TargetMode
 from paramedic.state.transactions import Change, ConditionFailedError, Update, transact
 
+if TYPE_CHECKING:
+    from paramedic.recovery.beside import Beside
 
-def refuse(case: Case, wall_time: datetime, mass: MassFailure | None) -> Refusal | None:
-    """The gate's answer for this case, in the midst of a `mass` failure if there is one.
+
+def refuse(case: Case, wall_time: datetime, beside: "Beside | None" = None) -> Refusal | None:
+    """The gate's answer for this case, given what is `beside` it where automation would act by itself.
 
     A late event is about a time before a downtime that has begun since.
 
@@ -45,15 +48,8 @@ def refuse(case: Case, wall_time: datetime, mass: MassFailure | None) -> Refusal
         profile=case.target.profile,
         evidence=case.evidence,
         incident=case.incident,
-        mass_failure="" if mass is None else mass.sentence,
-        others_open=0 if mass is None else _others_open(str(case.target.target_id)),
     )
-    return refusal(given)
-
-
-def _others_open(target_id: str) -> int:
-    # From an index, so it may lag: for a moment one more may be under way, which costs no safety.
-    return len({name for name, _ in open_recoveries()} - {target_id})
+    return refusal(given if beside is None else given.model_copy(update=beside.for_gate()))
 
 
 def open_recovery(case: Case, around: Surroundings) -> int:

@@ -1,11 +1,11 @@
 """The one path every trigger takes: re-read → gate → step → record."""
 
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from paramedic.clock import from_iso, to_iso
 from paramedic.errors import ParamedicError
 from paramedic.health.events import HealthEvent
-from paramedic.health.fleet import Fleet
 from paramedic.health.ticks import require_due
 from paramedic.health.verdict import Verdict
 from paramedic.recovery import records
@@ -21,6 +21,9 @@ from paramedic.state.claims import EpochMovedError
 from paramedic.state.controllers import ControllerEpoch
 from paramedic.state.recoveries import Recovery, Step, open_recoveries
 from paramedic.state.targets import Target, bucket_of
+
+if TYPE_CHECKING:
+    from paramedic.recovery.beside import Beside
 
 _STATUS = {
     Step.DONE: Status.RECOVERED,
@@ -119,9 +122,7 @@ def _open(
     target: Target, current: ControllerEpoch, previous: Recovery | None, opener: Opener, around: Surroundings
 ) -> Reply:
     case = read_case(target, current, previous, opener, around)
-    now = around.clock.now()
-    # Whoever asks by hand has looked for what the targets share.
-    refused = refuse(case, now, None if opener.manual else Fleet(now).mass_failure())
+    refused = refuse(case, around.clock.now(), _beside(case, around))
     if refused is not None:
         return _remember(case, refused, around)
     try:
@@ -129,6 +130,15 @@ def _open(
     except EpochMovedError as error:
         return Reply(status=Status.RECOVERING, message=f"someone else was first: {error}", target=target.target_id)
     return _resume(records.read_recovery(str(target.target_id), epoch), around)
+
+
+def _beside(case: Case, around: Surroundings) -> "Beside | None":
+    if case.opener.manual:
+        # Whoever asks by hand has looked for what the targets share.
+        return None
+    from paramedic.recovery.beside import look_beside
+
+    return look_beside(case.target, case.previous, around)
 
 
 def _resume(recovery: Recovery, around: Surroundings, opener: Opener | None = None) -> Reply:

@@ -131,8 +131,8 @@ def _evidence(current: ControllerEpoch, target: Target, around: Surroundings) ->
 
 
 def _open(case: Case, around: Surroundings) -> Recovery:
-    # It runs already, whatever else fails: a mass failure holds nothing up.
-    refused = refuse(case, around.clock.now(), None)
+    # It runs already, whatever else fails: nothing beside it holds it up.
+    refused = refuse(case, around.clock.now())
     if refused is not None:
         raise SelfStartRefusedError(f"{case.target.target_id}: {refused.sentence()}")
     epoch = open_recovery(case, around)

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from paramedic.setting_types import ApprovalMinutes, StaleSeconds
+from paramedic.setting_types import MOST_OPEN_RECOVERIES, ApprovalMinutes, MostOpenRecoveries, StaleSeconds
 from paramedic.settings import CommaList, EnvironmentSettings
 from paramedic.state.lease import SELF_FENCE_LEASE_SECONDS
 
@@ -16,4 +16,5 @@ class RecoverySettings(EnvironmentSettings):
     allowed_cidrs: CommaList = ()
     stale_seconds: StaleSeconds = SELF_FENCE_LEASE_SECONDS
     approval_minutes: ApprovalMinutes = 30
+    most_open_recoveries: MostOpenRecoveries = MOST_OPEN_RECOVERIES
     idempotency_table: str = Field(min_length=1)

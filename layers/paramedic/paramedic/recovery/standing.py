@@ -14,13 +14,14 @@ from paramedic.recovery.incident_rules import Blocked, IncidentState, may_attemp
 from paramedic.recovery.plan_rows import read_plan
 from paramedic.recovery.subject import read_epoch
 from paramedic.state.controllers import ControllerEpoch
+from paramedic.state.incidents import CURRENT_ITEM, Incident
 from paramedic.state.targets import Target
 
 
 class TargetStanding(BaseModel):
     """`held` is what holds it, empty while nothing does; `under_way` the open recovery's step and what it waits for.
 
-    `plan` waits for approval until `plan_expires_at`.
+    `plan` waits for approval until `plan_expires_at`. `refused` is why automation has not recovered it, of what is bad.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -37,6 +38,7 @@ class TargetStanding(BaseModel):
     plan: str | None = None
     plan_expires_at: str | None = None
     under_way: str | None = None
+    refused: str = ""
 
 
 def read_standing(target_id: str, now: datetime) -> TargetStanding:
@@ -62,6 +64,7 @@ def read_standing(target_id: str, now: datetime) -> TargetStanding:
         attempts=0 if incident is None else incident.attempts,
         blocked_until=_blocked_until(incident, now),
         under_way=None if current is None else _under_way(target_id, current),
+        refused=_refused(target),
     )
     asked = {} if current is None else _asked(target, current, now)
     standing = standing.model_copy(update=asked)
@@ -81,6 +84,13 @@ def _blocked_until(incident: IncidentState | None, now: datetime) -> str | None:
     return to_iso(allowed.until) if isinstance(allowed, Blocked) and now < allowed.until else None
 
 
+def _refused(target: Target) -> str:
+    row = Incident.read(target.target_id, CURRENT_ITEM)
+    # What was refused in an earlier bad period says nothing of this one.
+    now = row is not None and target.bad is not None and row.last_refusal_period == target.bad.since
+    return (row.last_refusal_text or "") if row is not None and now else ""
+
+
 def _under_way(target_id: str, current: ControllerEpoch) -> str | None:
     recovery = records.read_open(target_id, int(current.epoch))
     if recovery is None:
@@ -96,5 +106,6 @@ def _sentence(standing: TargetStanding) -> str:
         f"epoch {standing.epoch} is being recovered ({standing.under_way})" if standing.under_way else "",
         f"blocked until {standing.blocked_until}" if standing.blocked_until else "",
         f"plan {standing.plan} waits for approval until {standing.plan_expires_at}" if standing.plan else "",
+        f"not recovered by itself: {standing.refused}" if standing.refused and not standing.under_way else "",
     ]
     return "; ".join(part for part in parts if part)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from paramedic.clock import Clock
 from paramedic.health.outcomes import ProbeOutcome, ProbeRequest
 from paramedic.launchers.interface import Launch, Launcher
+from paramedic.setting_types import MOST_OPEN_RECOVERIES
 
 if TYPE_CHECKING:
     from paramedic.launchers.profiles import LauncherProfile
@@ -32,6 +33,7 @@ class Surroundings:
     `page` tells people and returns whether that was taken; it never raises.
     Every `poll_seconds` it is looked whether a launch has proved itself, every `look_seconds` whether it has ended.
     `invocation` names this run: it owns the steps it works on. `approval_minutes`: how long a question stands.
+    Automation has at most `most_open_recoveries` under way in the whole stack.
     """
 
     clock: Clock
@@ -45,4 +47,5 @@ class Surroundings:
     poll_seconds: float = 0.1
     look_seconds: float = 2.0
     approval_minutes: float = 30.0
+    most_open_recoveries: int = MOST_OPEN_RECOVERIES
     profiles: Mapping[str, "LauncherProfile"] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from paramedic.health.outcomes import ProbeBatch, ProbeOutcome, ProbeRequest
 from paramedic.launchers.interface import FENCING_ON_HOST, Launch
 from paramedic.launchers.profiles import LauncherProfile, launch_request, make_launcher, profile_named
 from paramedic.recovery.surroundings import LaunchPlan, Surroundings
+from paramedic.setting_types import MOST_OPEN_RECOVERIES
 from paramedic.state.targets import controller_id_of
 
 
@@ -21,6 +22,7 @@ def make_surroundings(
     page: Callable[[str, str], bool],
     stale_seconds: float,
     approval_minutes: float,
+    most_open_recoveries: int = MOST_OPEN_RECOVERIES,
 ) -> Surroundings:
     """Surroundings for one invocation, which owns the steps it works on under a fresh name."""
     return Surroundings(
@@ -32,6 +34,7 @@ def make_surroundings(
         page=page,
         stale_seconds=stale_seconds,
         approval_minutes=approval_minutes,
+        most_open_recoveries=most_open_recoveries,
         profiles=profiles,
     )
 

@@ -51,6 +51,7 @@ def register(controller_id: str, host: str, port: int, profile: str, clock: Cloc
         mode=TargetMode.AUTO,
         profile=profile,
         fast=True,
+        added_at=to_iso(clock.now()),
     )
     changes = [
         put_new(ControllerEpoch(controller_id, EPOCH, epoch=FIRST_EPOCH)),
