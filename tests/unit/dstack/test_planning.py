@@ -224,6 +224,19 @@ def test_what_stays_broken_or_breaks_again_and_again_is_repaired_ever_more_rarel
     assert 3 < repairs < 9
 
 
+@pytest.mark.parametrize("kind", ["hopeless", "broken"])
+def test_a_replica_that_was_wiped_is_filled_at_once_however_often_it_was_repaired_before(kind: str) -> None:
+    desired, there = gateway(service("one", "j1")), FakeGateway()
+    keeper = Keeper(there)
+    keeper.settle(desired)
+    for _ in range(60):
+        getattr(there, kind).add("main/one")
+        keeper.run(desired)
+    there.services.clear()
+    keeper.run(desired)
+    assert there.services.keys() == {"main/one", NOBODYS_KEY}
+
+
 def test_a_stranger_leaves_in_the_second_pass_that_sees_it_and_not_if_it_became_another() -> None:
     there, desired = FakeGateway(), gateway()
     keeper = Keeper(there)
@@ -290,6 +303,20 @@ def test_what_was_refused_is_tried_at_once_when_something_leaves() -> None:
     keeper.run(desired, domain_is_taken)
     assert there.services.keys() == {"main/one", NOBODYS_KEY}
     assert keeper.notes.troubles == {}
+
+
+def test_what_was_refused_is_tried_at_once_on_a_replica_that_was_wiped() -> None:
+    desired, there = gateway(service("one", "j1"), service("two", "j2")), FakeGateway()
+
+    def refuses_one(call: Call) -> Made | None:
+        refused = isinstance(call, RegisterService) and call.service.key == "main/one"
+        return Made(call, Problem.REFUSED, "answered 400") if refused else None
+
+    keeper = Keeper(there)
+    keeper.run(desired, refuses_one)
+    there.services.clear()
+    keeper.run(desired)
+    assert there.services.keys() == {"main/one", "main/two", NOBODYS_KEY}
 
 
 def test_a_service_whose_replicas_somebody_else_removed_does_not_count_as_registered_any_more() -> None:

@@ -18,9 +18,9 @@ from paramedic.gateways.dstack.stored import (
     NOTHING_NOTED,
     Desired,
     Noted,
-    is_at,
     read_desired,
     read_notes,
+    revision_if_readable,
     revision_of,
     write_notes,
 )
@@ -134,7 +134,11 @@ class GatewayPasses:
         return ReplicaPass(desired.gateway, replica, self._apis[replica], self._means)
 
     def _may_make(self, call: Call, desired: Desired) -> bool:
-        return not self._closing and (not removes(call) or is_at(self._gateway, desired.revision))
+        """Whether `desired` still is; where that cannot be read nothing is removed, and the rest goes on."""
+        if self._closing:
+            return False
+        revision = revision_if_readable(self._gateway)
+        return revision == desired.revision or (revision is None and not removes(call))
 
     def _note(self, begun: _Begun, standing: Standing) -> None:
         try:

@@ -47,6 +47,8 @@ class UnregisterReplica:
     registered_id: str
 
 
+_OF_CALLS = frozenset({Problem.REFUSED, Problem.UNANSWERED})
+
 type Call = RegisterService | UnregisterService | RegisterReplica | UnregisterReplica
 
 
@@ -96,8 +98,7 @@ class _Planner:
     def calls(self) -> Iterator[Call]:
         removals = tuple(self._removals())
         yield from removals
-        # What was refused may have been so for the sake of what leaves now.
-        lifted = frozenset({Problem.REFUSED}) if removals else frozenset[Problem]()
+        lifted = _OF_CALLS if removals or self._something_left() else frozenset[Problem]()
         begun = [each for each in self.desired.by_key.values() if self._is_to_begin(each, lifted)]
         for service in begun:
             # Next to each other, for nothing serves it meanwhile.
@@ -117,10 +118,15 @@ class _Planner:
             if (is_ours or self.notes.unknown.get(key) == listed_id) and self._is_due(key, listed_id):
                 yield UnregisterService(key, listed_id)
 
+    def _something_left(self) -> bool:
+        """Whether what was registered is not listed now: what was refused for its sake need be so no more."""
+        return not self.notes.registered.keys() <= self.listed.keys()
+
     def _is_to_begin(self, service: Service, lifted: Collection[Problem]) -> bool:
-        if not self._is_due(service.key, service.registered_id, lifted):
-            return False
-        return self.look.lists(service) is None or self._is_to_repair(service)
+        if self.look.lists(service) is not None:
+            return self._is_to_repair(service) and self._is_due(service.key, service.registered_id, lifted)
+        # How often it was repaired in vain says nothing of one that is not there.
+        return self._is_due(service.key, service.registered_id, {*lifted, Problem.NOT_SERVING})
 
     def _is_to_repair(self, service: Service) -> bool:
         """Seen broken now, and when last looked at: one look relaunches nothing."""
@@ -153,7 +159,7 @@ class _Planner:
 
     def _surplus(self, kept: Collection[str]) -> Iterator[UnregisterReplica]:
         """Replicas that nobody asked for, once one that was asked for is there."""
-        for service in (self.desired.by_key[key] for key in kept):
+        for service in (each for key, each in self.desired.by_key.items() if key in kept):
             listed = self.look.lists(service)
             there = [] if listed is None else [each.id for each in listed.replicas]
             wanted = service.replicas_by_id

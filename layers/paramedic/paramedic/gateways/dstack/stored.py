@@ -240,8 +240,8 @@ class _Apply:
         return Update(DstackGateway(self._partition, DESIRED), actions, DstackGateway.revision == revision)
 
 
-def is_at(gateway: str, revision: int) -> bool:
-    """Whether what is desired still is what it was; not where that cannot be read."""
+def revision_if_readable(gateway: str) -> int | None:
+    """The revision of what is desired, None also where that cannot be read."""
     with suppress(StateUnreachableError, InvalidRowError):
-        return revision_of(gateway) == revision
-    return False
+        return revision_of(gateway)
+    return None
