@@ -5,13 +5,16 @@ Ending a unit that runs kills its process group, as the default KillMode does wi
 
 from pathlib import Path
 
+from paramedic.launchers.process import procfs
+
 _SCRIPT = r"""#!/bin/bash
 folder='FOLDER'
 [[ $1 != --user ]] || shift
 unit=${*: -1}
 pid() {
   local pid=$(cat "$folder/$unit.pid" 2>/dev/null) stat
-  stat=$(cat "/proc/$pid/stat" 2>/dev/null) && [[ ${stat##*) } != [ZX]* ]] && echo "$pid" || echo 0
+  stat=$(cat "/proc/$pid/stat" 2>/dev/null) && [[ ${stat##*) } != [ZX]* ]] \
+    && grep -qzxF "FAKE_SYSTEMD=$folder" "/proc/$pid/environ" 2>/dev/null && echo "$pid" || echo 0
 }
 state() {
   if [[ -e $folder/$unit.state ]]; then cat "$folder/$unit.state"
@@ -33,7 +36,8 @@ start() {
   mapfile -t own < <(sed -n 's/^Environment=//p' "$folder/$unit")
   [[ ! -e $told ]] || mapfile -t variables <"$told"
   exec 8>&- 9>&-
-  setsid env -i "PATH=$PATH" ${HOME:+"HOME=$HOME"} "${own[@]}" "${variables[@]}" "${command[@]}" \
+  own+=("PATH=$PATH" "FAKE_SYSTEMD=$folder" ${HOME:+"HOME=$HOME"})
+  setsid env -i "${own[@]}" "${variables[@]}" "${command[@]}" \
     </dev/null >"$folder/$unit.out" 2>&1 &
   echo $! >"$folder/$unit.pid"
   until [[ $(readlink "/proc/$!/exe") != */@(bash|setsid|env) ]]; do sleep 0.01; done
@@ -70,5 +74,6 @@ class FakeSystemd:
         self.environment = {"XDG_RUNTIME_DIR": str(folder / "run")}
 
     def pids(self) -> list[int]:
-        """The main processes of all units, as they were started last."""
-        return [int(file.read_text()) for file in self.folder.glob("*.pid")]
+        """The main processes of all units, as they were started last. A number may be another process's by now."""
+        pids = (int(file.read_text()) for file in self.folder.glob("*.pid"))
+        return [pid for pid in pids if procfs.has_markers(pid, {"FAKE_SYSTEMD": str(self.folder)})]

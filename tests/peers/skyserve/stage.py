@@ -18,6 +18,7 @@ from paramedic.launchers.ssm.launcher import SsmLauncher
 from paramedic.state.receipt import Receipt
 from paramedic_cli.local.project import project_root
 from tests.fakes.launchers.ssm import SsmHost
+from tests.fakes.real_systemd import RealSystemd
 from tests.fakes.upstream import Upstream
 from tests.fakes.waiting import eventually
 
@@ -45,22 +46,29 @@ t3.micro,,,2.0,1.0,,0.0104,0.0031,us-east-1,us-east-1a,x86_64
 """
 
 
-_SELECT = "select controller_port, load_balancer_port, controller_pid from services where name = ?"
+_SELECT = "select controller_port, load_balancer_port, controller_pid, active_versions from services where name = ?"
 
 
 class Row(NamedTuple):
-    """What SkyServe notes of a service."""
+    """What SkyServe notes of a service; `active_versions` is a JSON list of those with a ready replica."""
 
     controller_port: int
     load_balancer_port: int
     controller_pid: int
+    active_versions: str
+
+    @property
+    def ports(self) -> tuple[int, int]:
+        """The controller's and the load balancer's."""
+        return self.controller_port, self.load_balancer_port
 
 
 class SkyServeHost:
-    """`home` is SkyPilot's user's; `replicas` are the service's, and `host` is what Paramedic sees."""
+    """Its home is that of `systemd`, a user's manager; `replicas` are the service's."""
 
-    def __init__(self, folder: Path) -> None:
-        self.home = folder / "home"
+    def __init__(self, systemd: RealSystemd, folder: Path) -> None:
+        self._systemd = systemd
+        self.home = systemd.home
         self.directory = self.home / ".sky/serve" / SERVICE
         self.directory.mkdir(parents=True)
         (self.home / "skypilot-runtime").symlink_to(project_root() / ".tools/skypilot")
@@ -68,24 +76,25 @@ class SkyServeHost:
         catalog.parent.mkdir(parents=True)
         catalog.write_text(_CATALOG)
         (self.directory / "task.yaml.tmp").write_text(_TASK)
-        self.host = SsmHost(folder / "host", folder / "systemd", f"{os.environ['PATH']}:/usr/sbin")
-        self.host.systemd.environment["HOME"] = str(self.home)
+        self._host = SsmHost(folder / "host", folder, systemd=systemd)
         unit = (SCRIPT.parent / "skyserve-controller@.service").read_text()
-        (self.host.systemd.folder / UNIT).write_text(unit.replace("/usr/local/lib/paramedic", str(SCRIPT.parent)))
+        # A user's manager has one user.
+        unit = unit.replace("User=ubuntu\n", "").replace("/usr/local/lib/paramedic", str(SCRIPT.parent))
+        systemd.add("skyserve-controller@.service", unit)
         prefix = f"127.{random.randint(20, 250)}.{random.randint(1, 250)}"
         self.replicas = [Upstream(f"{prefix}.{number}", 8080, name=str(number)) for number in (1, 2)]
         self._python = str(self.home / "skypilot-runtime/bin/python")
         self._environment = {"HOME": str(self.home), "PATH": os.environ["PATH"]}
-        self._epoch = 0
+        self.next_epoch = 1
 
     def launcher(self) -> SsmLauncher:
         """Of the profile that names the unit, new as in each invocation."""
-        return self.host.launcher(unit=UNIT, manager="user")
+        return self._host.launcher(unit=UNIT, manager="user")
 
     def launch(self, epoch: int | None = None) -> Receipt:
-        """What a recovery has done on the host, under an epoch of its own unless it is named."""
-        self._epoch += epoch is None
-        number = epoch or self._epoch
+        """What a recovery has done on the host, under the next epoch unless one is named."""
+        number = epoch or self.next_epoch
+        self.next_epoch = number + 1
         key = f"{TARGET}/{number}"
         return self.launcher().launch(Launch(workload=TARGET, scope=TARGET, epoch=number, key=key))
 
@@ -99,8 +108,8 @@ class SkyServeHost:
         command = [self._python, str(SCRIPT), "start", SERVICE]
         return subprocess.Popen(command, env=self._environment, start_new_session=True)
 
-    def start_as_skypilot_does(self) -> int:
-        """The job that `sky serve up` submits; the number of its main process."""
+    def start_as_skypilot_does(self) -> tuple[int, int]:
+        """The job that `sky serve up` submits; the ports, once it has seen a replica ready."""
         addresses = [f"{replica.name}@{replica.host}" for replica in self.replicas]
         seeded = self.run(SCRIPT_OF_SEEDS, SERVICE, *addresses)
         assert seeded.returncode == 0, seeded.stderr
@@ -114,7 +123,14 @@ class SkyServeHost:
                 stdout=log,
                 stderr=log,
             )
-        return process.pid
+
+        def ready() -> Row | None:
+            assert process.poll() is None, f"it ended with {process.returncode}: {self.directory}/controller.log"
+            row = self.record()
+            return row if row and row.active_versions == "[1]" else None
+
+        # Its load balancer learns that later.
+        return eventually(ready, "a replica that SkyServe has seen ready").ports
 
     def record(self) -> Row | None:
         """What SkyServe's database says of the service; None before it says anything."""
@@ -125,14 +141,19 @@ class SkyServeHost:
                 return None
         return None if found is None or found[1] is None else Row(*found)
 
+    def helpers(self) -> set[int]:
+        """All other processes of the service."""
+        return {stat.pid for stat in self.living()} - set(self.controllers())
+
     def controllers(self) -> list[int]:
         """The main processes of the service's controllers that live."""
         return [stat.pid for stat in self.living() if b"sky.serve.service" in _command(stat.pid)]
 
     def living(self) -> list[procfs.ProcessStat]:
         """All that SkyServe runs here."""
-        marks = {"HOME": str(self.home)}
-        return [stat for stat in procfs.all_processes() if not stat.gone and procfs.has_markers(stat.pid, marks)]
+        return [
+            stat for stat in procfs.all_processes() if not stat.gone and self._python.encode() in _command(stat.pid)
+        ]
 
     def signal_all(self, number: signal.Signals) -> None:
         """To every process of the controller."""
@@ -156,7 +177,7 @@ class SkyServeHost:
             return all(any("/who" in path for _, path in replica.requests) for replica in self.replicas)
 
         eventually(reached, "both replicas behind the load balancer")
-        return row.controller_port, row.load_balancer_port
+        return row.ports
 
     def target_of(self, controller: int) -> int | None:
         """How many replicas its autoscaler wants; None while SkyServe does not note it, or it does not answer."""
@@ -181,6 +202,10 @@ class SkyServeHost:
         """As `sky serve down` does."""
         with closing(sqlite3.connect(self.home / ".sky/serve/services.db")) as database, database:
             database.execute("update services set status = ? where name = ?", [status, SERVICE])
+
+    def leave_unit(self) -> None:
+        """systemd will not start it again."""
+        self._systemd.systemctl("stop", UNIT)
 
     def end(self) -> None:
         """Everything, however far it came."""

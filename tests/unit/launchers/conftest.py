@@ -19,9 +19,9 @@ def host_dir(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "host"
     initialise_host_dir(path)
     yield path
-    units = [int(file.read_text()) for file in path.glob("systemd/*.pid")]
+    marks = {"PARAMEDIC_HOST_DIR": str(path)}, {"FAKE_SYSTEMD": str(path / "systemd")}
     for stat in list(procfs.all_processes()):
-        if stat.pid in units or procfs.has_markers(stat.pid, {"PARAMEDIC_HOST_DIR": str(path)}):
+        if any(procfs.has_markers(stat.pid, each) for each in marks):
             os.kill(stat.pid, signal.SIGKILL)
 
 
