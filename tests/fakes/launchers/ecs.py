@@ -61,6 +61,7 @@ class EcsBackend:
         *,
         cluster: str,
         family: str | None = None,
+        serviceName: str | None = None,  # noqa: N803
         startedBy: str | None = None,  # noqa: N803
         desiredStatus: str | None = None,  # noqa: N803
         nextToken: str = "0",  # noqa: N803
@@ -76,6 +77,7 @@ class EcsBackend:
             if arn not in self.forgotten
             and task["desiredStatus"] == wanted
             and family in (None, task["group"].partition(":")[2])
+            and (serviceName is None or (serviceName == SERVICE and "startedBy" not in task))
             and startedBy in (None, task.get("startedBy"))
         ]
         start = int(nextToken)

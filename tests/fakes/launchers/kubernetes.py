@@ -15,6 +15,8 @@ DEPLOYMENT = "controller-main"
 CRONJOB = "controller-jobs"
 CONTAINER = "controller"
 LAUNCH = "paramedic/launch"
+NOBODYS = "nobodys"
+LABELS = {"app": "controller", "tier": "main"}
 PAGE = 1
 
 type Object = dict[str, Any]
@@ -37,8 +39,12 @@ class ClusterBackend:
         self.objects: dict[str, dict[str, Object]] = {
             kind: {} for kind in ("pods", "deployments", "replicasets", "jobs", "cronjobs")
         }
-        template = {"metadata": {}, "spec": {"containers": [{"name": CONTAINER, "image": "controller:1"}]}}
+        template = {
+            "metadata": {"labels": dict(LABELS)},
+            "spec": {"containers": [{"name": CONTAINER, "image": "controller:1"}]},
+        }
         deployment = {"replicas": 0, "strategy": {"type": "Recreate"}, "template": template}
+        deployment["selector"] = {"matchLabels": dict(LABELS)}
         self._add("deployments", DEPLOYMENT, {"spec": deployment})
         self._add("cronjobs", CRONJOB, {"spec": {"suspend": True, "jobTemplate": {"spec": {"template": template}}}})
 
@@ -79,6 +85,11 @@ class ClusterBackend:
             pod["status"]["phase"] = "Failed"
         self._control()
 
+    def scale(self, replicas: int) -> None:
+        """Somebody sets how many pods the Deployment has."""
+        self.objects["deployments"][DEPLOYMENT]["spec"]["replicas"] = replicas
+        self._control()
+
     def living(self) -> list[Object]:
         """The pods of which something may run."""
         return [pod for pod in self.objects["pods"].values() if pod["status"]["phase"] == "Running"]
@@ -102,8 +113,9 @@ class ClusterBackend:
         return httpx.Response(200, json=known[name])
 
     def _list(self, kind: str, params: httpx.QueryParams) -> httpx.Response:
-        label, _, value = params["labelSelector"].partition("=")
-        found = [each for each in self.objects[kind].values() if each["metadata"].get("labels", {}).get(label) == value]
+        wanted = dict(pair.split("=") for pair in params["labelSelector"].split(","))
+        labelled = [(each, each["metadata"].get("labels", {})) for each in self.objects[kind].values()]
+        found = [each for each, labels in labelled if wanted.items() <= labels.items()]
         start = int(params.get("continue", "0"))
         following = {"continue": str(start + PAGE)} if start + PAGE < len(found) else {}
         return httpx.Response(200, json={"metadata": following, "items": found[start : start + PAGE]})
@@ -148,20 +160,21 @@ class ClusterBackend:
     def _control_deployment(self, deployment: Object) -> None:
         template = deployment["spec"]["template"]
         deployment["status"] = {"observedGeneration": deployment["metadata"]["generation"]}
-        launch = template["metadata"].get("labels", {}).get(LAUNCH)
-        if launch is not None and launch not in self.objects["replicasets"]:
-            made = {"metadata": {"labels": {LAUNCH: launch}}, "spec": {"replicas": 0}}
-            self._add("replicasets", launch, made)
+        launch = template["metadata"].get("labels", {}).get(LAUNCH, NOBODYS)
+        wanted = launch != NOBODYS or deployment["spec"]["replicas"]
+        if wanted and launch not in self.objects["replicasets"]:
+            labels = {} if launch == NOBODYS else {LAUNCH: launch}
+            self._add("replicasets", launch, {"metadata": {"labels": labels}, "spec": {"replicas": 0}})
         for name, owned in self.objects["replicasets"].items():
             owned["spec"]["replicas"] = deployment["spec"]["replicas"] if name == launch else 0
             if not owned["spec"]["replicas"]:
                 self._end_pods(name)
-        if launch is not None and deployment["spec"]["replicas"] and not self.living():
+        if deployment["spec"]["replicas"] and not self.living():
             self._make_pod(template)
 
     def _end_pods(self, launch: str) -> None:
         for pod in self.living():
-            if pod["metadata"]["labels"].get(LAUNCH) == launch:
+            if pod["metadata"]["labels"].get(LAUNCH, NOBODYS) == launch:
                 pod["metadata"].setdefault("deletionTimestamp", "2026-01-05T03:00:00Z")
 
     def _make_pod(self, template: Object) -> None:

@@ -94,6 +94,17 @@ def test_of_a_launcher_that_names_no_place_the_last_launch_is_who_must_be_gone(w
     assert world.place.log[1:] == ["kill 101", "launch 102 beside []"]
 
 
+def test_what_a_launch_that_has_ended_left_in_the_place_is_ended_too(world: GuardedWorld) -> None:
+    world.place.end(NOBODYS_FIRST)
+    assert world.failed().status is Status.RECOVERED
+    world.clock.advance(3600)
+    left = world.place.start(f"{TARGET}/2", 2)
+    world.place.change(101, alive=False)
+    world.place.change(left.pid, suspended=True)
+    assert world.failed("hung").status is Status.RECOVERED
+    assert world.place.log[2:] == ["kill 102", "launch 103 beside []"]
+
+
 def test_one_whose_end_nobody_confirms_has_no_successor(world: GuardedWorld) -> None:
     world.place.change(NOBODYS_FIRST, suspended=True)
     world.place.unstoppable = True

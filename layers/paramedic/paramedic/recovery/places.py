@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from paramedic.errors import ParamedicError
-from paramedic.launchers.interface import FOUND_KEY, NoPlaceError, RunState
+from paramedic.launchers.interface import NoPlaceError, RunState
 from paramedic.recovery.surroundings import Surroundings
 from paramedic.state.receipt import Receipt
 from paramedic.state.recoveries import Recovery
@@ -53,6 +53,5 @@ def _last_launch(previous: Recovery | None, no_place: str, around: Surroundings)
 
 
 def is_same(one: Receipt, other: Receipt) -> bool:
-    """Whether two receipts are of one workload: of one launch, or of one exact identity."""
-    by_key = one.key == other.key and one.key != FOUND_KEY
-    return by_key or (one.launcher == other.launcher and one.identity == other.identity)
+    """Whether two receipts name one workload exactly, whatever it was launched as."""
+    return one.launcher == other.launcher and one.identity == other.identity

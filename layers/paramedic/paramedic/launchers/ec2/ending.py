@@ -21,7 +21,7 @@ from paramedic.launchers.ec2.reading import (
     state_of,
     tags_of,
 )
-from paramedic.launchers.interface import Description, LauncherError, RunState, StopResult
+from paramedic.launchers.interface import FOUND_KEY, Description, LauncherError, RunState, StopResult
 from paramedic.launchers.receipts import elsewhere, identity_in, not_its_own, there
 from paramedic.launchers.stopping import await_end, stop_seen
 from paramedic.launchers.waiting import STOP_SECONDS
@@ -105,7 +105,7 @@ class InstanceRuns:
         if instance["LaunchTime"] > identity.launch_time:
             detail = f"instance {identity.instance_id} was stopped and started again since"
             return Description(state=RunState.ABSENT, detail=detail)
-        if tags_of(instance).get(KEY_TAG) != receipt.key:
+        if receipt.key not in (FOUND_KEY, tags_of(instance).get(KEY_TAG)):
             return not_its_own(receipt, f"instance {identity.instance_id}")
         return Description(state=RunState.RUNNING, detail=seen(instance))
 

@@ -20,6 +20,7 @@ from paramedic.launchers.ec2.reading import (
     tags_of,
 )
 from paramedic.launchers.interface import (
+    FOUND_KEY,
     EpochRefusedError,
     KeyAlreadyUsedError,
     Launch,
@@ -82,12 +83,17 @@ class Ec2StartLauncher(InstanceRuns):
         return [receipt_for(instance, known)] if mine and known and state_of(instance) not in OVER else []
 
     def occupant(self, workload: str) -> Receipt | None:
-        """What the profile's place holds.
+        """The instance's present run, whoever started it; None when it has ended.
 
         Raises:
-            LauncherError: it cannot be told.
+            LauncherError: EC2 could not be asked.
         """
-        raise LauncherError(f"what runs on instance {self.instance_id} cannot be told")
+        instance = self._instance()
+        if state_of(instance) in OVER:
+            return None
+        known = marks_on(instance)
+        mine = known is not None and known.workload == workload and _was_started(instance)
+        return receipt_for(instance, known if mine and known else Marks(workload, FOUND_KEY, workload, 0))
 
     def _instance(self) -> Instance:
         instance = instance_of(self.api, self.instance_id)

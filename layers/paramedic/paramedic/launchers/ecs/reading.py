@@ -76,6 +76,20 @@ def tasks_of_family(api: EcsApi, cluster: str, family: str) -> list[Task]:
     return described(api, cluster, arns)
 
 
+def tasks_of_service(api: EcsApi, cluster: str, name: str) -> list[Task]:
+    """Every task of a service that ECS still shows, ended ones too.
+
+    Raises:
+        LauncherError: not all of them can be seen.
+    """
+    arns = [
+        arn
+        for status in ("RUNNING", STOPPED)
+        for arn in listed(api, cluster=cluster, serviceName=name, desiredStatus=status)
+    ]
+    return described(api, cluster, arns)
+
+
 def listed(api: EcsApi, **arguments: Any) -> Iterator[str]:
     """The ARNs that ListTasks gives, page after page.
 

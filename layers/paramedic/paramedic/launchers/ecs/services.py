@@ -14,9 +14,10 @@ from pydantic import BaseModel, ConfigDict
 from paramedic.clock import Clock
 from paramedic.launchers.aws_calls import ask
 from paramedic.launchers.ecs.profile import EcsProfile, EcsService, family_of
-from paramedic.launchers.ecs.reading import EcsApi, Task, is_over, marks_in, seen, tasks_of_family
+from paramedic.launchers.ecs.reading import EcsApi, Task, is_over, marks_in, seen, tasks_of_family, tasks_of_service
 from paramedic.launchers.ecs.revisions import copy_with_environment, definition_of
 from paramedic.launchers.interface import (
+    FOUND_KEY,
     Description,
     EpochRefusedError,
     KeyAlreadyUsedError,
@@ -110,12 +111,21 @@ class EcsServiceLauncher:
         return [self._receipt(each, marks) for each, marks in known if marks.scope == scope]
 
     def occupant(self, workload: str) -> Receipt | None:
-        """What the profile's place holds.
+        """The service at the one revision that it runs or wants, whoever set it to that; None when it does neither.
 
         Raises:
-            LauncherError: it cannot be told.
+            LauncherError: it is changing from one revision to another, or ECS could not be asked.
         """
-        raise LauncherError(f"what runs on service {self.service.name} cannot be told")
+        current = self._current()
+        wanted = [str(current["taskDefinition"])] if current["desiredCount"] > 0 else []
+        revisions = list(dict.fromkeys([*wanted, *_revisions(self._tasks_of_service())]))
+        if not revisions:
+            return None
+        if len(revisions) > 1:
+            raise LauncherError(f"service {self.service.name} is between {' and '.join(revisions)}")
+        known = self._marks(revisions[0])
+        mine = known is not None and known.workload == workload
+        return self._receipt(revisions[0], known if mine and known else Marks(workload, FOUND_KEY, workload, 0))
 
     def describe(self, receipt: Receipt) -> Description:
         """Whether tasks of exactly this revision run, or the service would start one.
@@ -131,7 +141,7 @@ class EcsServiceLauncher:
             return there(f"service {identity.service} of cluster {identity.cluster}")
         try:
             marks = self._marks(identity.task_definition)
-            if marks is None or marks.key != receipt.key:
+            if receipt.key != FOUND_KEY and (marks is None or marks.key != receipt.key):
                 return not_its_own(receipt, identity.task_definition)
             if self._wants(receipt):
                 return Description(state=RunState.RUNNING, detail=f"service {identity.service} keeps it running")
@@ -183,7 +193,8 @@ class EcsServiceLauncher:
 
     def _living(self, receipt: Receipt) -> list[Task]:
         family = family_of(identity_in(receipt, ServiceIdentity).task_definition)
-        tasks = self._not_over(family)
+        # What others defined may run elsewhere in the cluster too, and is none of this service's.
+        tasks = self._tasks_of_service() if receipt.key == FOUND_KEY else self._not_over(family)
         mine = {each for each in _revisions(tasks) if self._is_of(receipt, each)}
         return [task for task in tasks if task["taskDefinitionArn"] in mine]
 
@@ -199,6 +210,10 @@ class EcsServiceLauncher:
 
     def _not_over(self, family: str) -> list[Task]:
         return [task for task in tasks_of_family(self.api, self.profile.cluster, family) if not is_over(task)]
+
+    def _tasks_of_service(self) -> list[Task]:
+        tasks = tasks_of_service(self.api, self.profile.cluster, self.service.name)
+        return [task for task in tasks if not is_over(task)]
 
     def _known(self, revisions: Sequence[str]) -> list[tuple[str, Marks]]:
         marked = [(revision, self._marks(revision)) for revision in dict.fromkeys(revisions)]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from paramedic.clock import Clock
 from paramedic.launchers.interface import (
+    FOUND_KEY,
     Description,
     KeyAlreadyUsedError,
     Launch,
@@ -12,6 +13,7 @@ from paramedic.launchers.interface import (
     StopResult,
 )
 from paramedic.launchers.kubernetes.api import KubernetesApi
+from paramedic.launchers.kubernetes.found import FoundPods
 from paramedic.launchers.kubernetes.owners import Owner
 from paramedic.launchers.kubernetes.pods import (
     LAUNCH_LABEL,
@@ -95,12 +97,21 @@ class KubernetesLauncher:
         return list({each.key: each for each in receipts}.values())
 
     def occupant(self, workload: str) -> Receipt | None:
-        """What the profile's place holds.
+        """The Deployment's pods: of a launch as that launch, else the one pod, whoever had it made.
 
         Raises:
-            LauncherError: it cannot be told.
+            NoPlaceError: the profile has Jobs made.
+            LauncherError: there are several, or the API could not be asked.
         """
-        raise LauncherError("what the cluster runs there cannot be told")
+        deployment = self.owner.place()
+        pods = self._found.living(deployment)
+        launches = {label for pod in pods if (label := (pod["metadata"].get("labels") or {}).get(LAUNCH_LABEL))}
+        unmarked = [pod for pod in pods if LAUNCH_LABEL not in (pod["metadata"].get("labels") or {})]
+        if len(launches) + len(unmarked) > 1:
+            raise LauncherError(f"deployment {deployment['metadata']['name']} has several: {seen(pods)}")
+        if unmarked:
+            return self._found.receipt_of(unmarked[0], deployment, workload)
+        return self._receipt_of_pod(pods[0]) if pods else None
 
     def describe(self, receipt: Receipt) -> Description:
         """Look at exactly this launch's pods; the API tells no CPU time.
@@ -111,6 +122,8 @@ class KubernetesLauncher:
         foreign = elsewhere(receipt, LAUNCHER)
         if foreign is not None:
             return foreign
+        if receipt.key == FOUND_KEY:
+            return self._found.describe(receipt)
         identity = identity_in(receipt, LaunchIdentity)
         here = (self.profile.server, self.profile.namespace, self.owner.kind)
         if here != (identity.server, identity.namespace, identity.kind):
@@ -138,6 +151,9 @@ class KubernetesLauncher:
             InvalidInputError: the receipt's identity is malformed.
         """
 
+        if receipt.launcher == LAUNCHER and receipt.key == FOUND_KEY:
+            return self._found.stop(receipt, _grace(grace_seconds))
+
         def end() -> Description | None:
             identity = identity_in(receipt, LaunchIdentity)
             self.owner.hold(identity)
@@ -150,13 +166,16 @@ class KubernetesLauncher:
     def fence(self, scope: str, epoch: int) -> None:
         """Nothing: no node keeps epochs."""
 
+    @property
+    def _found(self) -> FoundPods:
+        return FoundPods(self.profile, self.api, self.clock)
+
     def _delete(self, pods: list[Object], grace_seconds: float) -> None:
-        grace = max(SHORTEST_GRACE_SECONDS, round(grace_seconds))
         for pod in pods:
             if has_ended(pod):
                 continue
             metadata = pod["metadata"]
-            self.api.delete_exactly("pods", metadata["name"], metadata["uid"], grace)
+            self.api.delete_exactly("pods", metadata["name"], metadata["uid"], _grace(grace_seconds))
 
     def _receipt_of_pod(self, pod: Object) -> Receipt:
         known = marks_on(pod["metadata"])
@@ -169,3 +188,7 @@ class KubernetesLauncher:
         shown, what = owner["spec"]["template"]["metadata"], f"{self.owner.kind} {owner['metadata']['name']}"
         known = require_named(marks_on(shown), workload, key, what)
         return receipt_for(self.profile.server, self.owner.kind, owner, known)
+
+
+def _grace(seconds: float) -> int:
+    return max(SHORTEST_GRACE_SECONDS, round(seconds))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Protocol
 
-from paramedic.launchers.interface import EpochRefusedError, Launch, LauncherError
+from paramedic.launchers.interface import EpochRefusedError, Launch, LauncherError, NoPlaceError
 from paramedic.launchers.kubernetes.api import MERGE, STRATEGIC_MERGE, KubernetesApi, KubernetesError
 from paramedic.launchers.kubernetes.pods import (
     LAUNCH_LABEL,
@@ -38,6 +38,14 @@ class Owner(Protocol):
     def kind(self) -> str:
         """The API's word for what makes the pods."""
 
+    def place(self) -> Object:
+        """What has all pods, of whatever launch.
+
+        Raises:
+            NoPlaceError: each launch has its own.
+            LauncherError: it cannot be seen.
+        """
+
     def name_for(self, key: str) -> str:
         """What is called so makes the pods of this key."""
 
@@ -64,6 +72,10 @@ class DeploymentOwner:
     api: KubernetesApi
     name: str
     kind: str = "deployments"
+
+    def place(self) -> Object:
+        """The one Deployment."""
+        return self._deployment()
 
     def name_for(self, key: str) -> str:
         """The one Deployment, whatever the key."""
@@ -142,6 +154,16 @@ class JobOwner:
     api: KubernetesApi
     template: str
     kind: str = "jobs"
+
+    def place(self) -> Object:
+        """None.
+
+        Raises:
+            NoPlaceError: always.
+        """
+        raise NoPlaceError(
+            "a Job is made for each launch, so the profile names no one place; one with `deployment` does"
+        )
 
     def name_for(self, key: str) -> str:
         """The name of the key's Job."""
