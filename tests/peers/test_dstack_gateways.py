@@ -52,6 +52,24 @@ class ShiftedClock(UnhurriedClock):
         return super().now() + self.ahead
 
 
+class DiesDuringRegistration(httpx.HTTPTransport):
+    """The whole machine is gone as soon as it has had a registration."""
+
+    def __init__(self, machine: Machine) -> None:
+        super().__init__()
+        self.machine: Machine | None = machine
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if self.machine is None or request.method != "POST":
+            return super().handle_request(request)
+        with socket.create_connection((request.url.host, request.url.port or 80)) as connection:
+            head = f"POST {request.url.path} HTTP/1.1\r\nHost: gateway\r\nContent-Length: {len(request.content)}\r\n"
+            connection.sendall(f"{head}Content-Type: application/json\r\n\r\n".encode() + request.content)
+            self.machine.power_off()
+        self.machine = None
+        raise httpx.ReadError("gone", request=request)
+
+
 class LosesAnswers(httpx.HTTPTransport):
     """Delivers every call, and loses the next answer to a registration."""
 
@@ -217,15 +235,16 @@ def test_services_are_served_by_every_replica_and_a_second_pass_changes_nothing(
     assert [each.changing_calls() for each in world.machines.values()] == calls
 
 
-def test_a_replica_that_is_dead_keeps_no_other_from_being_changed_and_is_made_good_when_it_is_back(
+def test_a_replica_that_dies_while_it_is_told_keeps_no_other_from_it_and_is_made_good_when_it_is_back(
     world: World,
 ) -> None:
-    world.machines["b"].power_off()
+    world.transports["b"] = DiesDuringRegistration(world.machines["b"])
     world.want(world.jobs.service("one", 0))
     standings = world.run()
-    assert standings["b"].finding is Finding.DOWN
+    assert (standings["b"].finding, len(standings["b"].made)) == (Finding.DOWN, 1)
     assert sorted(world.settled) == ["a", "c"]
     assert standings["b"].notes.registered == {}
+    assert made(world.run()) == {}
     world.machines["b"].start()
     world.machines["b"].await_up()
     assert made(world.settle()).keys() <= {"b"}

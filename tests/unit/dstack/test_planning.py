@@ -342,6 +342,15 @@ def test_notes_of_thousands_of_refused_replicas_fit_one_row() -> None:
     assert len(packed_notes(notes)) < LARGEST_ITEM / 2
 
 
+def test_a_call_to_a_replica_that_is_gone_since_is_no_reason_to_wait_when_it_is_back() -> None:
+    desired = gateway(service("one", "j1"))
+    gone = Look(Reached.REFUSES, "", None, Reached.REFUSES, {})
+    unanswered = Made(RegisterService(desired.services[0]), Problem.UNANSWERED)
+    assert noted(desired, ReplicaNotes(), [unanswered], gone, BEGUN).troubles == {}
+    alive = FakeGateway().look(desired)
+    assert noted(desired, ReplicaNotes(), [unanswered], alive, BEGUN).troubles.keys() == {"main/one"}
+
+
 def test_what_an_unreachable_replica_was_asked_for_is_remembered_and_not_called_registered() -> None:
     desired = gateway(service("one", "j1"))
     down = Look(Reached.REFUSES, "", None, Reached.REFUSES, {})

@@ -90,6 +90,9 @@ class _Troubles:
         after = {name: each for name, each in self.before.items() if self._still_is(name, each)}
         for each in self.made:
             name, identity = self._about(each.call)
+            if each.problem is Problem.UNANSWERED and self.look.listed is None:
+                # It has gone, or hangs: nothing is tried before its list is known again, and then at once.
+                continue
             if each.problem is not None and not self._is_reached(each.call):
                 after[name] = self._another(name, identity, each.problem, each.said)
             elif isinstance(each.call, UnregisterService) and each.call.repairs:
