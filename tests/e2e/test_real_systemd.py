@@ -1,22 +1,30 @@
 """Units under systemd itself: what launcher `ssm` says and does of them, and what systemd does meanwhile."""
 
 import os
+import random
 import signal
+import sys
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
+from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest
 from paramedic.launchers.interface import FOUND_KEY, Launch, LauncherError, RunState, StopOutcome
 from paramedic.launchers.process import procfs
+from paramedic.recovery.messages import Status
 from paramedic.state.receipt import Receipt
+from paramedic_cli.local.project import project_root
+from tests.fakes.guarded_world import TARGET, GuardedWorld
 from tests.fakes.launchers.ssm import SsmHost
 from tests.fakes.real_systemd import RealSystemd, why_not
 from tests.fakes.waiting import eventually
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=why_not() or "")
 
-TARGET = "url:worker"
 # With a worker in a session of its own, as some programs have them.
 TWO = "[Service]\nExecStart=/bin/sh -c 'setsid sleep 601 & exec sleep 600'\n"
 
@@ -127,3 +135,41 @@ def test_a_unit_that_cannot_be_started_leaves_the_reason(systemd: RealSystemd, h
         Place(systemd, host, "broken.service").launch(1)
     with pytest.raises(LauncherError, match=r"unit absent\.service is not-found"):
         Place(systemd, host, "absent.service").launch(1)
+
+
+def test_a_guarded_unit_that_hangs_or_is_off_is_recovered_and_one_that_answers_is_not(
+    systemd: RealSystemd, host: SsmHost
+) -> None:
+    address = f"127.{random.randint(20, 250)}.{random.randint(1, 250)}.{random.randint(1, 250)}"
+    text = (project_root() / "examples/systemd/echo-model.service").read_text().replace("DynamicUser=yes\n", "")
+    text = text.replace("0.0.0.0", address).replace("/opt/", f"{project_root()}/examples/")
+    systemd.add("echo-model.service", text.replace("/usr/bin/python3", sys.executable))
+    place = Place(systemd, host, "echo-model.service")
+
+    def probe(request: ProbeRequest) -> ProbeOutcome:
+        kind = OutcomeKind.OK
+        try:
+            httpx.get(f"http://{address}:8080/health", timeout=2).raise_for_status()
+        except httpx.ConnectError:
+            kind = OutcomeKind.REFUSED
+        except httpx.TimeoutException:
+            kind = OutcomeKind.TIMEOUT
+        return ProbeOutcome(target_id=request.target_id, kind=kind)
+
+    systemd.systemctl("start", "echo-model.service")
+    with GuardedWorld().bound() as world:
+        # The model needs its time, whatever the clock says.
+        world.clock.on_sleep = lambda: time.sleep(0.05)
+        around = replace(world.around(lambda _: place.launcher), probe=probe)
+        request = ProbeRequest.model_construct(target_id=TARGET)
+        eventually(lambda: probe(request).kind is OutcomeKind.OK, "the model")
+        assert world.failed(around=around).status is Status.REFUSED
+        os.kill(pid_of(place.occupant()), signal.SIGSTOP)
+        assert world.failed("hung", around).status is Status.RECOVERED
+        assert place.processes() == {pid_of(place.occupant())}
+        systemd.systemctl("stop", "echo-model.service")
+        # The pause before a second attempt.
+        world.clock.advance(61)
+        assert world.failed(around=around).status is Status.RECOVERED
+        assert (place.occupant().epoch, len(place.processes())) == (3, 1)
+        assert probe(request).kind is OutcomeKind.OK

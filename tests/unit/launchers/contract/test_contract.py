@@ -22,6 +22,23 @@ def test_the_same_key_twice_is_one_workload(stage: Stage) -> None:
 
 
 @every_launcher
+def test_who_runs_in_a_launchers_place_is_who_was_launched_there_or_cannot_be_told(stage: Stage) -> None:
+    untold = object()
+
+    def occupant() -> object:
+        try:
+            return stage.launcher.occupant(SCOPE)
+        except LauncherError:
+            return untold
+
+    assert occupant() in (None, untold)
+    receipt = stage.launch(3)
+    assert occupant() in (receipt, untold)
+    stage.end()
+    assert occupant() in (None, untold)
+
+
+@every_launcher
 def test_a_launch_whose_reply_was_lost_is_found_and_repeated_as_the_first(stage: Stage) -> None:
     stage.lose_reply()
     with pytest.raises(LauncherError):
