@@ -10,7 +10,7 @@ from paramedic.clock import to_iso
 from paramedic.errors import ParamedicError
 from paramedic.recovery.surroundings import Surroundings
 from paramedic.state.incidents import CURRENT_ITEM, Incident
-from paramedic.state.recoveries import OPEN_STEPS, Entry, Page, Recovery, Step, Story
+from paramedic.state.recoveries import OPEN_STEPS, Entry, Page, Recovery, Step, Story, Wish, Wishes
 from paramedic.state.transactions import Change, ConditionFailedError, Update, transact
 
 STEP_SECONDS = 60
@@ -69,14 +69,15 @@ def is_worked_on(recovery: Recovery, around: Surroundings) -> bool:
 
 
 def take(recovery: Recovery, around: Surroundings) -> Recovery:
-    """Become the owner of the current step.
+    """Become the owner of the current step, and go by what people have asked for meanwhile.
 
     Raises:
         LostStepError: a living owner has it, or it moved meanwhile.
     """
     if is_worked_on(recovery, around):
         raise LostStepError(f"{recovery.target_id}: epoch {recovery.epoch} is being worked on at step {recovery.step}")
-    return _change(recovery, around, _owning(around), _still_open())
+    actions = (*_owning(around), *_heeding(recovery, around))
+    return _change(recovery, around, actions, _still_open() & _as_asked(recovery))
 
 
 def leave(recovery: Recovery, around: Surroundings) -> Recovery:
@@ -113,24 +114,45 @@ def advance(
     return _change(recovery, around, actions, _still_open())
 
 
-def vouch(recovery: Recovery, word: str, around: Surroundings) -> Recovery:
-    """Record a person's word that the predecessors of this recovery are gone, keeping ownership.
+def ask(recovery: Recovery, wish: Wish, around: Surroundings) -> None:
+    """Leave a person's wish with a record that is at step stop; whoever takes that step next goes by it.
 
     Raises:
-        LostStepError: another invocation moved the record.
+        LostStepError: the record has moved on, or somebody else left a wish at the same moment.
     """
-    story = recovery.story.model_copy(update={"predecessor_gone": word})
-    return advance(recovery, step_of(recovery), f"its predecessor is gone by the word of {word}", around, story)
+    known = () if recovery.asked is None else recovery.asked.wishes
+    left = Recovery.asked.set(Wishes(wishes=(*known, wish)))
+    row = Recovery(recovery.target_id, recovery.epoch)
+    try:
+        transact([Update(row, (left,), (Recovery.step == Step.STOP) & _as_asked(recovery))], around.clock)
+    except ConditionFailedError as error:
+        stored = read_recovery(str(recovery.target_id), int(recovery.epoch))
+        # A write whose reply was lost looks refused when it is tried again.
+        if stored.asked is None or wish not in stored.asked.wishes:
+            raise LostStepError(f"{recovery.target_id}: epoch {recovery.epoch} moved meanwhile") from error
 
 
-def adopt(recovery: Recovery, actor: str, reason: str, around: Surroundings) -> Recovery:
-    """Record that a person wants this recovery, whoever opened it, keeping ownership: mode and pause bind it no more.
+def _as_asked(recovery: Recovery) -> Condition:
+    if recovery.asked is None:
+        return Recovery.asked.does_not_exist()
+    same: Condition = Recovery.asked == recovery.asked
+    return same
 
-    Raises:
-        LostStepError: another invocation moved the record.
-    """
-    story = recovery.story.model_copy(update={"manual": True, "drill": False})
-    return advance(recovery, step_of(recovery), f"wanted by {actor}: {reason}", around, story)
+
+def _heeding(recovery: Recovery, around: Surroundings) -> tuple[Action, ...]:
+    """What the record becomes by all that people want of it: mode and pause bind it no more."""
+    if recovery.asked is None:
+        return ()
+    story = recovery.story
+    for wish in recovery.asked.wishes:
+        if wish.word:
+            story = story.model_copy(update={"predecessor_gone": wish.word})
+            story = _told(story, step_of(recovery), f"its predecessor is gone by the word of {wish.word}", around)
+        if not story.manual or story.drill:
+            story = story.model_copy(update={"manual": True, "drill": False})
+            story = _told(story, step_of(recovery), f"wanted by {wish.actor}: {wish.reason}", around)
+    # What still keeps it waiting is told anew.
+    return (Recovery.story.set(story), Recovery.asked.remove(), Recovery.waits_for.remove())
 
 
 def wait_for(recovery: Recovery, reason: str, text: str, around: Surroundings) -> Recovery:

@@ -19,7 +19,7 @@ from paramedic.recovery.subject import read_epoch
 from paramedic.recovery.surroundings import Surroundings
 from paramedic.state.claims import EpochMovedError
 from paramedic.state.controllers import ControllerEpoch
-from paramedic.state.recoveries import Recovery, Step, open_recoveries
+from paramedic.state.recoveries import Recovery, Step, Wish, open_recoveries
 from paramedic.state.targets import Target, bucket_of
 
 if TYPE_CHECKING:
@@ -114,8 +114,13 @@ def recover(target: Target, opener: Opener, around: Surroundings) -> Reply:
         return refused_reply(str(target.target_id), NO_EPOCH)
     previous = Recovery.read(target.target_id, int(current.epoch))
     if previous is not None and records.is_open(previous):
-        return _resume(previous, around, opener)
+        return _go_on(previous, opener, around)
     return _open(target, current, previous, opener, around)
+
+
+def _go_on(recovery: Recovery, opener: Opener, around: Surroundings) -> Reply:
+    wished = opener.manual and not opener.drill
+    return _resume_as_wished(recovery, opener, around) if wished else _resume(recovery, around)
 
 
 def _open(
@@ -128,6 +133,9 @@ def _open(
     try:
         epoch = open_recovery(case, around)
     except EpochMovedError as error:
+        theirs = records.read_open(str(target.target_id), int(current.epoch) + 1)
+        if theirs is not None and opener.word:
+            return _go_on(theirs, opener, around)
         return Reply(status=Status.RECOVERING, message=f"someone else was first: {error}", target=target.target_id)
     return _resume(records.read_recovery(str(target.target_id), epoch), around)
 
@@ -141,22 +149,33 @@ def _beside(case: Case, around: Surroundings) -> "Beside | None":
     return look_beside(case.target, case.previous, around)
 
 
-def _resume(recovery: Recovery, around: Surroundings, opener: Opener | None = None) -> Reply:
+def _resume(recovery: Recovery, around: Surroundings) -> Reply:
     try:
-        if opener is not None and opener.manual and records.step_of(recovery) is Step.STOP:
-            recovery = _wanted(records.take(recovery, around), opener, around)
         return _reply(drive(recovery, around))
     except records.LostStepError as error:
-        return Reply(status=Status.RECOVERING, message=str(error), target=recovery.target_id, epoch=int(recovery.epoch))
+        return _left_to_others(recovery, str(error))
 
 
-def _wanted(recovery: Recovery, opener: Opener, around: Surroundings) -> Recovery:
-    """The record with what a person who asks for it by hand adds to it."""
-    if opener.word:
-        recovery = records.vouch(recovery, opener.word, around)
-    if recovery.story.manual and not recovery.story.drill:
-        return recovery
-    return records.adopt(recovery, opener.actor, opener.reason, around)
+def _resume_as_wished(recovery: Recovery, opener: Opener, around: Surroundings) -> Reply:
+    """Take it further as a person wants, who is told when that was of no use or comes to it only later."""
+    if records.step_of(recovery) is not Step.STOP:
+        reply = _resume(recovery, around)
+        unneeded = "; that its predecessor is gone was seen already, so your word for it was not needed"
+        return reply.model_copy(update={"message": reply.message + unneeded}) if opener.word else reply
+    if not opener.word and recovery.story.manual and not recovery.story.drill:
+        return _resume(recovery, around)
+    try:
+        records.ask(recovery, Wish(actor=opener.actor, reason=opener.reason, word=opener.word), around)
+    except records.LostStepError as error:
+        return _left_to_others(recovery, f"{error}, and what you asked for is not kept: look, and ask again")
+    try:
+        return _reply(drive(records.read_recovery(str(recovery.target_id), int(recovery.epoch)), around))
+    except records.LostStepError as error:
+        return _left_to_others(recovery, f"{error}; what you asked for is kept with it, and done within a minute")
+
+
+def _left_to_others(recovery: Recovery, why: str) -> Reply:
+    return Reply(status=Status.RECOVERING, message=why, target=recovery.target_id, epoch=int(recovery.epoch))
 
 
 def _remember(case: Case, refused: Refusal, around: Surroundings) -> Reply:

@@ -82,6 +82,24 @@ class Story(BaseModel):
     drill: bool = False
 
 
+class Wish(BaseModel):
+    """What a person wants of an open recovery; `word` is theirs that its predecessor is gone, empty without one."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    actor: str
+    reason: str
+    word: str = ""
+
+
+class Wishes(BaseModel):
+    """Those that nobody has heeded yet, in order."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    wishes: tuple[Wish, ...]
+
+
 class Page(BaseModel):
     """A message that people are owed."""
 
@@ -110,6 +128,7 @@ class Recovery(Row):
 
     `moved_by` is the invocation that wrote this version; `waits_for` why the current step cannot be done now;
     `owed_page` what people have yet to be told; `granted_to` the process id of the standby that may claim the epoch.
+    `asked` is what people want of it, left beside whoever works on it: it moves no version.
     """
 
     class Meta(TableMeta):
@@ -132,6 +151,7 @@ class Recovery(Row):
     waits_for = UnicodeAttribute(null=True)
     owed_page = OptionalJsonAttribute(Page)
     granted_to = UnicodeAttribute(null=True)
+    asked = OptionalJsonAttribute(Wishes)
     closed_at = UnicodeAttribute(null=True)
     story = JsonAttribute(Story)
     open_marker = UnicodeAttribute(null=True)
