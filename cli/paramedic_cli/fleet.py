@@ -14,7 +14,7 @@ from paramedic.state.gateway_keys import GatewayReplicaKey, gateway_replica_of
 from paramedic.state.gateways import GatewayReplica
 from paramedic.state.recoveries import OPEN_STEPS, Recovery
 from paramedic.state.standbys import read_standby
-from paramedic.state.targets import Target, controller_id_of, controller_target_id
+from paramedic.state.targets import Target, TargetKind, controller_id_of, controller_target_id
 from paramedic_cli.target_rows import read_target_rows
 
 
@@ -79,7 +79,7 @@ class GatewayReplicaView(BaseModel):
 
 
 class Fleet(BaseModel):
-    """All controllers in order of name, their services with them, and all gateway replicas.
+    """All controllers in order of name, their services with them, all gateway replicas and all guarded URLs.
 
     `held` is what the global switch says, empty while that says run; `unreadable` says which targets' rows nobody
     understands.
@@ -89,6 +89,7 @@ class Fleet(BaseModel):
 
     watched: tuple[Watched, ...]
     gateways: tuple[GatewayReplicaView, ...] = ()
+    guarded: tuple[TargetStanding, ...] = ()
     held: str = ""
     unreadable: tuple[str, ...] = ()
 
@@ -106,6 +107,7 @@ def read_fleet() -> Fleet:
     return Fleet(
         watched=tuple(watched for watched in found if watched is not None),
         gateways=_gateways(targets),
+        guarded=_guarded(targets),
         held=read_switch().said_of("the global switch"),
         unreadable=tuple(read.unreadable),
     )
@@ -132,6 +134,12 @@ def relaunched_targets() -> tuple[str, ...]:
 def _controller_ids(targets: Sequence[Target]) -> tuple[str, ...]:
     found = (controller_id_of(target.target_id) for target in targets)
     return tuple(sorted(controller_id for controller_id in found if controller_id is not None))
+
+
+def _guarded(targets: Sequence[Target]) -> tuple[TargetStanding, ...]:
+    names = sorted(str(target.target_id) for target in targets if target.kind == TargetKind.URL and target.profile)
+    now = SystemClock().now()
+    return tuple(read_standing(name, now) for name in names)
 
 
 def _gateways(targets: Sequence[Target]) -> tuple[GatewayReplicaView, ...]:

@@ -24,6 +24,8 @@ def fleet_tables(fleet: Fleet, now: datetime) -> RenderableType:
     ]
     if fleet.gateways:
         parts += [Text(), _gateways(fleet, now)]
+    if fleet.guarded:
+        parts += [Text(), _guarded(fleet)]
     if any(watched.controller.services for watched in fleet.watched):
         parts += [Text(), _services(fleet), Text(), _replicas(fleet)]
     remarks = list(_remarks(fleet, now))
@@ -54,6 +56,16 @@ def _gateways(fleet: Fleet, now: datetime) -> Table:
             replica.name or _NOTHING,
             _gateway_health(replica, now),
             urlsplit(replica.url).netloc,
+        )
+    return table
+
+
+def _guarded(fleet: Fleet) -> Table:
+    table = _table("Guarded", "target", "epoch", "mode", "health")
+    for standing in fleet.guarded:
+        health = f"recovering ({standing.under_way})" if standing.under_way else standing.found
+        table.add_row(
+            standing.target, _NOTHING if standing.epoch is None else str(standing.epoch), standing.mode, health
         )
     return table
 
@@ -94,6 +106,7 @@ def _remarks(fleet: Fleet, now: datetime) -> Iterator[Text]:
     if fleet.held:
         yield Text(f"{fleet.held}: nothing is recovered until `paramedic release everything`")
     yield from map(Text, fleet.unreadable)
+    yield from (Text(each.message) for each in fleet.guarded if each.found != "healthy" or each.held or each.under_way)
     for watched in fleet.watched:
         name = watched.controller.controller_id
         yield from _word_of_people(name, watched)

@@ -4,13 +4,15 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event
 from typing import Any
 
+import boto3
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -40,6 +42,7 @@ class Guarded:
     stack: LocalStack
     plain: DaskGateway
     busy: DaskGateway
+    on_call: Mapping[str, str]
 
     def tick(self) -> None:
         """What the schedule sends every minute."""
@@ -65,11 +68,20 @@ def world(_gateways: tuple[LocalStack, DaskGateway, DaskGateway], monkeypatch: p
     for name, value in stack.environment.items():
         monkeypatch.setenv(name, value)
     tables.bind(stack.outputs.table_prefix)
-    return Guarded(stack, plain, busy)
+    on_call = stack.environment_under(f"on-call-{uuid.uuid4().hex[:8]}", stack.outputs.on_call_policy_arn)
+    return Guarded(stack, plain, busy, on_call)
 
 
 def types(world: Guarded, *arguments: str) -> Result:
-    result = CliRunner().invoke(app, ["--stack", world.stack.stack_name, *arguments])
+    """What came of a command that was given with the rights of on-call and no others."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in world.on_call.items():
+            patched.setenv(name, value)
+        boto3.DEFAULT_SESSION = None
+        tables.bind(world.stack.outputs.table_prefix)
+        result = CliRunner().invoke(app, ["--stack", world.stack.stack_name, *arguments])
+    boto3.DEFAULT_SESSION = None
+    tables.bind(world.stack.outputs.table_prefix)
     assert result.exit_code == 0, result.output
     return result
 

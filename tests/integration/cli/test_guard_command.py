@@ -142,6 +142,7 @@ def test_a_guarded_server_is_killed_recovered_drilled_and_its_history_told(serve
     assert "it is not down: its probe passes" in types("recover", PEER, "--reason", "test").stdout
     os.kill(first, signal.SIGKILL)
     eventually(lambda: True if procfs.read_stat(first) is None or procfs.read_stat(first).gone else None, "its end")  # type: ignore[union-attr]
+    assert "url:peer  1      observe  healthy" in types("status").stdout
     recovered = types("recover", PEER, "--reason", "it was killed")
     assert recovered.exit_code == 0, recovered.output
     assert "nothing runs in its place" in types("history", PEER).stdout
