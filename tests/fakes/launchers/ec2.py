@@ -1,6 +1,7 @@
 """Amazon EC2 in memory, where it matters: tokens, states, launch times and tags."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from datetime import timedelta
 from typing import Any
 
@@ -14,13 +15,18 @@ PAGE = 1
 
 
 class Ec2Backend:
-    """Has one stopped instance. Only the means in `works` get one to end; what EC2 was `told` to change is noted."""
+    """Has one stopped instance. Only the means in `works` get one to end; what EC2 was `told` to change is noted.
+
+    The next `lag` looks show what there was before the last change.
+    """
 
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock
         self.instances: dict[str, dict[str, Any]] = {}
         self.works = {"ask", "force", "terminate"}
         self.spot = False
+        self.lag = 0
+        self._before: dict[str, dict[str, Any]] = {}
         self.told: list[tuple[str, Mapping[str, Any]]] = []
         self._tokens: dict[str, tuple[Mapping[str, Any], str]] = {}
         self._ending: dict[str, str] = {}
@@ -34,19 +40,22 @@ class Ec2Backend:
         Filters: list[dict[str, Any]] | None = None,  # noqa: N803
         NextToken: str = "0",  # noqa: N803
     ) -> Mapping[str, Any]:
+        shown = self._before if self.lag else self.instances
+        self.lag = max(self.lag - 1, 0)
         for instance_id in InstanceIds or ():
-            self._known(instance_id)
+            if instance_id not in shown:
+                raise RefusalError("InvalidInstanceID.NotFound")
         found = [
             each
-            for each in self.instances.values()
-            if each["InstanceId"] in (InstanceIds or self.instances)
-            and all(_fits(each, wanted) for wanted in Filters or ())
+            for each in shown.values()
+            if each["InstanceId"] in (InstanceIds or shown) and all(_fits(each, wanted) for wanted in Filters or ())
         ]
         start = int(NextToken)
         following = {"NextToken": str(start + PAGE)} if start + PAGE < len(found) else {}
         return {"Reservations": [{"Instances": [each]} for each in found[start : start + PAGE]], **following}
 
     def create_tags(self, *, Resources: list[str], Tags: list[dict[str, str]]) -> Mapping[str, Any]:  # noqa: N803
+        self._changing()
         (instance_id,) = Resources
         self.told.append(("create_tags", {"Tags": Tags}))
         written = {tag["Key"] for tag in Tags}
@@ -55,6 +64,7 @@ class Ec2Backend:
         return {}
 
     def start_instances(self, *, InstanceIds: list[str]) -> Mapping[str, Any]:  # noqa: N803
+        self._changing()
         self.told.append(("start_instances", {}))
         instance = self._known(*InstanceIds)
         if instance["State"]["Name"] == "stopped":
@@ -67,6 +77,7 @@ class Ec2Backend:
         if first != asked:
             raise RefusalError("IdempotentParameterMismatch")
         if instance_id not in self.instances:
+            self._changing()
             self.told.append(("run_instances", asked))
             self._add(instance_id, "pending", asked["TagSpecifications"][0]["Tags"], ClientToken=token)
         return {"Instances": [{**self.instances[instance_id], "State": {"Name": "pending"}}]}
@@ -95,10 +106,14 @@ class Ec2Backend:
         return [each for each in self.instances.values() if each["State"]["Name"] not in ENDS.values()]
 
     def _told_to_end(self, means: str, state: str, instance_id: str) -> Mapping[str, Any]:
+        self._changing()
         self.told.append((means, {"instance": instance_id}))
         self._known(instance_id)["State"] = {"Name": state}
         self._ending[instance_id] = means
         return {}
+
+    def _changing(self) -> None:
+        self._before = deepcopy(self.instances)
 
     def _known(self, instance_id: str) -> dict[str, Any]:
         if instance_id not in self.instances:

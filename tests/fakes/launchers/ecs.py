@@ -1,6 +1,7 @@
 """Amazon ECS in memory, where it matters: tokens, statuses, what lists show, and a service that stops first."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 from tests.fakes.clock import FakeClock
@@ -16,13 +17,16 @@ PAGE = 2
 class EcsBackend:
     """One cluster and one service. `stuck` tasks never end; what ECS was `told` to change is noted.
 
-    Of what is `unshown` only the ARN is listed, of what is `forgotten` not even that.
+    Of what is `unshown` only the ARN is listed, of what is `forgotten` not even that. The next `lag` looks show what
+    there was before the last change.
     """
 
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock
         self.tasks: dict[str, dict[str, Any]] = {}
         self.stuck = False
+        self.lag = 0
+        self._before: tuple[dict[str, dict[str, Any]], dict[str, Any]] = ({}, {})
         self.unshown: set[str] = set()
         self.forgotten: set[str] = set()
         self.told: list[tuple[str, Mapping[str, Any]]] = []
@@ -42,6 +46,7 @@ class EcsBackend:
         if first != asked:
             raise RefusalError("ConflictException")
         if arn not in self.tasks:
+            self._changing()
             self.told.append(("run_task", asked))
             self._start(arn, asked["taskDefinition"], asked["overrides"], asked["startedBy"])
         return {
@@ -52,6 +57,7 @@ class EcsBackend:
     def stop_task(self, *, cluster: str, task: str, reason: str) -> Mapping[str, Any]:
         if cluster != CLUSTER or task not in self.tasks:
             raise RefusalError("InvalidParameterException", "The referenced task was not found.")
+        self._changing()
         self.told.append(("stop_task", {"task": task}))
         self._end(self.tasks[task])
         return {"task": self.tasks[task]}
@@ -73,7 +79,7 @@ class EcsBackend:
         wanted = desiredStatus or "RUNNING"
         found = [
             arn
-            for arn, task in self.tasks.items()
+            for arn, task in self._shown()[0].items()
             if arn not in self.forgotten
             and task["desiredStatus"] == wanted
             and family in (None, task["group"].partition(":")[2])
@@ -87,16 +93,18 @@ class EcsBackend:
     def describe_tasks(self, *, cluster: str, tasks: list[str]) -> Mapping[str, Any]:
         if cluster != CLUSTER:
             raise RefusalError("ClusterNotFoundException")
-        known = [arn for arn in tasks if arn in self.tasks and arn not in self.unshown | self.forgotten]
+        shown, _ = self._shown()
+        known = [arn for arn in tasks if arn in shown and arn not in self.unshown | self.forgotten]
         missing = [{"arn": arn, "reason": "MISSING"} for arn in tasks if arn not in known]
-        return {"tasks": [self.tasks[arn] for arn in known], "failures": missing}
+        return {"tasks": [shown[arn] for arn in known], "failures": missing}
 
     def describe_services(self, *, cluster: str, services: list[str]) -> Mapping[str, Any]:
         if services != [SERVICE]:
             return {"services": [], "failures": [{"arn": services[0], "reason": "MISSING"}]}
-        return {"services": [self.service], "failures": []}
+        return {"services": [self._shown()[1]], "failures": []}
 
     def update_service(self, *, cluster: str, service: str, **changes: Any) -> Mapping[str, Any]:
+        self._changing()
         self.told.append(("update_service", changes))
         self.service |= changes
         self.settle()
@@ -135,6 +143,13 @@ class EcsBackend:
         containers = [*definition["containerDefinitions"], *task["overrides"].get("containerOverrides", [])]
         pairs = [pair for container in containers for pair in container.get("environment", [])]
         return str({pair["name"]: pair["value"] for pair in pairs}.get("PARAMEDIC_LAUNCH_KEY"))
+
+    def _changing(self) -> None:
+        self._before = deepcopy((self.tasks, self.service))
+
+    def _shown(self) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+        late, self.lag = self.lag > 0, max(self.lag - 1, 0)
+        return self._before if late and self._before[1] else (self.tasks, self.service)
 
     def _start(self, arn: str, definition: str, overrides: Mapping[str, Any], started_by: str | None) -> None:
         task = {

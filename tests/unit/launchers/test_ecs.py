@@ -188,6 +188,15 @@ def test_two_invocations_that_make_one_launch_at_once_make_one_workload_that_eit
     assert not service.living()
 
 
+def test_a_service_that_ecs_shows_late_is_not_taken_for_one_that_runs_nothing(service: Stage) -> None:
+    receipt = service.launch(3)
+    service.backend.lag = 2
+    assert service.launcher.describe(receipt).state is RunState.RUNNING
+    service.backend.lag = 2
+    assert service.stop(receipt) == "stopped"
+    assert not service.living()
+
+
 def test_tasks_of_a_service_that_others_have_set_to_something_else_are_found_by_their_key(service: Stage) -> None:
     receipt = service.launch(3)
     service.backend.stuck = True

@@ -29,6 +29,7 @@ from paramedic.launchers.interface import (
 from paramedic.launchers.marks import Marks, shown_environment
 from paramedic.launchers.receipts import elsewhere, identity_in, make_receipt, not_its_own, there
 from paramedic.launchers.stopping import await_end, stop_seen
+from paramedic.launchers.waiting import SETTLE_SECONDS, wait_for
 from paramedic.state.receipt import Receipt
 
 LAUNCHER = "ecs"
@@ -71,7 +72,7 @@ class EcsServiceLauncher:
             LauncherError: ECS could not be asked.
         """
         environment = shown_environment(request, self.profile.environment)
-        known = self.find(request.workload, request.key)
+        known = self._find_now(request.workload, request.key)
         if known is not None:
             return self._still_wanted(known)
         current = self._current()
@@ -91,11 +92,14 @@ class EcsServiceLauncher:
         return self._receipt(revision, Marks(request.workload, request.key, request.scope, request.epoch))
 
     def find(self, workload: str, key: str) -> Receipt | None:
-        """The receipt of the key's revision, if the service is at it or tasks of it have not ended.
+        """The receipt of the key's revision, if looks for a while show the service at it, or tasks that have not ended.
 
         Raises:
             LauncherError: ECS could not be asked.
         """
+        return wait_for(lambda: self._find_now(workload, key), self.clock, SETTLE_SECONDS)
+
+    def _find_now(self, workload: str, key: str) -> Receipt | None:
         # Others may have set the service to something else since, and what does not end stays all the same.
         known = self._known([self._current()["taskDefinition"], *self._living_revisions()])
         found = [(each, marks) for each, marks in known if (marks.workload, marks.key) == (workload, key)]
@@ -146,6 +150,8 @@ class EcsServiceLauncher:
             if self._wants(receipt):
                 return Description(state=RunState.RUNNING, detail=f"service {identity.service} keeps it running")
             living = self._living(receipt)
+            if not living and self._appears_late(receipt):
+                return Description(state=RunState.RUNNING, detail=f"service {identity.service} runs it, shown late")
         except LauncherError as error:
             return Description(state=RunState.UNKNOWN, detail=str(error))
         if living:
@@ -197,6 +203,11 @@ class EcsServiceLauncher:
         tasks = self._tasks_of_service() if receipt.key == FOUND_KEY else self._not_over(family)
         mine = {each for each in _revisions(tasks) if self._is_of(receipt, each)}
         return [task for task in tasks if task["taskDefinitionArn"] in mine]
+
+    def _appears_late(self, receipt: Receipt) -> bool:
+        """Whether what ECS does not show is there all the same: it shows late what a service was told just before."""
+        self.clock.sleep(SETTLE_SECONDS)
+        return self._wants(receipt) or bool(self._living(receipt))
 
     def _is_of(self, receipt: Receipt, revision: str) -> bool:
         # What the receipt itself names was seen to carry its key.
