@@ -4,14 +4,30 @@ import os
 import shutil
 import signal
 import subprocess
+import uuid
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tests.fakes.waiting import eventually
 
-# It will not run where the machine was not booted by it, so it gets a /run of its own that says so.
-_START = "mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/system && exec /lib/systemd/systemd --user"
+_GROUPS = Path("/sys/fs/cgroup/systemd")
+"""Where control groups without limits are made, for systemd alone."""
+
+# It will not run where the machine was not booted by it, so it gets a /run of its own that says so. And it takes over
+# every process of the control group that it starts in, so it gets one of its own and sees nothing above that.
+_START = """
+group=$1
+mkdir "$group" && echo $$ >"$group/cgroup.procs" || exit 1
+exec unshare --mount --cgroup sh -ec '
+  mount -t tmpfs tmpfs /run
+  mkdir -p /run/systemd/system
+  mount -t tmpfs tmpfs /sys/fs/cgroup
+  mkdir /sys/fs/cgroup/systemd
+  mount -t cgroup -o none,name=systemd cgroup /sys/fs/cgroup/systemd
+  exec /lib/systemd/systemd --user
+'
+"""
 
 
 def why_not() -> str | None:
@@ -19,7 +35,9 @@ def why_not() -> str | None:
     for path in ("/lib/systemd/systemd", shutil.which("systemctl"), shutil.which("unshare"), shutil.which("setpriv")):
         if path is None or not Path(path).exists():
             return "systemd or util-linux is not installed"
-    return None if os.geteuid() == 0 else "only root may give systemd a /run of its own"
+    if not os.access(_GROUPS / "cgroup.procs", os.W_OK):
+        return f"systemd can be given no control group of its own: {_GROUPS} is not there, or not writable"
+    return None
 
 
 class RealSystemd:
@@ -35,10 +53,11 @@ class RealSystemd:
         self.environment = {"HOME": str(self.home), "XDG_RUNTIME_DIR": str(runtime)}
         self._socket = runtime / "systemd/private"
         self._log = folder / "systemd.log"
+        self._group = _GROUPS / f"paramedic-{uuid.uuid4().hex[:12]}"
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        command = ["setpriv", "--pdeathsig", "TERM", "unshare", "--mount", "sh", "-c", _START]
+        command = ["setpriv", "--pdeathsig", "TERM", "sh", "-c", _START, "sh", str(self._group)]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 command, env={"PATH": self.path, **self.environment}, stdout=log, stderr=log, start_new_session=True
@@ -56,6 +75,9 @@ class RealSystemd:
             self.systemctl("kill", "--signal=KILL", *(file.name for file in self.folder.glob("*.service")))
             self._process.send_signal(signal.SIGTERM)
             self._process.wait()
+        for group in sorted(self._group.rglob("*/"), reverse=True):
+            group.rmdir()
+        self._group.rmdir()
 
     def systemctl(self, *words: str) -> str:
         """What it says."""
