@@ -26,14 +26,10 @@ def hold(request: Hold, around: Surroundings) -> Reply:
         UnknownTargetError: no such target.
         StateUnreachableError: DynamoDB did not answer; ask again.
     """
-    key = _key_of(request)
-    seen = read_switch(key)
-    if seen.state is Switch.HOLD:
-        return _done(request, f"{request.target} was held already ({seen.by})")
-    if request.dry_run:
-        return _planned(request, f"would hold {request.target}; no recovery of it would begin, stop or launch anything")
-    _turn(key, SwitchState.HOLD, request, around)
-    return _told(request, read_switch(key), SwitchState.HOLD, _begun(request, around))
+    reply = _turned(request, SwitchState.HOLD, around)
+    if reply.status is not Status.DONE:
+        return reply
+    return reply.model_copy(update={"message": f"{reply.message}{_begun(request, around)}"})
 
 
 def release(request: Release, around: Surroundings) -> Reply:
@@ -43,14 +39,7 @@ def release(request: Release, around: Surroundings) -> Reply:
         UnknownTargetError: no such target.
         StateUnreachableError: DynamoDB did not answer; ask again.
     """
-    key = _key_of(request)
-    seen = read_switch(key)
-    if seen.state is Switch.RUN:
-        return _done(request, f"{request.target} is not held")
-    if request.dry_run:
-        return _planned(request, f"would release {request.target}, which is {seen.state.value} ({seen.by})")
-    _turn(key, SwitchState.RUN, request, around)
-    return _told(request, read_switch(key), SwitchState.RUN)
+    return _turned(request, SwitchState.RUN, around)
 
 
 def acknowledge(request: Acknowledge, around: Surroundings) -> Reply:
@@ -101,7 +90,22 @@ def _begun(request: Hold, around: Surroundings) -> str:
     return f"; just now worked on, and may finish what it has begun: {', '.join(acting)}" if acting else ""
 
 
-def _turn(key: str, wanted: SwitchState, request: ByHand, around: Surroundings) -> None:
+def _turned(request: Hold | Release, wanted: SwitchState, around: Surroundings) -> Reply:
+    key = _key_of(request)
+    seen = read_switch(key)
+    if seen.state.value == wanted.value:
+        return _done(request, _as_it_was(request, seen))
+    if request.dry_run:
+        return _planned(request, _would(request, seen))
+    _write(key, wanted, request, around)
+    now = read_switch(key)
+    if now.state.value != wanted.value:
+        text = f"{request.target} is {now.state.value} all the same ({now.by or 'a newer release wrote its row'})"
+        return Reply(status=Status.FAILED, message=text, target=request.target)
+    return _done(request, _as_it_is(request, now))
+
+
+def _write(key: str, wanted: SwitchState, request: ByHand, around: Surroundings) -> None:
     actions = (
         HoldSwitch.state.set(wanted),
         HoldSwitch.actor.set(request.actor),
@@ -114,14 +118,22 @@ def _turn(key: str, wanted: SwitchState, request: ByHand, around: Surroundings) 
         transact([Update(HoldSwitch(key, SWITCH_ITEM), actions, other)], around.clock)
 
 
-def _told(request: ByHand, now: SwitchReading, wanted: SwitchState, begun: str = "") -> Reply:
-    if now.state.value != wanted.value:
-        text = f"{request.target} is {now.state.value} all the same ({now.by or 'a newer release wrote its row'})"
-        return Reply(status=Status.FAILED, message=text, target=request.target)
-    if wanted is SwitchState.HOLD:
-        text = f"{request.target} is held ({now.by}) until `paramedic release {request.target}`{begun}"
-        return _done(request, text)
-    return _done(request, f"{request.target} is released; what waited for that goes on within a minute")
+def _as_it_was(request: ByHand, seen: SwitchReading) -> str:
+    if seen.state is Switch.HOLD:
+        return f"{request.target} was held already ({seen.by})"
+    return f"{request.target} is not held"
+
+
+def _would(request: ByHand, seen: SwitchReading) -> str:
+    if isinstance(request, Hold):
+        return f"would hold {request.target}; no recovery of it would begin, stop or launch anything"
+    return f"would release {request.target}, which is {seen.state.value} ({seen.by})"
+
+
+def _as_it_is(request: ByHand, now: SwitchReading) -> str:
+    if now.state is Switch.HOLD:
+        return f"{request.target} is held ({now.by}) until `paramedic release {request.target}`"
+    return f"{request.target} is released; what waited for that goes on within a minute"
 
 
 def _done(request: ByHand, message: str) -> Reply:
