@@ -11,7 +11,9 @@ from paramedic_cli.stack import Stack
 
 
 def ask_to_reconcile(stack: Stack, gateway: str) -> None:
-    """Invoke the function and wait for nothing; one that cannot be asked looks by itself within a minute."""
+    """Invoke the function and wait for nothing; what cannot be asked, as a monitor, looks each minute."""
+    if stack.without_lambda:
+        return
     once = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 1})
     try:
         # A session of its own, for the shared one keeps the credentials it began with.

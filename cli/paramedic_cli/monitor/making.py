@@ -1,6 +1,7 @@
 """Puts a monitor together from its settings, with this host's clock, network and launchers."""
 
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import cast
 
@@ -8,13 +9,15 @@ import boto3
 from botocore.config import Config
 
 from paramedic.clock import Clock, SystemClock
+from paramedic.gateways.surroundings import Surroundings as GatewaySurroundings
 from paramedic.health.addresses import AddressGuard
 from paramedic.health.host_commands import HostChecks, NoHostChecks, SsmHostChecks
 from paramedic.health.looking import Looker
+from paramedic.health.probing import Prober
 from paramedic.launchers.profiles import parse_profiles
 from paramedic.paging import topic_pager
 from paramedic.recovery.surroundings import Surroundings
-from paramedic.recovery.wiring import make_surroundings
+from paramedic.recovery.wiring import make_surroundings, planner
 from paramedic.run_command import RunCommand
 from paramedic.state.probe_location import ProbeLocation
 from paramedic_cli.monitor.handing_on import page_by_log
@@ -31,13 +34,14 @@ def make_monitor(settings: MonitorSettings, tell: Callable[[str], None]) -> Moni
     """
     clock = SystemClock()
     # There is one place to probe from, whatever a target's row asks for.
-    probers = dict.fromkeys(map(str, ProbeLocation), make_prober(settings))
+    probers: Mapping[str, Prober] = dict.fromkeys(map(str, ProbeLocation), make_prober(settings))
     return Monitor(
         Parts(
             looker=Looker(probers, _hosts(settings, clock), clock, settings.stale_seconds),
             clock=clock,
             page=_pager(settings),
             surroundings=recoveries_here(settings),
+            of_gateways=_gateways_here(settings, probers, clock),
             tell=tell,
             hung_after_seconds=settings.hung_after_seconds,
             fast_checks_per_minute=settings.fast_checks_per_minute,
@@ -69,6 +73,21 @@ def recoveries_here(settings: MonitorSettings) -> Callable[[], Surroundings]:
         approval_minutes=settings.approval_minutes,
         most_open_recoveries=settings.most_open_recoveries,
     )
+
+
+def _gateways_here(
+    settings: MonitorSettings, probers: Mapping[str, Prober], clock: Clock
+) -> Callable[[], GatewaySurroundings]:
+    def make() -> GatewaySurroundings:
+        return GatewaySurroundings(
+            clock=clock,
+            invocation=uuid.uuid4().hex,
+            profile=planner(parse_profiles(settings.launcher_profiles)),
+            probers=probers,
+            page=_pager(settings),
+        )
+
+    return make
 
 
 def _pager(settings: MonitorSettings) -> Callable[[str, str], bool]:

@@ -1,4 +1,4 @@
-"""One minute's work of dispatch, checks, recoveries, sweep and planned downtimes."""
+"""One minute's work of dispatch, checks, recoveries, sweep, gateways and planned downtimes."""
 
 import uuid
 from collections.abc import Callable
@@ -10,6 +10,8 @@ from threading import Event
 from paramedic.clock import Clock
 from paramedic.downtime.passes import keep_downtimes
 from paramedic.downtime.surroundings import Surroundings as DowntimeSurroundings
+from paramedic.gateways.reconciling import keep_all
+from paramedic.gateways.surroundings import Surroundings as GatewaySurroundings
 from paramedic.health.bucket_counts import read_counts
 from paramedic.health.check import HealthCheck
 from paramedic.health.check_messages import CheckMessage
@@ -26,18 +28,25 @@ from paramedic_cli.monitor.ticking import seconds_until, tick_after
 AT_ONCE = 2
 """Checks, and recoveries: as many as a stack's parameters begin with."""
 
+UPKEEP = 4
+"""Dispatch, downtimes, sweep and gateways: none waits for another."""
+
 NEWS = ("TargetsDown", "TargetsUnknown", "LateTicksDropped", "InvalidRows")
 """What a check that found all well counts none of."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What a monitor is made of; `surroundings` are made for each recovery, `tell` is given sentences."""
+    """What a monitor is made of; `tell` is given sentences.
+
+    `surroundings` are made for each recovery, `of_gateways` for each pass over these.
+    """
 
     looker: Looker
     clock: Clock
     page: Callable[[str, str], bool]
     surroundings: Callable[[], Surroundings]
+    of_gateways: Callable[[], GatewaySurroundings]
     tell: Callable[[str], None]
     hung_after_seconds: float
     fast_checks_per_minute: int
@@ -48,7 +57,7 @@ class Monitor:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._checks, self._recoveries, self._upkeep = Jobs(AT_ONCE), Jobs(AT_ONCE), Jobs(AT_ONCE)
+        self._checks, self._recoveries, self._upkeep = Jobs(AT_ONCE), Jobs(AT_ONCE), Jobs(UPKEEP)
         self._check = HealthCheck(
             looker=parts.looker,
             publisher=HandedOn(parts.page, self._begin_recovery),
@@ -67,6 +76,7 @@ class Monitor:
             jobs.wait()
         # Last, so that it goes on with what has just been opened and is not done.
         self._begin_sweep(tick)
+        self._upkeep.begin("gateways", self._keep_gateways)
         self._upkeep.wait()
         return sum(jobs.failed for jobs in self._jobs)
 
@@ -77,6 +87,7 @@ class Monitor:
         while not ended.is_set():
             self._upkeep.begin("downtime", self._keep_downtimes)
             self._begin_sweep(tick)
+            self._upkeep.begin("gateways", self._keep_gateways)
             for delay in range(0, MINUTE_SECONDS, step):
                 self._begin_checks(tick, delay)
                 if ended.wait(seconds_until(tick + timedelta(seconds=delay + step), self._parts.clock.now(), step)):
@@ -115,6 +126,11 @@ class Monitor:
     def _sweep(self, tick: datetime) -> None:
         for reply in each_minute(tick, self._parts.surroundings()):
             self._parts.tell(reply.message)
+
+    def _keep_gateways(self) -> None:
+        for done in keep_all(self._parts.of_gateways()).values():
+            for sentence in done:
+                self._parts.tell(sentence)
 
     def _keep_downtimes(self) -> None:
         keep_downtimes(DowntimeSurroundings(clock=self._parts.clock, page=self._parts.page))

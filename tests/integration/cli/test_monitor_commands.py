@@ -74,6 +74,16 @@ def test_where_targets_are_probed_from_here_they_are_tried_from_here(stack: str)
     assert "ALLOWED_CIDRS" in types(stack, "target", "test", "shop").stdout
 
 
+def test_gateways_are_kept_as_they_are_wanted_and_what_keeps_one_from_it_is_told(stack: str, tmp_path: Path) -> None:
+    file = tmp_path / "gateway.yaml"
+    file.write_text("type: gateway\nname: front\nbackend: nowhere\n")
+    wanted = types(stack, "gateway", "up", str(file))
+    assert (wanted.exit_code, wanted.stderr) == (0, ""), wanted.output
+    told = types(stack, "monitor", "--once").stdout
+    assert "front/1: place: " in told
+    assert "launcher profile 'nowhere' does not exist" in told
+
+
 @pytest.mark.parametrize(
     ("profiles", "arguments", "variables", "named"),
     [
