@@ -57,6 +57,13 @@ def test_a_recovery_that_waits_for_people_takes_nobodys_turn(world: RecoveryWorl
     assert recoverer.on_failure(world.found_bad(), around).status is Status.RECOVERED
 
 
+def test_a_recovery_whose_record_is_spoilt_takes_nobodys_turn(world: RecoveryWorld) -> None:
+    opened_elsewhere(world)
+    Recovery("controller:other", 7).update(actions=[Recovery.story.remove()])
+    around = replace(world.around(), most_open_recoveries=1)
+    assert recoverer.on_failure(world.found_bad(), around).status is Status.RECOVERED
+
+
 def test_a_first_start_is_left_two_minutes_and_recovered_if_it_comes_to_nothing(world: RecoveryWorld) -> None:
     world.first.alive = False
     ControllerHeartbeat(CONTROLLER, HEARTBEAT).update(actions=[ControllerHeartbeat.beats.set(0)])

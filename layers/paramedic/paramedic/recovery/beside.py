@@ -9,6 +9,7 @@ from paramedic.recovery import records
 from paramedic.recovery.surroundings import Surroundings
 from paramedic.state.controllers import HEARTBEAT, ControllerHeartbeat
 from paramedic.state.recoveries import Recovery, open_recoveries
+from paramedic.state.tables import InvalidRowError
 from paramedic.state.targets import Target, controller_id_of
 
 START_GRACE = timedelta(minutes=2)
@@ -57,8 +58,12 @@ def look_beside(target: Target, previous: Recovery | None, around: Surroundings)
 
 
 def _moves(key: tuple[str, int]) -> bool:
-    recovery = Recovery.read(*key)
-    return recovery is not None and records.is_open(recovery) and not recovery.waits_for
+    try:
+        recovery = records.read_open(*key)
+    except InvalidRowError:
+        # It waits for people, who mend its record, and holds no other up.
+        return False
+    return recovery is not None and not recovery.waits_for
 
 
 def _starts_until(target: Target, previous: Recovery | None) -> datetime | None:
