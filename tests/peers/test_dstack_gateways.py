@@ -23,7 +23,7 @@ from paramedic.gateways.dstack.desired import (
     ServiceReplica,
 )
 from paramedic.gateways.dstack.finding import Finding
-from paramedic.gateways.dstack.keys import key_from_file
+from paramedic.gateways.dstack.keys import keys_in
 from paramedic.gateways.dstack.passes import GatewayPasses
 from paramedic.gateways.dstack.reconciling import Means, Standing
 from paramedic.gateways.dstack.stats import collect
@@ -96,7 +96,7 @@ class World:
     transports: dict[str, httpx.BaseTransport] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        means = Means(ask_from_here, slow_from_here, key_from_file, self.clock.now)
+        means = Means(ask_from_here, slow_from_here, keys_in(self.jobs.key_file.parent), self.clock.now)
         self.passes = GatewayPasses(GATEWAY, self.connect, means, self.clock)
 
     def connect(self, replica: GatewayReplica) -> GatewayApi:
@@ -106,7 +106,7 @@ class World:
         return DesiredGateway(
             name=GATEWAY,
             replicas=tuple(each.replica for each in self.machines.values()),
-            projects={"main": Project(ssh_key_file=str(self.jobs.key_file))},
+            projects={"main": Project(ssh_key=self.jobs.key_file.name)},
             services=tuple(services),
         )
 

@@ -6,12 +6,13 @@ from paramedic.clock import SystemClock
 from paramedic.gateways.dstack.desired import DesiredGateway, GatewayReplica, Project, Service
 from paramedic.gateways.dstack.stored import NOTHING_NOTED, Noted, apply, read_desired, read_notes, write_notes
 from paramedic.state import tables
-from paramedic.state.dstack_gateways import ReplicaNotes, partition_of
+from paramedic.state.dstack_gateways import ReplicaNotes
 from paramedic.state.targets import Target
 from paramedic_cli.local.stack import LocalStack
 from tests.template.conftest import Template, as_list
 
 CLOCK = SystemClock()
+WRITES = ("dynamodb:*", "dynamodb:Put", "dynamodb:Update", "dynamodb:Delete", "dynamodb:BatchWrite")
 
 
 def gateway(*services: str) -> DesiredGateway:
@@ -19,17 +20,23 @@ def gateway(*services: str) -> DesiredGateway:
     return DesiredGateway(
         name="front",
         replicas=(replica,),
-        projects={"main": Project(ssh_key_file="/keys/main")},
+        projects={"main": Project(ssh_key="main")},
         services=tuple(Service(project="main", name=each, id="1", domain=f"{each}.example") for each in services),
     )
 
 
-def test_it_reaches_partitions_of_gateways_of_dstack_and_no_routes_of_paramedics_own(template: Template) -> None:
+def test_it_reaches_one_table_which_nobody_else_writes_for_it_says_where_keys_are_sent(template: Template) -> None:
     (only,) = template.statements("DstackPolicy")
-    assert only["Resource"] == {"Fn::GetAtt": ["LoadBalancersTable", "Arn"]}
-    assert only["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [partition_of("*")]}}
-    # A scan names no keys, and a condition on all of none holds.
-    assert "dynamodb:Scan" not in as_list(only["Action"])
+    table = {"Fn::GetAtt": ["DstackGatewaysTable", "Arn"]}
+    assert only["Resource"] == table
+    writers = {
+        name
+        for name in template.of_type("AWS::IAM::Role") | template.of_type("AWS::IAM::ManagedPolicy")
+        for statement in template.statements(name)
+        if table in as_list(statement["Resource"])
+        and any(action.startswith(WRITES) for action in as_list(statement["Action"]))
+    }
+    assert writers == {"DstackPolicy"}
 
 
 def test_with_the_policy_alone_a_gateway_is_desired_changed_and_noted(

@@ -37,7 +37,7 @@ def _tables(template: Template) -> dict[str, dict[str, Any]]:
 
 
 def test_every_table_outlives_the_stack_unless_its_creation_failed(template: Template) -> None:
-    assert len(_tables(template)) == 13
+    assert len(_tables(template)) == 14
     for table in _tables(template).values():
         assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
 

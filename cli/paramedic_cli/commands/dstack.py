@@ -13,6 +13,7 @@ from paramedic.clock import SystemClock
 from paramedic_cli.commands.options import Actor, chosen_stack
 from paramedic_cli.output import answer, say
 
+KEYS = Path("/etc/paramedic/dstack")
 SHORTEST_SECONDS, LONGEST_SECONDS = 1, 3600
 
 app = typer.Typer(help="Gateways of dstack 0.22, each replica kept as it is desired.", no_args_is_help=True)
@@ -44,6 +45,9 @@ def apply(
 def reconcile(
     context: typer.Context,
     gateway: Gateway,
+    keys: Annotated[
+        Path, typer.Option("--keys", metavar="DIRECTORY", help="Where the projects' private SSH keys are")
+    ] = KEYS,
     every: Annotated[
         float | None,
         typer.Option(
@@ -56,13 +60,14 @@ def reconcile(
     ] = None,
 ) -> None:
     """Bring every replica nearer to what is desired, none of which waits for another."""
-    from paramedic_cli.dstack.keeping import reconcile_once, reconcile_until
+    from paramedic_cli.dstack.keeping import passes_over, reconcile_once, reconcile_until
 
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     chosen_stack(context)
+    passes = passes_over(gateway, keys, SystemClock())
     if every is not None:
-        reconcile_until(_set_when_asked_to_end(), gateway, every, answer, SystemClock())
-    elif not reconcile_once(gateway, answer, SystemClock()):
+        reconcile_until(_set_when_asked_to_end(), passes, every, answer, SystemClock())
+    elif not reconcile_once(passes, answer):
         raise typer.Exit(1)
 
 
@@ -73,7 +78,7 @@ def status(context: typer.Context, gateway: Gateway) -> None:
     from paramedic_cli.dstack.telling import outlook_lines
 
     chosen_stack(context)
-    passes = passes_over(gateway, SystemClock())
+    passes = passes_over(gateway, KEYS, SystemClock())
     try:
         for line in (line for each in passes.outlooks() for line in outlook_lines(each)):
             answer(line)

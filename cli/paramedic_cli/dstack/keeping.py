@@ -1,13 +1,14 @@
 """Passes over a gateway of dstack, once or every so often, told line by line."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from threading import Event
 
 from paramedic.clock import Clock
 from paramedic.errors import InvalidInputError
 from paramedic.gateways.dstack.client import connect
 from paramedic.gateways.dstack.desired import DesiredGateway
-from paramedic.gateways.dstack.keys import key_from_file
+from paramedic.gateways.dstack.keys import keys_in
 from paramedic.gateways.dstack.passes import GatewayPasses
 from paramedic.gateways.dstack.reconciling import Means, Standing
 from paramedic.gateways.dstack.stored import StillChangingError
@@ -18,12 +19,12 @@ from paramedic_cli.dstack.telling import lines_of
 type Say = Callable[[str], None]
 
 
-def passes_over(gateway: str, clock: Clock) -> GatewayPasses:
-    """Passes that are made from this host."""
-    return GatewayPasses(gateway, connect, Means(ask_from_here, slow_from_here, key_from_file, clock.now), clock)
+def passes_over(gateway: str, keys: Path, clock: Clock) -> GatewayPasses:
+    """Passes that are made from this host, with the private keys that are in the directory `keys`."""
+    return GatewayPasses(gateway, connect, Means(ask_from_here, slow_from_here, keys_in(keys), clock.now), clock)
 
 
-def reconcile_once(gateway: str, say: Say, clock: Clock) -> bool:
+def reconcile_once(passes: GatewayPasses, say: Say) -> bool:
     """One pass, waited for; whether everything is as desired.
 
     Raises:
@@ -31,7 +32,6 @@ def reconcile_once(gateway: str, say: Say, clock: Clock) -> bool:
         InvalidInputError: what is desired cannot be understood.
         StateUnreachableError: DynamoDB did not answer.
     """
-    passes = passes_over(gateway, clock)
     try:
         desired = passes.begin().gateway
         standings = passes.finished()
@@ -42,12 +42,11 @@ def reconcile_once(gateway: str, say: Say, clock: Clock) -> bool:
     return len(as_desired) == len(desired.replicas)
 
 
-def reconcile_until(ended: Event, gateway: str, seconds: float, say: Say, clock: Clock) -> None:
+def reconcile_until(ended: Event, passes: GatewayPasses, seconds: float, say: Say, clock: Clock) -> None:
     """A pass every so many seconds, until `ended` is set; what is said is what changed.
 
     A gateway whose desired state cannot be read is left as it is, and said so.
     """
-    passes = passes_over(gateway, clock)
     said: dict[str, Sequence[str]] = {}
     try:
         while not ended.is_set():
@@ -55,7 +54,7 @@ def reconcile_until(ended: Event, gateway: str, seconds: float, say: Say, clock:
             try:
                 desired = passes.begin().gateway
             except (InvalidInputError, StateUnreachableError, StillChangingError) as error:
-                say(f"{gateway}: nothing is done: {error}")
+                say(f"nothing is done: {error}")
             else:
                 for each in passes.finished(seconds):
                     lines = lines_of(each, desired)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from paramedic.gateways.dstack.stored import DesiredMeanwhileError, Noted, apply, read_desired, read_notes
 from paramedic.state import tables
-from paramedic.state.dstack_gateways import DESIRED, DstackGateway, partition_of
+from paramedic.state.dstack_gateways import DESIRED, DstackGateway
 from paramedic_cli.dstack.files import read_gateway
 from paramedic_cli.main import app
 from tests.fakes.clock import UnhurriedClock
@@ -43,6 +43,11 @@ def types(stack: str, *arguments: str) -> Result:
     return CliRunner().invoke(app, ["--stack", stack, "dstack", *arguments])
 
 
+def reconciles(stack: str, file: Path) -> Result:
+    """One pass, with the keys that lie beside the file."""
+    return types(stack, "reconcile", "front", "--keys", str(file.parent))
+
+
 def service(name: str, **changes: Any) -> dict[str, Any]:
     job = {"id": "j1", "app_port": 8000, "ssh_host": "root@127.0.0.1", "ssh_port": 9}
     return {"project": "main", "name": name, "id": "1", "domain": f"{name}.example", "replicas": [job], **changes}
@@ -60,7 +65,7 @@ def write(path: Path, servers: tuple[DstackServer, ...], services: list[dict[str
         "type": "dstack-gateway",
         "name": "front",
         "replicas": [each.replica.model_dump() for each in servers],
-        "projects": {"main": {"ssh_key_file": str(path.parent / "main.key")}},
+        "projects": {"main": {"ssh_key": "main.key"}},
         "services": services,
     }
     path.write_text(yaml.safe_dump(gateway))
@@ -75,12 +80,12 @@ def test_what_is_applied_is_brought_about_once_and_told(
     assert "a: well: answers; 0 of 2 services registered" in before
     assert "a pass would register replica j1 of main/one" in before
     assert two[0].changes == []
-    reconciled = types(stack, "reconcile", "front")
+    reconciled = reconciles(stack, written)
     assert (reconciled.exit_code, reconciled.stderr) == (0, "")
     assert "b: well: answers; 2 of 2 services registered" in reconciled.stdout
     assert [len(each.changes) for each in two] == [3, 3]
     noted = stored_notes()
-    assert types(stack, "reconcile", "front").exit_code == 0
+    assert reconciles(stack, written).exit_code == 0
     assert [len(each.changes) for each in two] == [3, 3]
     assert stored_notes() == noted
     assert types(stack, "apply", str(written)).stdout == "front is desired so already\n"
@@ -98,7 +103,7 @@ def test_one_that_is_down_is_named_and_the_other_is_served(
         pass
     file = write(tmp_path / "front.yaml", (gone, two[1]), [service("one")])
     types(stack, "apply", str(file))
-    reconciled = types(stack, "reconcile", "front")
+    reconciled = reconciles(stack, file)
     assert reconciled.exit_code == 1
     assert "gone: down: neither its API nor its nginx takes connections; 0 of 2" in reconciled.stdout
     assert two[1].serves("one.example")
@@ -108,13 +113,13 @@ def test_what_serves_is_not_taken_away_for_a_successor_whose_key_cannot_be_read(
     stack: str, written: Path, two: tuple[DstackServer, DstackServer]
 ) -> None:
     types(stack, "apply", str(written))
-    types(stack, "reconcile", "front")
+    reconciles(stack, written)
     write(written, two, [service("one", id="2")])
     types(stack, "apply", str(written))
     (written.parent / "main.key").unlink()
-    reconciled = types(stack, "reconcile", "front")
+    reconciled = reconciles(stack, written)
     assert reconciled.exit_code == 1
-    assert "projects.main.ssh_key_file" in reconciled.stdout
+    assert "the key of project main" in reconciled.stdout
     assert [each.serves("one.example") for each in two] == [True, True]
     assert [len(each.changes) for each in two] == [3, 3]
 
@@ -127,6 +132,7 @@ def test_passes_go_on_with_what_is_desired_by_then_until_they_are_asked_to_end(
     told = tmp_path / "told"
     with told.open("w") as output:
         command = [sys.executable, "-c", program, "--stack", stack, "dstack", "reconcile", "front", "--every", "1"]
+        command += ["--keys", str(written.parent)]
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     try:
         eventually(lambda: all(each.serves("one.example") for each in two), "the first pass")
@@ -168,7 +174,7 @@ def test_a_file_that_cannot_be_is_refused_with_its_field_and_nothing_is_written(
     result = types(stack, "apply", str(written))
     assert result.exit_code == 2
     assert "front.yaml.services.0.domain" in result.stderr
-    assert DstackGateway.read(partition_of("front"), DESIRED) is None
+    assert DstackGateway.read("front", DESIRED) is None
 
 
 @pytest.mark.parametrize("trouble", [reply_lost, silent])

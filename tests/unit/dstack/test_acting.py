@@ -30,7 +30,7 @@ def service(name: str) -> Service:
 
 ONE, TWO = service("one"), service("two")
 DESIRED = DesiredGateway(
-    name="front", replicas=(REPLICA,), projects={"main": Project(ssh_key_file="/k")}, services=(ONE, TWO)
+    name="front", replicas=(REPLICA,), projects={"main": Project(ssh_key="main")}, services=(ONE, TWO)
 )
 
 

@@ -99,7 +99,7 @@ def test_figures_of_who_does_not_answer_are_missing_and_not_zero() -> None:
         return connect(replica, httpx.MockTransport(answer))
 
     desired = DesiredGateway(
-        name="front", replicas=REPLICAS, projects={"main": Project(ssh_key_file="/k")}, services=(SERVICE,)
+        name="front", replicas=REPLICAS, projects={"main": Project(ssh_key="main")}, services=(SERVICE,)
     )
     figures = collect(desired, at)
     assert (figures.is_whole, set(figures.missing)) == (False, {"b"})

@@ -14,7 +14,7 @@ def written(**changes: Any) -> dict[str, Any]:
         "type": "dstack-gateway",
         "name": "front",
         "replicas": [{"name": "a", "api": "http://10.0.0.4:8000", "serves_at": "http://10.0.0.4"}],
-        "projects": {"main": {"ssh_key_file": "/keys/main"}},
+        "projects": {"main": {"ssh_key": "main"}},
         "services": [service("one"), service("two")],
         **changes,
     }
@@ -31,6 +31,14 @@ def replicas(number: int) -> list[dict[str, str]]:
         {"name": f"r{each}", "api": f"http://10.0.0.{each}:8000", "serves_at": f"http://10.0.0.{each}"}
         for each in range(1, number + 1)
     ]
+
+
+HOP = "front.yaml.services.0.replicas.0.ssh_proxy."
+
+
+def hop(username: str, hostname: str) -> dict[str, Any]:
+    proxy = {"username": username, "hostname": hostname}
+    return {"id": "j1", "app_port": 8000, "ssh_host": "root@10.0.0.9", "ssh_proxy": proxy}
 
 
 @pytest.mark.parametrize(
@@ -51,7 +59,11 @@ def replicas(number: int) -> list[dict[str, str]]:
         ({"services": [service("one", domain="0-a.org")]}, "front.yaml", "must sort after"),
         ({"services": [service("one", https=True)]}, "front.yaml.services.0.https", "not permitted"),
         ({"services": [service("one", check={"path": "health"})]}, "front.yaml.services.0.check.path", "pattern"),
-        ({"projects": {"paramedic": {"ssh_key_file": "/k"}}, "services": []}, "front.yaml", "kept for Paramedic"),
+        ({"projects": {"paramedic": {"ssh_key": "k"}}, "services": []}, "front.yaml", "kept for Paramedic"),
+        ({"projects": {"main": {"ssh_key": "../shadow"}}}, "front.yaml.projects.main.ssh_key", "pattern"),
+        ({"projects": {"main": {"ssh_key": ".."}}}, "front.yaml.projects.main.ssh_key", "pattern"),
+        ({"services": [service("one", replicas=[hop("-oX", "h")])]}, HOP + "username", "pattern"),
+        ({"services": [service("one", replicas=[hop("u", "-oX")])]}, HOP + "hostname", "pattern"),
         ({"certificate": {"type": "acm"}}, "front.yaml.certificate", "not permitted"),
     ],
 )

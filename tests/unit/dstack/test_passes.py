@@ -12,7 +12,7 @@ from paramedic.gateways.dstack.passes import GatewayPasses
 from paramedic.gateways.dstack.reconciling import Means
 from paramedic.gateways.dstack.stored import apply
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest
-from paramedic.state.dstack_gateways import DstackReplica, partition_of, replica_item
+from paramedic.state.dstack_gateways import DstackReplica, replica_item
 from tests.fakes.clock import UnhurriedClock
 from tests.fakes.memory_dynamodb import MemoryDynamoDB
 from tests.fakes.waiting import PATIENCE_SECONDS, eventually
@@ -29,7 +29,7 @@ def gateway(*names: str) -> DesiredGateway:
     return DesiredGateway(
         name="front",
         replicas=REPLICAS,
-        projects={"main": Project(ssh_key_file="/k")},
+        projects={"main": Project(ssh_key="main")},
         services=tuple(Service(project="main", name=each, id="1", domain=f"{each}.example") for each in names),
     )
 
@@ -114,7 +114,7 @@ def test_a_replica_whose_notes_cannot_be_understood_is_left_alone_and_the_others
     replicas: Replicas, passes: GatewayPasses
 ) -> None:
     apply(gateway("one"), "me", CLOCK)
-    DstackReplica(partition_of("front"), replica_item("a"), packed=b"nonsense", version=1).save()
+    DstackReplica("front", replica_item("a"), packed=b"nonsense", version=1).save()
     passes.begin()
     assert [each.replica.name for each in passes.finished()] == ["b"]
     assert replicas.told["a"] == []

@@ -47,7 +47,7 @@ def gateway(*services: Service) -> DesiredGateway:
     return DesiredGateway(
         name="front",
         replicas=(GatewayReplica(name="a", api="http://10.0.0.4:8000", serves_at="http://10.0.0.4"),),
-        projects={"main": Project(ssh_key_file="/keys/main")},
+        projects={"main": Project(ssh_key="main")},
         services=services,
     )
 

@@ -1,6 +1,6 @@
-"""Gateways of dstack, rows of table `load_balancers`: what each should have, and what was found of each replica.
+"""Table `dstack_gateways`: what gateways of dstack should have, and what was found of each of their replicas.
 
-A gateway has a partition of its own, whose key no gateway of Paramedic's own has. No key or token is in these rows.
+No key is in these rows, but where keys are sent: whoever writes them could have them sent to another place.
 """
 
 import zlib
@@ -12,13 +12,10 @@ from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribu
 
 from paramedic.state.tables import InvalidRowError, Row, TableMeta
 
+TABLE = "dstack_gateways"
+
 DESIRED = "desired"
 SERVICE = "service#"
-
-
-def partition_of(gateway: str) -> str:
-    """The hash key of a gateway of dstack."""
-    return f"dstack#{gateway}"
 
 
 def replica_item(replica: str) -> str:
@@ -77,7 +74,7 @@ class DstackGateway(Row):
         pass
 
     gateway = UnicodeAttribute(hash_key=True)
-    service = UnicodeAttribute(range_key=True, default=DESIRED)
+    item = UnicodeAttribute(range_key=True, default=DESIRED)
     desired = UnicodeAttribute()
     revision = NumberAttribute()
     changed_by = UnicodeAttribute()
@@ -91,7 +88,7 @@ class DstackService(Row):
         pass
 
     gateway = UnicodeAttribute(hash_key=True)
-    service = UnicodeAttribute(range_key=True)
+    item = UnicodeAttribute(range_key=True)
     desired = UnicodeAttribute()
 
 
@@ -105,7 +102,7 @@ class DstackReplica(Row):
         pass
 
     gateway = UnicodeAttribute(hash_key=True)
-    service = UnicodeAttribute(range_key=True)
+    item = UnicodeAttribute(range_key=True)
     packed = BinaryAttribute(legacy_encoding=False)
     version = NumberAttribute()
 
@@ -119,6 +116,9 @@ class DstackReplica(Row):
             return ReplicaNotes.model_validate_json(zlib.decompress(self.packed))
         except (zlib.error, ValidationError) as error:
             raise InvalidRowError(self.Meta.table_name, self.key_text(), "packed", "bytes", str(error)) from error
+
+
+MODELS = (DstackGateway, DstackService, DstackReplica)
 
 
 def packed_notes(notes: ReplicaNotes) -> bytes:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from pynamodb.attributes import MapAttribute, NumberAttribute, UnicodeAttribute
 
-from paramedic.state.dstack_gateways import DstackGateway, DstackReplica, DstackService
 from paramedic.state.request_handling import RequestHandling, Routes
 from paramedic.state.tables import JsonAttribute, Row, TableMeta
 
@@ -65,4 +64,4 @@ class LoadBalancerIndex(Row):
         return {name: int(self.revisions[name]) for name in self.revisions}
 
 
-MODELS = (LoadBalancer, LoadBalancerIndex, DstackGateway, DstackService, DstackReplica)
+MODELS = (LoadBalancer, LoadBalancerIndex)

@@ -27,6 +27,7 @@ _MODULES = (
     "autoscalers",
     "controllers",
     "drills",
+    "dstack_gateways",
     "gateways",
     "incidents",
     "load_balancers",

@@ -14,10 +14,10 @@ class _Tells(BaseModel):
 
 
 class SshHop(_Told):
-    """A host on the way to a replica's."""
+    """A host on the way to a replica's. Both names become words of a command on the gateway's machine."""
 
-    hostname: str = Field(min_length=1)
-    username: str = Field(min_length=1)
+    hostname: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.:-]*$", max_length=253)
+    username: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=100)
     port: int = Field(default=22, ge=1, le=65535)
 
 

@@ -53,9 +53,9 @@ class GatewayReplica(_Part):
 
 
 class Project(_Part):
-    """The private key that opens its replicas' hosts, in a file on the host that reconciles: no row holds it."""
+    """The name of the private key that opens its replicas' hosts, among those on the host that reconciles."""
 
-    ssh_key_file: str = Field(min_length=1)
+    ssh_key: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=200)
 
 
 class Check(_Part):
@@ -71,7 +71,7 @@ class ServiceReplica(_Part):
 
     id: str = Field(min_length=1, max_length=200)
     app_port: Port
-    ssh_host: str = Field(pattern=r"^[A-Za-z0-9_.-]+@[A-Za-z0-9_.:-]+$", max_length=300)
+    ssh_host: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*@[A-Za-z0-9_][A-Za-z0-9_.:-]*$", max_length=300)
     ssh_port: Port = 22
     ssh_proxy: SshHop | None = None
 

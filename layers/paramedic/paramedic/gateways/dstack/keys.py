@@ -1,7 +1,7 @@
-"""Private keys in files of the host that reconciles."""
+"""Private keys in files of one directory of the host that reconciles. Rows name keys and no paths."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from paramedic.errors import ParamedicError
 from paramedic.gateways.dstack.desired import OWN_PROJECT, DesiredGateway
@@ -11,23 +11,22 @@ class UnreadableKeyError(ParamedicError):
     """A project's private key cannot be read; the message names the file."""
 
 
-class SshKeys(Protocol):
-    """Finds the private key of a project's replicas."""
-
-    def __call__(self, desired: DesiredGateway, project: str) -> str:
-        """The key's text.
-
-        Raises:
-            UnreadableKeyError: it cannot be read.
-        """
+type SshKeys = Callable[[DesiredGateway, str], str]
+"""The text of the private key of a project of a gateway; raises UnreadableKeyError."""
 
 
-def key_from_file(desired: DesiredGateway, project: str) -> str:
-    """The text of the project's file as it is now; Paramedic's own service has no replicas and needs none."""
-    if project == OWN_PROJECT:
-        return ""
-    path = desired.projects[project].ssh_key_file
+def keys_in(directory: Path) -> SshKeys:
+    """Keys as their files in `directory` are when they are asked for."""
+
+    def key_of(desired: DesiredGateway, project: str) -> str:
+        # Paramedic's own service has no replicas, and so no need for a key.
+        return "" if project == OWN_PROJECT else _read(directory / desired.projects[project].ssh_key, project)
+
+    return key_of
+
+
+def _read(path: Path, project: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableKeyError(f"projects.{project}.ssh_key_file {path!r} cannot be read: {error}") from error
+        raise UnreadableKeyError(f"the key of project {project}, {path}, cannot be read: {error}") from error

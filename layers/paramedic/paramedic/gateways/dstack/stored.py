@@ -24,7 +24,6 @@ from paramedic.state.dstack_gateways import (
     DstackService,
     ReplicaNotes,
     packed_notes,
-    partition_of,
     replica_item,
     service_item,
 )
@@ -86,7 +85,7 @@ def revision_of(gateway: str) -> int | None:
         InvalidRowError: the row cannot be understood.
         StateUnreachableError: DynamoDB did not answer.
     """
-    row = DstackGateway.read(partition_of(gateway), DESIRED)
+    row = DstackGateway.read(gateway, DESIRED)
     return None if row is None else int(row.revision)
 
 
@@ -101,10 +100,10 @@ def read_desired(gateway: str) -> Desired:
         StateUnreachableError: DynamoDB did not answer.
     """
     for _ in range(MOST_TRIES):
-        row = DstackGateway.read(partition_of(gateway), DESIRED)
+        row = DstackGateway.read(gateway, DESIRED)
         if row is None:
             raise NoSuchGatewayError(f"no gateway of dstack is called {gateway!r}: `paramedic dstack apply FILE` first")
-        services = DstackService.read_all(partition_of(gateway), DstackService.service.startswith(SERVICE))
+        services = DstackService.read_all(gateway, DstackService.item.startswith(SERVICE))
         if revision_of(gateway) == row.revision:
             read = row.parsed("desired", _Head)
             parts = {**read.model_dump(), "services": [each.parsed("desired", Service) for each in services]}
@@ -133,7 +132,7 @@ def read_notes(gateway: str) -> Mapping[str, Noted | InvalidRowError]:
         StateUnreachableError: DynamoDB did not answer.
     """
     begins = replica_item("")
-    rows = DstackReplica.read_each(partition_of(gateway), DstackReplica.service.startswith(begins))
+    rows = DstackReplica.read_each(gateway, DstackReplica.item.startswith(begins))
     return {key.removeprefix(begins): _noted(row) for key, row in rows.items()}
 
 
@@ -146,7 +145,7 @@ def write_notes(gateway: str, replica: str, former: Noted, notes: ReplicaNotes, 
     """
     if notes == former.notes:
         return
-    at, packed = (partition_of(gateway), replica_item(replica)), packed_notes(notes)
+    at, packed = (gateway, replica_item(replica)), packed_notes(notes)
     change: Change
     if former == NOTHING_NOTED:
         change = put_new(DstackReplica(*at, packed=packed, version=1))
@@ -180,22 +179,22 @@ class _Head(BaseModel):
 class _Apply:
     def __init__(self, wanted: DesiredGateway, actor: str, clock: Clock) -> None:
         self._wanted = wanted
-        self._partition = partition_of(wanted.name)
+        self._gateway = wanted.name
         self._actor = actor
         self._clock = clock
         self._head = wanted.model_dump_json(exclude={"services"})
 
     def done(self) -> Applied:
-        former = DstackGateway.read(self._partition, DESIRED)
-        begins = DstackService.service.startswith(SERVICE)
+        former = DstackGateway.read(self._gateway, DESIRED)
+        begins = DstackService.item.startswith(SERVICE)
         stored = {
             key: None if isinstance(row, InvalidRowError) else row.desired
-            for key, row in DstackService.read_each(self._partition, begins).items()
+            for key, row in DstackService.read_each(self._gateway, begins).items()
         }
         wanted = {service_item(each.key): each.model_dump_json() for each in self._wanted.services}
-        removed = [Delete(DstackService(self._partition, key)) for key in stored.keys() - wanted.keys()]
+        removed = [Delete(DstackService(self._gateway, key)) for key in stored.keys() - wanted.keys()]
         written = [
-            Put(DstackService(self._partition, key, desired=text))
+            Put(DstackService(self._gateway, key, desired=text))
             for key, text in wanted.items()
             if stored.get(key) != text
         ]
@@ -218,7 +217,7 @@ class _Apply:
 
     def _require_own(self, revision: int, now: str, error: ConditionFailedError) -> None:
         """Refused is also what was written by an earlier try whose reply was lost."""
-        row = DstackGateway.read(self._partition, DESIRED)
+        row = DstackGateway.read(self._gateway, DESIRED)
         if row is None or (int(row.revision), row.changed_by, row.changed_at) != (revision, self._actor, now):
             raise DesiredMeanwhileError(
                 f"{self._wanted.name} was changed by somebody else meanwhile: see what they did, then repeat this"
@@ -228,7 +227,7 @@ class _Apply:
         if revision == 0:
             return put_new(
                 DstackGateway(
-                    self._partition, DESIRED, desired=self._head, revision=1, changed_by=self._actor, changed_at=now
+                    self._gateway, DESIRED, desired=self._head, revision=1, changed_by=self._actor, changed_at=now
                 )
             )
         actions = (
@@ -237,7 +236,7 @@ class _Apply:
             DstackGateway.changed_by.set(self._actor),
             DstackGateway.changed_at.set(now),
         )
-        return Update(DstackGateway(self._partition, DESIRED), actions, DstackGateway.revision == revision)
+        return Update(DstackGateway(self._gateway, DESIRED), actions, DstackGateway.revision == revision)
 
 
 def revision_if_readable(gateway: str) -> int | None:
