@@ -13,6 +13,15 @@ from paramedic.launchers.process.profile import ProcessProfile
 from paramedic_cli.stack import OPERATOR_FILE, STACK_VARIABLE
 
 PROFILE = "local"
+GATEWAY_PROFILE = "local-gateway"
+
+_AT_AN_ADDRESS_OF_ITS_OWN = """
+export PARAMEDIC_GATEWAY_HOST="${PARAMEDIC_GATEWAY_HOST%.*.*}.251.${PARAMEDIC_WORKLOAD##*/}"
+export PARAMEDIC_GATEWAY_DIR="$0/$PARAMEDIC_GATEWAY_REPLICA" PARAMEDIC_GATEWAY_DRAIN_SECONDS=5
+mkdir -p -m 700 "$0" && exec "$1" -m paramedic_gateway
+"""
+"""Replicas of one gateway have the same ports: on one host each needs a loopback address."""
+
 _PRIVATE = 0o600
 
 
@@ -93,9 +102,16 @@ class HostLayout:
         )
 
     @property
+    def gateways_profile(self) -> ProcessProfile:
+        """How the stack launches replicas of gateways on this host."""
+        command = ("sh", "-c", _AT_AN_ADDRESS_OF_ITS_OWN, str(self.gateways.resolve()), sys.executable)
+        return self.gateway_profile.model_copy(update={"command": command})
+
+    @property
     def profiles_parameter(self) -> str:
         """The stack parameter LauncherProfiles."""
-        return json.dumps({PROFILE: self.profile.model_dump(mode="json", exclude_none=True)})
+        profiles = {PROFILE: self.profile, GATEWAY_PROFILE: self.gateways_profile}
+        return json.dumps({name: each.model_dump(mode="json", exclude_none=True) for name, each in profiles.items()})
 
     def prepare(self) -> None:
         """Make the folders; the launcher must know this host before anything is launched."""
