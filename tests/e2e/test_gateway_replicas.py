@@ -94,8 +94,6 @@ def test_a_killed_replica_is_back_and_serves_every_route_while_the_other_serves_
     assert (answers(1), answers(2)) == ("one", "one")
 
     gateway.tick()
-    eventually(
-        lambda: kept(gateway) and view().status == "running", "what was relaunched to be taken over"
-    )
+    eventually(lambda: kept(gateway) and view().status == "running", "what was relaunched to be taken over")
     [first, second] = view().replicas
     assert (first.epoch, second.epoch) == (2, 1)

@@ -34,8 +34,9 @@ class ServiceTraffic:
             InvalidRowError: a row is malformed.
             StateUnreachableError: DynamoDB did not answer.
         """
-        counters = self._counters
-        if counters is None or any(self._may_differ(row) for row in rows):
+        counters, lives = self._counters, {_life_of(row) for row in rows}
+        # Whoever is gone may have written its last figures since: nobody vouches for them any more, and they count.
+        if counters is None or any(self._may_differ(row) for row in rows) or not lives >= self._known_after.keys():
             counters = [reading_of(row) for row in read_counters(self._gateway, self.service_uid)]
         # A report speaks for the counters that were written before it: they were read after it, or are what they were.
         self._counters = counters
