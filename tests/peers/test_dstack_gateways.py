@@ -132,7 +132,7 @@ class World:
     def served_by(self, domain: str) -> list[int]:
         """The status, or the port of the job that answers, at each replica."""
         answers = [each.get(domain) for each in self.machines.values()]
-        return [each.json()["port"] if each.is_success else each.status_code for each in answers]
+        return [each.json()["port"] if each.is_success and each.content else each.status_code for each in answers]
 
     def await_served(self, domain: str, answer: int) -> None:
         """Until each replica gives this answer: after a change, nginx's former processes give theirs for a moment."""
@@ -335,6 +335,19 @@ def test_a_service_that_is_listed_and_not_served_is_found_through_the_data_plane
     world.settle()
     world.await_served("two.example.org", world.jobs.ports[1])
     world.await_served("one.example.org", world.jobs.ports[0])
+
+
+def test_where_a_machine_welcomes_everybody_only_what_no_other_has_proves_a_service(world: World) -> None:
+    one, two = world.jobs.service("one", 0, path="/health"), world.jobs.service("two", 1, path="/")
+    world.want(one)
+    world.settle()
+    with world.machines["a"].welcome():
+        eventually(lambda: world.served_by("unknown.example.org")[0] == 200, "nginx to welcome everybody")
+        world.want(one, two)
+        standings = world.run()
+    assert sorted(world.settled) == ["b", "c"]
+    assert standings["a"].notes.registered.keys() == {"main/one"}
+    assert standings["a"].troubles.keys() == {NOBODYS_KEY}
 
 
 def test_a_job_whose_host_never_greets_keeps_nobody_else_waiting(world: World) -> None:

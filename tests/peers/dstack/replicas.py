@@ -5,12 +5,14 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
-from paramedic.gateways.dstack.desired import GatewayReplica, Service, ServiceReplica
+from paramedic.gateways.dstack.desired import Check, GatewayReplica, Service, ServiceReplica
 from paramedic_cli.local.project import project_root
 from tests.fakes.gateway_replica import own_address
 from tests.fakes.waiting import eventually
@@ -76,9 +78,29 @@ class Machine:
 
     def lose_site(self, domain: str) -> None:
         """Have nginx know a service no more that the application lists still."""
-        (self.directory / "nginx" / "sites-enabled" / f"443-{domain}.conf").unlink()
-        reload = ["nginx", "-q", "-c", str(self.directory / "nginx" / "nginx.conf"), "-p", str(self.directory)]
-        subprocess.run([*reload, "-s", "reload"], check=True)
+        (self._sites / f"443-{domain}.conf").unlink()
+        self._reload()
+
+    @contextmanager
+    def welcome(self) -> Iterator[None]:
+        """While inside, nginx welcomes whoever asks for an unknown name, as Debian's and Ubuntu's do."""
+        site = self._sites / "default"
+        listen = f"listen {self.host}:{FRONT_PORT} default_server;"
+        site.write_text(f"server {{ {listen} location = / {{ return 200; }} location / {{ return 404; }} }}")
+        self._reload()
+        try:
+            yield
+        finally:
+            site.unlink()
+            self._reload()
+
+    @property
+    def _sites(self) -> Path:
+        return self.directory / "nginx" / "sites-enabled"
+
+    def _reload(self) -> None:
+        command = ["nginx", "-q", "-c", str(self.directory / "nginx" / "nginx.conf"), "-p", str(self.directory)]
+        subprocess.run([*command, "-s", "reload"], check=True)
 
     def changing_calls(self) -> int:
         """How many its application has had, by its own log."""
@@ -134,12 +156,13 @@ class Jobs:
         port = self.ports[number]
         return ServiceReplica(id=f"job-{number}", app_port=port, ssh_host=f"root@{self.host}", ssh_port=SSH_PORT)
 
-    def service(self, name: str, *numbers: int, run: str = "run-1", domain: str = "") -> Service:
+    def service(self, name: str, *numbers: int, run: str = "run-1", domain: str = "", path: str = "/") -> Service:
         """A service of these replicas."""
         return Service(
             project="main",
             name=name,
             id=run,
             domain=domain or f"{name}.example.org",
+            check=Check(path=path),
             replicas=tuple(self.replica(number) for number in numbers),
         )
