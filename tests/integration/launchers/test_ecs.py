@@ -12,7 +12,7 @@ from paramedic.launchers.ecs.making import make_ecs_launcher
 from paramedic.launchers.ecs.profile import EcsProfile
 from paramedic.launchers.interface import KeyAlreadyUsedError, Launcher, RunState
 from paramedic_cli.local.emulator import Emulator
-from tests.fakes.clock import UnhurriedClock
+from tests.fakes.clock import FakeClock
 from tests.fakes.launchers.stages import SCOPE, request_for
 
 pytestmark = pytest.mark.integration
@@ -56,7 +56,7 @@ def test_a_task_of_ecs(ecs: Any) -> None:
     profile = EcsProfile.model_validate(
         {"launcher": "ecs", "cluster": "models", "container": "controller", "task": task}
     )
-    runs_from_launch_to_stop(make_ecs_launcher(profile, ecs, UnhurriedClock()))
+    runs_from_launch_to_stop(make_ecs_launcher(profile, ecs, FakeClock()))
 
 
 def test_a_service_of_ecs(ecs: Any) -> None:
@@ -71,4 +71,4 @@ def test_a_service_of_ecs(ecs: Any) -> None:
     profile = EcsProfile.model_validate(
         {"launcher": "ecs", "cluster": "models", "container": "controller", "service": service}
     )
-    runs_from_launch_to_stop(make_ecs_launcher(profile, ecs, UnhurriedClock()))
+    runs_from_launch_to_stop(make_ecs_launcher(profile, ecs, FakeClock()))
