@@ -55,6 +55,13 @@ def test_refused_while_its_process_runs_is_one_signal_and_relaunches_nothing(
     assert world.place.log == []
 
 
+def test_what_runs_and_refuses_is_ended_and_started_anew_by_force_alone(world: GuardedWorld) -> None:
+    world.place.change(NOBODYS_FIRST, deaf=True)
+    assert [world.says(verb).status for verb in ("recover", "replace", "drill")] == [Status.REFUSED] * 3
+    assert world.says("force").status is Status.RECOVERED
+    assert world.place.log == ["kill 100", "launch 101 beside []"]
+
+
 def test_one_that_times_out_and_works_is_busy_however_long_it_lasts(world: GuardedWorld) -> None:
     world.place.change(NOBODYS_FIRST, works=True)
     reply = world.failed("hung")
