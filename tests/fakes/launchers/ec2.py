@@ -25,6 +25,7 @@ class Ec2Backend:
         self.instances: dict[str, dict[str, Any]] = {}
         self.works = {"ask", "force", "terminate"}
         self.spot = False
+        self.impaired = False
         self.lag = 0
         self._before: dict[str, dict[str, Any]] = {}
         self.told: list[tuple[str, Mapping[str, Any]]] = []
@@ -53,6 +54,10 @@ class Ec2Backend:
         start = int(NextToken)
         following = {"NextToken": str(start + PAGE)} if start + PAGE < len(found) else {}
         return {"Reservations": [{"Instances": [each]} for each in found[start : start + PAGE]], **following}
+
+    def describe_instance_status(self, *, InstanceIds: list[str]) -> Mapping[str, Any]:  # noqa: N803
+        status = {"Status": "impaired" if self.impaired else "ok"}
+        return {"InstanceStatuses": [{"InstanceId": each, "InstanceStatus": status} for each in InstanceIds]}
 
     def create_tags(self, *, Resources: list[str], Tags: list[dict[str, str]]) -> Mapping[str, Any]:  # noqa: N803
         self._changing()

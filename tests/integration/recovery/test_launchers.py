@@ -12,9 +12,12 @@ from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest
 from paramedic.launchers.interface import Launch, launch_key
 from paramedic.recovery import recoverer
 from paramedic.recovery.by_hand import by_hand
+from paramedic.recovery.messages import Status
 from paramedic.recovery.surroundings import LaunchPlan, Surroundings
 from paramedic.state.controllers import HEARTBEAT, ControllerHeartbeat
 from paramedic.state.recoveries import Step
+from tests.fakes.launchers.ec2 import Ec2Backend
+from tests.fakes.launchers.ecs import EcsBackend
 from tests.fakes.launchers.ssm import UNIT
 from tests.fakes.launchers.stages import CLOUDS, Stage, make_stage
 from tests.fakes.recovery_world import CONTROLLER, TARGET, RecoveryWorld, by_hand_request
@@ -170,3 +173,35 @@ def test_a_controller_of_which_a_silent_host_cannot_tell_is_fenced_and_relaunche
     (fenced,) = [entry.text for entry in record.story.entries if entry.text.startswith("fenced")]
     assert "did not answer within 20 s" in fenced
     assert len(world.stage.living()) == 1
+
+
+def its_own_check_fails(stage: Stage) -> None:
+    """What the platform says of whatever it runs."""
+    match stage.backend:
+        case Ec2Backend():
+            stage.backend.impaired = True
+        case EcsBackend():
+            for task in stage.backend.living():
+                task["healthStatus"] = "UNHEALTHY"
+        case _:
+            told = {"name": "controller", "ready": False, "started": True, "state": {"running": {}}}
+            for pod in stage.backend.living():
+                pod["status"] = {"phase": "Running", "containerStatuses": [told]}
+
+
+@pytest.mark.parametrize("stage_name", ["ecs-task", "ec2-start", "kubernetes-deployment"])
+def test_a_controller_that_hangs_where_no_cpu_time_is_told_is_ended_only_if_its_platforms_own_check_fails(
+    world: CloudWorld,
+) -> None:
+    world.newest().suspended = True
+    (former,) = world.stage.launcher.running(TARGET)
+    reply = recoverer.on_failure(world.found_bad("hung"), world.around())
+    assert (reply.status, "nothing tells whether what runs makes progress" in reply.message) == (Status.REFUSED, True)
+    assert world.stage.launcher.running(TARGET) == [former]
+    its_own_check_fails(world.stage)
+    recoverer.on_failure(world.found_bad("hung"), world.around())
+    record = world.recovery(3)
+    assert record.story.diagnosis == "hung"
+    assert "fail" in record.story.evidence
+    assert record.step == Step.DONE, record.story.entries
+    assert [each.epoch for each in world.stage.launcher.running(TARGET)] == [3]

@@ -10,7 +10,7 @@ from paramedic.launchers.ec2.making import make_ec2_launcher
 from paramedic.launchers.ec2.profile import Ec2Profile
 from paramedic.launchers.interface import EpochRefusedError, LauncherError, RunState
 from tests.fakes.launchers import ec2
-from tests.fakes.launchers.aws import client_of
+from tests.fakes.launchers.aws import RefusalError, client_of
 from tests.fakes.launchers.ec2 import TEMPLATE
 from tests.fakes.launchers.stages import SCOPE, Stage, ec2_stage, make_stage, request_for
 from tests.fakes.launchers.trouble import Line
@@ -185,3 +185,22 @@ def test_an_instance_that_ec2_does_not_know_is_gone_only_when_it_has_had_time_to
 def test_a_list_goes_on_over_all_pages(replacing: Stage) -> None:
     receipts = [replacing.launch(epoch) for epoch in (3, 4, 5)]
     assert replacing.launcher.running(SCOPE) == receipts
+
+
+def test_an_instance_is_ailing_only_while_ec2s_status_checks_fail(starting: Stage) -> None:
+    receipt = starting.launch(3)
+    assert starting.launcher.describe(receipt).ailing == ""
+    starting.backend.impaired = True
+    look = starting.launcher.describe(receipt)
+    assert (look.state, "status checks of instance" in look.ailing) == (RunState.RUNNING, True)
+
+
+def test_status_checks_that_may_not_be_asked_for_say_nothing(starting: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    receipt = starting.launch(3)
+
+    def refused(**_: Any) -> None:
+        raise RefusalError("UnauthorizedOperation")
+
+    monkeypatch.setattr(starting.backend, "describe_instance_status", refused)
+    look = starting.launcher.describe(receipt)
+    assert (look.state, look.ailing) == (RunState.RUNNING, "")

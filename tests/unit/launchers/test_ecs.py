@@ -244,3 +244,12 @@ def test_a_container_that_is_not_there_is_named_beside_those_that_are(service: S
     with pytest.raises(LauncherError, match=r"no container 'controller' \(it has app\)"):
         service.launcher.launch(request_for(3))
     assert not service.backend.told
+
+
+def test_a_task_is_ailing_only_while_ecs_says_that_the_health_check_in_it_fails(tasks: Stage) -> None:
+    receipt = tasks.launch(3)
+    task = tasks.backend.tasks[receipt.identity["task_arn"]]
+    for said, found in (("UNKNOWN", False), ("HEALTHY", False), ("UNHEALTHY", True)):
+        task["healthStatus"] = said
+        look = tasks.launcher.describe(receipt)
+        assert (look.state, bool(look.ailing)) == (RunState.RUNNING, found)

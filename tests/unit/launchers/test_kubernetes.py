@@ -224,3 +224,23 @@ def test_a_cronjob_that_would_start_workloads_by_itself_is_refused(jobs: Stage) 
 def test_a_list_goes_on_over_all_pages(jobs: Stage) -> None:
     receipts = [jobs.launch(epoch) for epoch in (3, 4, 5)]
     assert sorted(jobs.launcher.running(SCOPE), key=lambda each: each.epoch) == receipts
+
+
+@pytest.mark.parametrize(
+    ("status", "found"),
+    [
+        ({"ready": False, "started": True, "state": {"running": {}}}, True),
+        ({"ready": True, "started": True, "state": {"running": {}}}, False),
+        ({"ready": False, "started": False, "state": {"running": {}}}, False),
+        ({"ready": False, "started": True, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}, False),
+        ({"name": "sidecar", "ready": False, "started": True, "state": {"running": {}}}, False),
+    ],
+)
+def test_a_pod_is_ailing_only_while_its_own_container_runs_and_its_readiness_probe_fails(
+    deployment: Stage, status: dict[str, Any], found: bool
+) -> None:
+    receipt = deployment.launch(3)
+    (pod,) = deployment.backend.living()
+    pod["status"] = {"phase": "Running", "containerStatuses": [{"name": "controller", **status}]}
+    look = deployment.launcher.describe(receipt)
+    assert (look.state, bool(look.ailing)) == (RunState.RUNNING, found)

@@ -60,12 +60,17 @@ class RunState(StrEnum):
 
 
 class Description(BaseModel):
-    """One look at a workload. `cpu_seconds` lets two looks tell progress from none; None where it is not known."""
+    """One look at a workload. `cpu_seconds` lets two looks tell progress from none; None where it is not known.
+
+    `ailing` is what a check of its own platform, made where it runs, finds wrong with it; empty where that finds
+    nothing, or none is made.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     state: RunState
     cpu_seconds: float | None = None
+    ailing: str = ""
     detail: str = ""
 
 

@@ -152,6 +152,10 @@ def _stopped(seen: str, look: Description) -> Evidence:
 def _progress(seen: str, first: Description, second: Description) -> Evidence:
     if second.state is not RunState.RUNNING:
         return _stopped(seen, second)
-    if first.cpu_seconds is not None and first.cpu_seconds == second.cpu_seconds:
+    if first.ailing and second.ailing:
+        return Evidence(finding=Finding.HUNG, text=f"{seen}, and {second.ailing}")
+    if first.cpu_seconds is None or second.cpu_seconds is None:
+        return Evidence(finding=Finding.UNCLEAR, text=f"{seen}, and nothing tells whether what runs makes progress")
+    if first.cpu_seconds == second.cpu_seconds:
         return Evidence(finding=Finding.HUNG, text=f"{seen}, and its process uses no CPU")
     return Evidence(finding=Finding.UNCLEAR, text=f"{seen}, but its process is working")

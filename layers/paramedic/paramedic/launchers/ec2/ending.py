@@ -16,6 +16,7 @@ from paramedic.launchers.ec2.reading import (
     OVER,
     Ec2Api,
     InstanceIdentity,
+    ailing,
     instance_of,
     seen,
     state_of,
@@ -49,7 +50,7 @@ class InstanceRuns:
     clock: Clock
 
     def describe(self, receipt: Receipt) -> Description:
-        """Look at exactly this run; EC2 tells no CPU time.
+        """Look at exactly this run; EC2 tells no CPU time, but what its status checks find.
 
         Raises:
             InvalidInputError: the receipt's identity is malformed.
@@ -107,7 +108,8 @@ class InstanceRuns:
             return Description(state=RunState.ABSENT, detail=detail)
         if receipt.key not in (FOUND_KEY, tags_of(instance).get(KEY_TAG)):
             return not_its_own(receipt, f"instance {identity.instance_id}")
-        return Description(state=RunState.RUNNING, detail=seen(instance))
+        wrong = ailing(self.api, identity.instance_id)
+        return Description(state=RunState.RUNNING, ailing=wrong, detail=seen(instance))
 
     def _take_next_means(self, receipt: Receipt, instance_id: str) -> Description | None:
         instance = instance_of(self.api, instance_id)

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from paramedic.launchers import marks
-from paramedic.launchers.aws_calls import AwsCallError, pages
+from paramedic.launchers.aws_calls import AwsCallError, ask, pages
 from paramedic.launchers.interface import Launch
 from paramedic.launchers.marks import Marks
 from paramedic.launchers.receipts import make_receipt
@@ -21,6 +21,7 @@ OVER = frozenset({STOPPED, TERMINATED})
 """States in which nothing of an instance runs; all others may still act."""
 
 NOT_FOUND = "InvalidInstanceID.NotFound"
+IMPAIRED = "impaired"
 
 TAGS = {
     "paramedic:workload": marks.WORKLOAD,
@@ -44,6 +45,9 @@ class Ec2Api(Protocol):
 
     def describe_instances(self, **arguments: Any) -> Mapping[str, Any]:
         """Instances by id or filter."""
+
+    def describe_instance_status(self, **arguments: Any) -> Mapping[str, Any]:
+        """What EC2's own checks find of running instances."""
 
     def create_tags(self, **arguments: Any) -> Mapping[str, Any]:
         """Write tags over."""
@@ -83,6 +87,19 @@ def instance_of(api: Ec2Api, instance_id: str) -> Instance | None:
         if error.code == NOT_FOUND:
             return None
         raise
+
+
+def ailing(api: Ec2Api, instance_id: str) -> str:
+    """What EC2's status checks find wrong with a running instance; empty where that is nothing or cannot be asked.
+
+    They reach its operating system, and know nothing of what runs there.
+    """
+    try:
+        statuses = ask(api.describe_instance_status, InstanceIds=[instance_id]).get("InstanceStatuses", ())
+    except AwsCallError:
+        return ""
+    checks = [status.get(kind, {}).get("Status") for status in statuses for kind in ("InstanceStatus", "SystemStatus")]
+    return f"EC2's status checks of instance {instance_id} fail" if IMPAIRED in checks else ""
 
 
 def instances(api: Ec2Api, **arguments: Any) -> Iterator[Instance]:

@@ -11,6 +11,9 @@ from paramedic.launchers.marks import Marks, read_marks
 STOPPED = "STOPPED"
 """The only status in which nothing of a task runs any more; all others may still act."""
 
+UNHEALTHY = "UNHEALTHY"
+"""What a task is once the health check of an essential container has failed as often as its definition says."""
+
 MOST_AT_ONCE = 100
 """Tasks that DescribeTasks takes."""
 
@@ -125,6 +128,11 @@ def marks_in(containers: Sequence[Mapping[str, Any]], container: str) -> Marks |
 def is_over(task: Task) -> bool:
     """Whether ECS says that nothing of it runs any more."""
     return bool(task["lastStatus"] == STOPPED)
+
+
+def ailing(task: Task) -> str:
+    """What the health checks of its containers, which ECS makes in them, find wrong with it; empty without such."""
+    return f"the health check in task {task['taskArn']} fails" if task.get("healthStatus") == UNHEALTHY else ""
 
 
 def seen(task: Task) -> str:

@@ -14,6 +14,7 @@ from paramedic.launchers.ecs.reading import (
     STOPPED,
     EcsApi,
     Task,
+    ailing,
     described,
     find_task,
     is_over,
@@ -120,7 +121,7 @@ class EcsTaskLauncher:
         )
 
     def describe(self, receipt: Receipt) -> Description:
-        """Look at exactly this task; ECS tells no CPU time.
+        """Look at exactly this task; ECS tells no CPU time, but what the health checks in its containers find.
 
         Raises:
             InvalidInputError: the receipt's identity is malformed.
@@ -139,7 +140,9 @@ class EcsTaskLauncher:
             return self._unknown_to_ecs(identity)
         if task.get("startedBy") != _started_by(receipt.key):
             return not_its_own(receipt, f"task {identity.task_arn}")
-        return Description(state=RunState.ABSENT if is_over(task) else RunState.RUNNING, detail=seen(task))
+        if is_over(task):
+            return Description(state=RunState.ABSENT, detail=seen(task))
+        return Description(state=RunState.RUNNING, ailing=ailing(task), detail=seen(task))
 
     def stop(self, receipt: Receipt, *, epoch: int, grace_seconds: float, scope: str | None = None) -> StopResult:
         """Have ECS end exactly this task, and wait until it says STOPPED.

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from paramedic.clock import Clock
 from paramedic.launchers.interface import FOUND_KEY, Description, LauncherError, RunState, StopResult
 from paramedic.launchers.kubernetes.api import KubernetesApi
-from paramedic.launchers.kubernetes.pods import LAUNCHER, Object, may_run, seen
+from paramedic.launchers.kubernetes.pods import LAUNCHER, Object, ailing, may_run, seen
 from paramedic.launchers.kubernetes.profile import NAME, KubernetesProfile
 from paramedic.launchers.receipts import identity_in, make_receipt, there
 from paramedic.launchers.stopping import await_end, stop_seen
@@ -60,7 +60,7 @@ class FoundPods:
         return make_receipt(LAUNCHER, identity, workload=workload, key=FOUND_KEY, epoch=0)
 
     def describe(self, receipt: Receipt) -> Description:
-        """Look at exactly this pod; the API tells no CPU time.
+        """Look at exactly this pod; the API tells no CPU time, but what its readiness probe finds.
 
         Raises:
             InvalidInputError: the receipt's identity is malformed.
@@ -73,7 +73,8 @@ class FoundPods:
         except LauncherError as error:
             return Description(state=RunState.UNKNOWN, detail=str(error))
         if any(map(may_run, pods)):
-            return Description(state=RunState.RUNNING, detail=seen(pods))
+            wrong = ailing(pods, self.profile.container)
+            return Description(state=RunState.RUNNING, ailing=wrong, detail=seen(pods))
         return Description(state=RunState.ABSENT, detail=f"the cluster has no pod {identity.uid} that runs any more")
 
     def stop(self, receipt: Receipt, grace_seconds: int) -> StopResult:

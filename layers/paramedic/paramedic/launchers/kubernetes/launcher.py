@@ -21,6 +21,7 @@ from paramedic.launchers.kubernetes.pods import (
     SCOPE_LABEL,
     LaunchIdentity,
     Object,
+    ailing,
     has_ended,
     label_of,
     living_pods,
@@ -114,7 +115,7 @@ class KubernetesLauncher:
         return self._receipt_of_pod(pods[0]) if pods else None
 
     def describe(self, receipt: Receipt) -> Description:
-        """Look at exactly this launch's pods; the API tells no CPU time.
+        """Look at exactly this launch's pods; the API tells no CPU time, but what their readiness probes find.
 
         Raises:
             InvalidInputError: the receipt's identity is malformed.
@@ -139,7 +140,8 @@ class KubernetesLauncher:
         except LauncherError as error:
             return Description(state=RunState.UNKNOWN, detail=str(error))
         if pods or why is not None:
-            return Description(state=RunState.RUNNING, detail=seen(pods) or str(why))
+            wrong = ailing(pods, self.profile.container)
+            return Description(state=RunState.RUNNING, ailing=wrong, detail=seen(pods) or str(why))
         return Description(state=RunState.ABSENT, detail=f"the cluster has no pod of launch {identity.launch} any more")
 
     def stop(self, receipt: Receipt, *, epoch: int, grace_seconds: float, scope: str | None = None) -> StopResult:

@@ -90,12 +90,31 @@ def may_run(pod: Object) -> bool:
     """
     status = pod.get("status", {})
     told = [each for kind in CONTAINER_STATUSES for each in status.get(kind) or ()]
-    return not has_ended(pod) or any("running" in (each.get("state") or {}) for each in told)
+    return not has_ended(pod) or any(map(_runs, told))
 
 
 def has_ended(pod: Object) -> bool:
     """Whether the API says that the pod is over."""
     return pod.get("status", {}).get("phase") in ENDED_PHASES
+
+
+def ailing(pods: Sequence[Object], container: str) -> str:
+    """What the readiness probe of `container`, made by its node, finds wrong in each of the pods; empty without one.
+
+    One that has not started yet is not ready either, and nothing is wrong with it.
+    """
+    told = [_status_of(pod, container) for pod in pods]
+    fails = [bool(each.get("started")) and each.get("ready") is False and _runs(each) for each in told]
+    return f"the readiness probe of container {container} fails" if fails and all(fails) else ""
+
+
+def _status_of(pod: Object, container: str) -> Object:
+    statuses = pod.get("status", {}).get("containerStatuses") or ()
+    return next((each for each in statuses if each.get("name") == container), {})
+
+
+def _runs(status: Object) -> bool:
+    return "running" in (status.get("state") or {})
 
 
 def seen(pods: Sequence[Object]) -> str:
