@@ -116,3 +116,14 @@ def test_a_task_of_the_same_definition_that_is_not_the_service_s_is_left_alone(s
     assert found is not None
     assert stage.stop(found) == "stopped"
     assert [task["startedBy"] for task in stage.backend.living()] == ["somebody"]
+
+
+@pytest.mark.parametrize("stage", ["kubernetes-deployment"], indirect=True)
+def test_a_found_pod_that_is_called_failed_while_its_node_shows_it_running_is_not_forgotten(stage: Stage) -> None:
+    somebody_starts_it(stage)
+    found = stage.launcher.occupant(SCOPE)
+    assert found is not None
+    (pod,) = stage.backend.living()
+    pod["status"] = {"phase": "Failed", "containerStatuses": [{"name": "controller", "state": {"running": {}}}]}
+    assert stage.stop(found) == "unconfirmed"
+    assert pod["metadata"]["name"] in stage.backend.objects["pods"]

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from paramedic.clock import Clock
 from paramedic.launchers.interface import FOUND_KEY, Description, LauncherError, RunState, StopResult
 from paramedic.launchers.kubernetes.api import KubernetesApi
-from paramedic.launchers.kubernetes.pods import LAUNCHER, Object, ailing, may_run, seen
+from paramedic.launchers.kubernetes.pods import LAUNCHER, Object, ailing, has_ended, may_run, seen
 from paramedic.launchers.kubernetes.profile import NAME, KubernetesProfile
 from paramedic.launchers.receipts import identity_in, make_receipt, there
 from paramedic.launchers.stopping import await_end, stop_seen
@@ -69,7 +69,7 @@ class FoundPods:
         if (identity.server, identity.namespace) != (self.profile.server, self.profile.namespace):
             return there(f"namespace {identity.namespace} of {identity.server}")
         try:
-            pods = [each for each in self.api.list("pods", identity.labels) if each["metadata"]["uid"] == identity.uid]
+            pods = self._exactly(identity)
         except LauncherError as error:
             return Description(state=RunState.UNKNOWN, detail=str(error))
         if any(map(may_run, pods)):
@@ -86,11 +86,16 @@ class FoundPods:
 
         def end() -> Description | None:
             identity = identity_in(receipt, PodIdentity)
-            self.api.delete_exactly("pods", identity.name, identity.uid, grace_seconds)
+            # One that is called ended would be forgotten at once, whatever its lost node runs.
+            if not any(map(has_ended, self._exactly(identity))):
+                self.api.delete_exactly("pods", identity.name, identity.uid, grace_seconds)
             return await_end(receipt, self.describe, self.clock)
 
         confirms = "the node answering again, or its machine seen to be off, would confirm it"
         return stop_seen(receipt, self.describe, end, confirms)
+
+    def _exactly(self, identity: PodIdentity) -> list[Object]:
+        return [each for each in self.api.list("pods", identity.labels) if each["metadata"]["uid"] == identity.uid]
 
 
 def selector_of(deployment: Object) -> str:
