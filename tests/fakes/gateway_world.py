@@ -4,15 +4,19 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Any
 from urllib.parse import urlsplit
 
 from paramedic.clock import to_iso
 from paramedic.gateways import verbs, view
+from paramedic.gateways.dns import Route53
+from paramedic.gateways.publishers import Publishers
 from paramedic.gateways.reconciling import keep_all
 from paramedic.gateways.replica import HEALTH_PATH, ROUTE_LOST
 from paramedic.gateways.spec import GatewaySpec
 from paramedic.gateways.spec_files import parse_gateway
 from paramedic.gateways.surroundings import Surroundings
+from paramedic.gateways.target_groups import TargetGroups
 from paramedic.gateways.view import GatewayView, ReplicaView
 from paramedic.health.event_details import GatewayReplicaFailed
 from paramedic.health.events import HealthEvent
@@ -59,6 +63,8 @@ class GatewayWorld:
         self.clock = FakeClock()
         self.clock.on_sleep = self.agents_go_on
         self.hosts = {"a": Host(), "b": Host()}
+        self.route53: Any = None
+        self.elbv2: Any = None
         self.pages: list[str] = []
         self.asked: list[ProbeRequest] = []
         self._ids = count(1)
@@ -84,6 +90,7 @@ class GatewayWorld:
             profile=self._profile,
             probers={"public": self},
             page=self._page,
+            publishers=Publishers(lambda: Route53(self.route53), lambda: TargetGroups(self.elbv2)),
         )
 
     def run(self) -> Sequence[str]:

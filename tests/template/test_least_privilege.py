@@ -97,6 +97,7 @@ MADE_BY_THIS_STACK = {
     "StringLike": {"aws:ResourceTag/paramedic:key": {"Fn::Sub": "${AWS::StackName}-*"}},
 }
 BY_CONDITION: dict[str, Any] = {
+    "SeeWhoIsRegistered": None,
     "SeeAndStopTasksOfTheseClusters": IN_CLUSTERS,
     "ListTasksOfTheseClusters": IN_CLUSTERS,
     "ReadRevisions": None,
@@ -120,6 +121,9 @@ LAUNCHERS = {
     "launcher-secrets": {"LauncherSecretArns"},
 }
 """The policies of launchers by the parameters that let them in."""
+
+PUBLISHING = {"gateway-names": {"GatewayHostedZoneArns"}, "gateway-target-groups": {"GatewayTargetGroupArns"}}
+"""What the keeper of gateways may publish, by the parameters that let it."""
 
 LAUNCHING = ("GatewayReconcileRole", "RecoveryRole")
 """The roles of those who launch and stop workloads."""
@@ -288,8 +292,9 @@ def test_nothing_may_be_launched_in_aws_by_default(template: Template, role: str
         condition, granted, otherwise = policy["Fn::If"]
         assert otherwise == {"Ref": "AWS::NoValue"}
         let_in[granted["PolicyName"]] = _parameters_of(template, condition)
-    assert let_in == LAUNCHERS
-    for parameter in set().union(*LAUNCHERS.values()):
+    published = PUBLISHING if role == "GatewayReconcileRole" else {}
+    assert let_in == LAUNCHERS | published
+    for parameter in set().union(*LAUNCHERS.values(), *PUBLISHING.values()):
         assert template.default({"Ref": parameter}) == ""
 
 

@@ -10,6 +10,7 @@ from botocore.config import Config
 
 from paramedic.clock import Clock, SystemClock
 from paramedic.gateways.surroundings import Surroundings as GatewaySurroundings
+from paramedic.gateways.wiring import make_publishers
 from paramedic.health.addresses import AddressGuard
 from paramedic.health.host_commands import HostChecks, NoHostChecks, SsmHostChecks
 from paramedic.health.looking import Looker
@@ -85,6 +86,7 @@ def _gateways_here(
             profile=planner(parse_profiles(settings.launcher_profiles)),
             probers=probers,
             page=_pager(settings),
+            publishers=make_publishers(),
         )
 
     return make

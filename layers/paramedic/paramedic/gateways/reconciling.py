@@ -25,9 +25,11 @@ from paramedic.gateways.planning import (
     Wanted,
     plan,
 )
+from paramedic.gateways.publishing import due, publish
 from paramedic.gateways.reaching import Reached
 from paramedic.gateways.registering import ask, to_ask
 from paramedic.gateways.surroundings import Surroundings
+from paramedic.gateways.unpublished import UnpublishedError
 from paramedic.recovery.holds import read_hold
 from paramedic.state.gateway_keys import GatewayReplicaKey
 from paramedic.state.transactions import ConditionFailedError, Delete, Update, transact
@@ -103,13 +105,23 @@ def keep(gateway: str, around: Surroundings) -> Sequence[str]:
         StateUnreachableError: DynamoDB did not answer; the next run goes on.
     """
     sight = _looked(gateway)
-    if sight is None or not (to_ask(sight, around) or _planned(sight, {}, around) or _is_over(sight)):
+    if sight is None or not _has_work(sight, around):
         return ()
     take(sight.desired, around.invocation, around.clock)
     try:
         return _rounds(gateway, around)
     finally:
         give_back(sight.desired, around.invocation, around.clock)
+
+
+def _has_work(sight: Sight, around: Surroundings) -> bool:
+    if to_ask(sight, around) or _planned(sight, {}, around) or _is_over(sight):
+        return True
+    try:
+        return bool(due(sight, around.publishers))
+    except UnpublishedError:
+        # What keeps it from being read is said by whoever has the lease.
+        return True
 
 
 def _looked(gateway: str) -> Sight | None:
@@ -119,6 +131,7 @@ def _looked(gateway: str) -> Sight | None:
 
 def _rounds(gateway: str, around: Surroundings) -> Sequence[str]:
     done: list[str] = []
+    unpublished: UnpublishedError | None = None
     tried: set[tuple[Action, int]] = set()
     begun = around.clock.monotonic()
     acted_at = begun
@@ -126,23 +139,47 @@ def _rounds(gateway: str, around: Surroundings) -> Sequence[str]:
         sight = _looked(gateway)
         if sight is None or _closed(sight, around):
             return done
+        published = _published(sight, around)
         routed = ask(to_ask(sight, around), sight, around)
         # What came to nothing is tried again by the next run.
         actions = [each for each in _planned(sight, routed, around) if (each, _epoch(each, sight)) not in tried]
+        if isinstance(published, UnpublishedError):
+            # Clients may still be sent to whoever leaves.
+            unpublished, actions = published, _without_stops(actions)
+        else:
+            unpublished, done = None, [*done, *published]
         if actions:
             done += _act(actions, sight, around)
             tried |= {(each, _epoch(each, sight)) for each in actions}
             acted_at = around.clock.monotonic()
         elif not _may_soon_serve(sight) or now - acted_at >= around.wait_seconds:
-            return done
+            break
         else:
             around.clock.sleep(around.look_seconds)
+    if unpublished is not None:
+        raise unpublished
     return done
 
 
 def _epoch(action: Action, sight: Sight) -> int:
     """Under which it would be done; 0 for what has none yet."""
     return next((int(each.placed.epoch) for each in sight.replicas if each.key.number == action.number), 0)
+
+
+def _published(sight: Sight, around: Surroundings) -> Sequence[str] | UnpublishedError:
+    """Done before anything is stopped: nobody is to be sent to one that leaves."""
+    try:
+        what = due(sight, around.publishers)
+        if not what:
+            return ()
+        publish(sight, what, around.publishers)
+    except UnpublishedError as error:
+        return error
+    return (f"{sight.name}: {what}",)
+
+
+def _without_stops(actions: Sequence[Action]) -> list[Action]:
+    return [each for each in actions if not isinstance(each, Stop)]
 
 
 def _may_soon_serve(sight: Sight) -> bool:
@@ -154,7 +191,7 @@ def _planned(sight: Sight, routed: Mapping[int, Reached], around: Surroundings) 
         replicas=0 if sight.is_going_down else sight.spec.replicas,
         version=int(sight.desired.version),
         profiles=sight.spec.profiles,
-        leave_after=timedelta(0),
+        leave_after=timedelta(seconds=sight.spec.leave_seconds),
     )
     seen = [seen_of(each, _has_all_ways(routed.get(each.key.number)), around) for each in sight.replicas]
     return plan(wanted, seen, sight.taken, around.clock.now())

@@ -16,6 +16,9 @@ NAME_PATTERN = r"^[a-z]([a-z0-9-]{0,57}[a-z0-9])?$"
 
 MOST_REPLICAS = 20
 
+LEAVE_LOAD_BALANCER_SECONDS = 60
+"""A load balancer takes a moment to send nobody to a target any more."""
+
 BY_LOAD_BALANCER = (
     "put a load balancer in front that has the certificate: write {type: acm, target_group: ARN} to have replicas "
     "registered in a target group, or null and point any other load balancer at all replicas' hostnames"
@@ -77,6 +80,16 @@ type AnyCertificate = CertificateFiles | CertificateSecret | CertificateOfLoadBa
 Certificate = Annotated[AnyCertificate, Field(discriminator="type")]
 
 
+class Names(_Part):
+    """Records of the gateway's replicas in a hosted zone of Route 53, which the stack must be allowed to change.
+
+    One that leaves is stopped `ttl` seconds after its record was removed.
+    """
+
+    zone: str = Field(pattern=r"^Z[A-Z0-9]{1,31}$")
+    ttl: int = Field(default=60, ge=10, le=3600)
+
+
 class GatewaySpec(_Part):
     """One gateway. Its replicas run at `backend` in `region`, or are spread evenly over `placement`.
 
@@ -90,6 +103,7 @@ class GatewaySpec(_Part):
     placement: tuple[Placement, ...] = Field(default=(), max_length=MOST_REPLICAS + 1)
     domain: str | None = Field(default=None, pattern=HOST_NAME_PATTERN)
     certificate: Certificate | None = None
+    dns: Names | None = None
     replicas: int = Field(default=1, ge=1, le=MOST_REPLICAS, strict=True)
     port: int = Field(default=SHARED_PORT, ge=1, le=65535)
     tls_port: int = Field(default=SHARED_TLS_PORT, ge=1, le=65535)
@@ -122,9 +136,20 @@ class GatewaySpec(_Part):
     def _has_a_place(self) -> Self:
         if not self.placements:
             raise InvalidInputError("backend", None, "is required, the name of a launcher profile; or a placement")
+        if self.dns is not None and self.domain is None:
+            raise InvalidInputError("domain", None, "is required where dns is given: its names are *.domain")
+        if self.dns is not None and isinstance(self.certificate, CertificateOfLoadBalancer):
+            raise InvalidInputError("dns", self.dns.zone, "names replicas, and a load balancer is in front of them")
         if self.port == self.tls_port:
             raise InvalidInputError("tls_port", self.tls_port, "is the port without TLS; give each a port of its own")
         return self
+
+    @property
+    def leave_seconds(self) -> int:
+        """For how long clients may still come to one that is published no more."""
+        if isinstance(self.certificate, CertificateOfLoadBalancer):
+            return LEAVE_LOAD_BALANCER_SECONDS
+        return 0 if self.dns is None else self.dns.ttl
 
     @property
     def placements(self) -> tuple[Placement, ...]:

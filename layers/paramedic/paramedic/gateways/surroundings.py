@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from paramedic.clock import Clock
+from paramedic.gateways.publishers import Publishers
 from paramedic.health.probing import Prober
 from paramedic.recovery.surroundings import LaunchPlan
 
@@ -21,5 +22,6 @@ class Surroundings:
     profile: Callable[[str], LaunchPlan]
     probers: Mapping[str, Prober]
     page: Callable[[str, str], bool]
+    publishers: Publishers
     look_seconds: float = 1.0
     wait_seconds: float = 20.0
