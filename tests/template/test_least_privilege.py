@@ -17,11 +17,14 @@ from typer.testing import CliRunner, Result
 from paramedic.clock import SystemClock, to_iso
 from paramedic.downtime.stored import Subject, TargetSubject
 from paramedic.downtime.windows import add_window, remove_window
+from paramedic.health.addresses import AddressGuard
 from paramedic.health.url_targets import UrlTarget
 from paramedic.launchers.ec2.reading import KEY_TAG, LAUNCHED_BEFORE_TAG, TAGS
 from paramedic.launchers.profiles import read_environment_file
 from paramedic.recovery import recoverer
 from paramedic.recovery.messages import Status
+from paramedic.recovery.scheduled_drills import drill_what_is_due
+from paramedic.recovery.wiring import make_surroundings
 from paramedic.services import changes, verbs
 from paramedic.services.spec import parse_spec
 from paramedic.state import tables
@@ -29,6 +32,7 @@ from paramedic.state.claims import register
 from paramedic.state.controllers import HEARTBEAT, ControllerEndpoint, ControllerEpoch, ControllerHeartbeat
 from paramedic.state.downtime_windows import OneOff
 from paramedic.state.downtimes import PARTITION, PlannedDowntime
+from paramedic.state.drills import DRILLS, DrillSchedule, end_drills, schedule_drills
 from paramedic.state.gateway_registry import RunningReplica, note_departure, note_route, register_replica
 from paramedic.state.incidents import GLOBAL_TARGET
 from paramedic.state.load_balancers import LoadBalancer
@@ -47,7 +51,7 @@ from paramedic.state.services import (
 )
 from paramedic.state.tables import Row
 from paramedic.state.target_downtimes import WINDOWS_BUCKET, TargetDowntime
-from paramedic.state.target_registry import add_target, remove_target
+from paramedic.state.target_registry import add_target, change_drill_window, remove_target
 from paramedic.state.targets import RouteToTry, Target, bucket_of, controller_target_id
 from paramedic.state.transactions import Update, put_new, transact
 from paramedic_cli.fleet import controller_ids
@@ -619,6 +623,29 @@ def test_what_the_deployed_recovery_may_do_is_enough_to_seal_fences_and_reads_no
     assert sealed is not None
     assert beats is not None
     assert (sealed.owner_epoch, beats.sealed_epoch, beats.sequence) == (2, 2, 0)
+
+
+@pytest.mark.e2e
+def test_what_the_deployed_recovery_may_do_is_enough_to_look_whether_a_drill_may_be_made_and_to_say_why_not(
+    deployed_stack: LocalStack, controller: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs, clock = deployed_stack.outputs, SystemClock()
+    _use(deployed_stack.environment, monkeypatch)
+    target_id = controller_target_id(controller)
+    change_drill_window(target_id, "00:00-23:59", clock)
+    schedule_drills(stored_target(target_id), 1, "ada", "test", clock)
+    DrillSchedule(DRILLS, target_id).update(actions=[DrillSchedule.due_at.set("2026-01-01T00:00:00Z")])
+    keys = deployed_stack.environment_under("drilling-test", _policy_of(deployed_stack, outputs.recovery_function_name))
+    _use(keys, monkeypatch)
+    around = make_surroundings(
+        guard=AddressGuard(), profiles={}, page=lambda *_: True, stale_seconds=10.0, approval_minutes=1.0
+    )
+    drill_what_is_due(clock.now(), around)
+    _use(deployed_stack.environment, monkeypatch)
+    kept = DrillSchedule.read(DRILLS, target_id)
+    assert kept is not None
+    assert kept.waits_for
+    end_drills(target_id, clock)
 
 
 def _policy_of(stack: LocalStack, function: str) -> str:
