@@ -2,8 +2,7 @@
 
 For the host of a SkyPilot serve controller, under SkyPilot's own Python there (3.10 or newer):
 
-    skyserve_controller.py remember SERVICE    note how the controller that lives is set up; it is left alone
-    skyserve_controller.py start SERVICE       end what is left of it, and become its successor
+    skyserve_controller.py SERVICE
 
 What it becomes is what SkyServe runs itself, `python -m sky.serve.service`, which takes up a service that it finds in
 SkyServe's database. Exit codes: 2 when starting it would be wrong, and the message says why.
@@ -60,16 +59,6 @@ class Service:
                 f"finish with `sky serve down {self.name} --purge`"
             )
         return record
-
-
-def remember(service: Service) -> None:
-    """Note the variables that the service's living controller was started with, for its successors.
-
-    Raises:
-        CannotStartError: there is none.
-    """
-    if not _note(service, _left_of(service)):
-        raise CannotStartError(f"no controller of service {service.name!r} lives on this host")
 
 
 def start(service: Service) -> NoReturn:
@@ -152,20 +141,20 @@ def _end(processes: list[psutil.Process]) -> None:
     psutil.wait_procs(processes, timeout=1)
 
 
-def _note(service: Service, processes: list[psutil.Process]) -> bool:
+def _note(service: Service, processes: list[psutil.Process]) -> None:
     for process in processes:
         try:
             kept = {name: value for name, value in process.environ().items() if name.startswith(KEPT)}
         except (psutil.NoSuchProcess, psutil.ZombieProcess, psutil.AccessDenied):
             continue
-        if not kept:
+        if not kept and service.variables.exists():
+            # Somebody started this one without them.
             continue
         new = service.variables.with_suffix(".new")
         new.touch(mode=0o600)
         new.write_text("".join(f"{name}={value}\0" for name, value in kept.items()), encoding="utf-8")
         new.replace(service.variables)
-        return True
-    return False
+        return
 
 
 def _noted(service: Service) -> dict[str, str]:
@@ -200,13 +189,11 @@ def _become(service: Service, record: Mapping[str, Any], variables: Mapping[str,
 
 def main() -> None:
     """Do what the arguments say."""
-    actions = {"start": start, "remember": remember}
     parser = argparse.ArgumentParser()
-    parser.add_argument("action", choices=actions)
     parser.add_argument("service")
     given = parser.parse_args()
     try:
-        actions[given.action](Service(given.service))
+        start(Service(given.service))
     except CannotStartError as error:
         parser.exit(2, f"{error}\n")
 

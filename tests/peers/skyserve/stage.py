@@ -105,7 +105,7 @@ class SkyServeHost:
 
     def start_by_script(self) -> "subprocess.Popen[bytes]":
         """As a person may, beside the unit."""
-        command = [self._python, str(SCRIPT), "start", SERVICE]
+        command = [self._python, str(SCRIPT), SERVICE]
         return subprocess.Popen(command, env=self._environment, start_new_session=True)
 
     def start_as_skypilot_does(self) -> tuple[int, int]:
@@ -178,6 +178,11 @@ class SkyServeHost:
 
         eventually(reached, "both replicas behind the load balancer")
         return row.ports
+
+    def answering(self) -> int | None:
+        """The controller that SkyServe notes, if it answers."""
+        row = self.record()
+        return row.controller_pid if row and self.target_of(row.controller_pid) is not None else None
 
     def target_of(self, controller: int) -> int | None:
         """How many replicas its autoscaler wants; None while SkyServe does not note it, or it does not answer."""
