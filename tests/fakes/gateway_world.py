@@ -185,6 +185,11 @@ class GatewayWorld:
         }
         return GatewayReplicaFailed.model_validate(said)
 
+    def found_well(self, number: int) -> None:
+        """A check finds it healthy again."""
+        target_id = GatewayReplicaKey(GATEWAY, number).target_id
+        Target(bucket_of(target_id), target_id).update(actions=[Target.bad.remove()])
+
     def fails(self, number: int, diagnosis: str = "dead", outcome: str = "refused") -> Reply:
         """A check finds it bad, and recovery hears of it."""
         return on_failure(self.found_bad(number, diagnosis, outcome), self.recovery())

@@ -228,7 +228,7 @@ def _operand(token: str) -> Operand:
 def _updated(before: Item, write: Arguments) -> Item:
     """A new item, which shares with the one before it what did not change."""
     after = dict(before)
-    clauses = re.split(r"\b(SET|REMOVE|ADD) ", write["UpdateExpression"])[1:]
+    clauses = re.split(r"\b(SET|REMOVE|ADD|DELETE) ", write["UpdateExpression"])[1:]
     for word, text in zip(clauses[::2], clauses[1::2], strict=True):
         for action in re.split(r", (?=#)(?![^(]*\))", text.strip()):
             path, *rest = _TOKEN.findall(action)
@@ -255,12 +255,19 @@ def _new_value(word: str, path: str, tokens: list[str], before: Item, write: Arg
             return None
         case "ADD", [added]:
             return _sum(_operand(path)(before, write), _operand(added)(before, write) or {})
+        case "DELETE", [removed]:
+            return _without(_operand(path)(before, write), _operand(removed)(before, write) or {})
         case "SET", ["=", "if_not_exists", *arguments]:
             existing, otherwise = _parse_list(arguments)
             return existing(before, write) or otherwise(before, write)
         case "SET", ["=", value]:
             return _operand(value)(before, write)
     raise NotImplementedError(f"{word} {path} {tokens}")
+
+
+def _without(before: Value | None, removed: Value) -> Value | None:
+    left = sorted({*(before or {"SS": []})["SS"]} - {*removed["SS"]})
+    return {"SS": left} if left else None
 
 
 def _sum(before: Value | None, added: Value) -> Value:

@@ -27,12 +27,6 @@ def world(table_prefix: str) -> GatewayWorld:
     return world
 
 
-def well_again(number: int) -> None:
-    """A check finds it healthy."""
-    name = GatewayReplicaKey(GATEWAY, number).target_id
-    Target(bucket_of(name), name).update(actions=[Target.bad.remove()])
-
-
 def recovery(epoch: int) -> Recovery:
     row = Recovery.read(SECOND, epoch)
     assert row is not None
@@ -47,7 +41,7 @@ def test_a_dead_replica_is_relaunched_under_its_next_epoch_and_taken_over(world:
     assert world.living() == ["gateway:web/1", "gateway:web/2"]
     told = [each.request.environment for each in world.hosts["a"].launcher.living()]
     assert [each["PARAMEDIC_GATEWAY_REPLICA"] for each in told] == ["web-1", "web-2"]
-    well_again(2)
+    world.found_well(2)
     world.run()
     placed = world.placed()[2]
     assert (int(placed.epoch), placed.receipt.key if placed.receipt else None) == (2, launch_key(SECOND, 2))

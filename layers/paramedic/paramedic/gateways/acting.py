@@ -157,6 +157,8 @@ def adopt(_: Sight, replica: ReplicaSight, around: Surroundings) -> str:
         *_moved(placed, Phase.SERVING, placed.moment("phase_at")),
         PlacedReplica.epoch.set(replica.standing.epoch),
         PlacedReplica.receipt.set(recovery.story.launched),
+        # What was seen was seen through its predecessor.
+        PlacedReplica.routes.remove(),
         PlacedReplica.attempts.set(0),
         PlacedReplica.not_before.remove(),
         PlacedReplica.reason.remove(),
