@@ -333,3 +333,25 @@ def test_a_successor_that_does_not_answer_gets_more_time_while_its_heartbeat_mov
         world.clock.sleep(3)
     recoverer.sweep(replace(deaf, invocation="another"))
     assert world.recovery(2).step == step
+
+
+@pytest.mark.parametrize(("seconds", "step"), [(120, Step.VERIFY), (160, Step.FAILED)])
+def test_a_launch_has_three_times_as_long_as_the_last_one_took_whatever_its_profile_says(
+    world: RecoveryWorld, seconds: float, step: Step
+) -> None:
+    deaf = replace(
+        world.around(), probe=lambda asked: ProbeOutcome(target_id=asked.target_id, kind=OutcomeKind.REFUSED)
+    )
+    world.first.alive = False
+    recoverer.on_failure(world.found_bad(), deaf)
+    waited = (world.clock.now() - world.recovery(2).moment("step_at")).total_seconds()
+    world.clock.sleep(50 - waited)
+    recoverer.sweep(world.around())
+    assert world.recovery(2).step == Step.DONE
+    world.newest().alive = False
+    world.clock.sleep(120)
+    recoverer.on_failure(world.found_bad(), replace(deaf, invocation="another"))
+    world.newest().suspended = True
+    world.clock.sleep(seconds - (world.clock.now() - world.recovery(3).moment("step_at")).total_seconds())
+    recoverer.sweep(replace(deaf, invocation="a third"))
+    assert world.recovery(3).step == step

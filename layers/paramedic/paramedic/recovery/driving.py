@@ -11,6 +11,7 @@ from paramedic.recovery import records, standing_by
 from paramedic.recovery.drills import why_not_now
 from paramedic.recovery.fencing_off import can_be_fenced_off, fence_off
 from paramedic.recovery.holds import read_hold
+from paramedic.recovery.start_times import time_to_prove_itself
 from paramedic.recovery.stopping import stop_all
 from paramedic.recovery.subject import subject_of
 from paramedic.recovery.surroundings import LaunchPlan, Surroundings
@@ -222,7 +223,8 @@ def _given_up(recovery: Recovery, around: Surroundings) -> Recovery | None:
 
 
 def _limit(seconds: float, waited: float, recovery: Recovery, around: Surroundings) -> float:
-    """For how long a launch may prove itself: `seconds`, or longer while it is seen to go on."""
+    """For how long a launch may prove itself: by its profile's `seconds`, and longer while it is seen to go on."""
+    seconds = time_to_prove_itself(seconds, recovery)
     if waited <= seconds or not subject_of(str(recovery.target_id)).is_coming_up(recovery, around):
         return seconds
     return seconds * WHILE_IT_GOES_ON

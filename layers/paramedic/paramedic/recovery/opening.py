@@ -14,6 +14,7 @@ from paramedic.recovery.holds import read_hold
 from paramedic.recovery.incident_rules import after_automatic_attempt, after_manual_attempt
 from paramedic.recovery.plan_rows import using
 from paramedic.recovery.records import STEP_SECONDS
+from paramedic.recovery.start_times import measured_start
 from paramedic.recovery.surroundings import Surroundings
 from paramedic.state.claims import open_epoch
 from paramedic.state.incidents import CURRENT_ITEM, Incident
@@ -129,6 +130,7 @@ def _record(case: Case, around: Surroundings) -> Recovery:
         predecessor_gone=case.opener.word,
         drill=case.opener.drill,
         plan="" if case.plan is None else case.plan.plan_id,
+        start_seconds=measured_start(case.previous),
         entries=(Entry(at=to_iso(now), step="gate", text=opened),),
     )
     return Recovery(

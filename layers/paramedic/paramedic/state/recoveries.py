@@ -61,7 +61,7 @@ class Story(BaseModel):
 
     `launched` is who is to claim the epoch; `granted` the standby that was asked to, also after another was launched.
     `plan` is the approved one it carries out, where its target's mode is ask. `drill`: its predecessor was well, and
-    ended to see it recovered.
+    ended to see it recovered. `start_seconds`: how long the last start that proved itself took, where one was measured.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -80,6 +80,7 @@ class Story(BaseModel):
     restored: str = ""
     plan: str = ""
     drill: bool = False
+    start_seconds: float | None = None
 
 
 class Wish(BaseModel):
