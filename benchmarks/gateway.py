@@ -14,6 +14,7 @@ from benchmarks.gateway_parts import (
     change,
     churn,
     dead_replica,
+    many_replicas,
     many_services,
     replacement,
     restart,
@@ -33,6 +34,7 @@ PARTS: Parts[Lab] = {
     "restart": restart,
     "change": change,
     "many-services": many_services,
+    "many-replicas": many_replicas,
 }
 
 

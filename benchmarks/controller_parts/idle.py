@@ -13,8 +13,8 @@ from benchmarks.controller_parts.controller_under_test import (
 )
 from benchmarks.controller_parts.lab import Lab
 from benchmarks.controller_parts.reporting_gateway import reporting
-from benchmarks.controller_parts.units import DAY_SECONDS, read_journal
 from benchmarks.report import Figures, at_most
+from benchmarks.shared_parts.units import DAY_SECONDS, read_journal
 
 MORE = 20
 REPLICAS = 2

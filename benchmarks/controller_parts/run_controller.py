@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from benchmarks.controller_parts.sleeping_launcher import Latency, SleepingLauncher
-from benchmarks.controller_parts.units import count_units
+from benchmarks.shared_parts.units import count_units
 from paramedic.clock import Clock
 from paramedic.launchers.interface import Launcher
 from paramedic_controller.__main__ import main

@@ -5,9 +5,9 @@ import time
 
 from benchmarks.controller_parts.controller_under_test import CONTROLLER, Controller, await_healthy, grant_next_epoch
 from benchmarks.controller_parts.lab import REPLICAS, SERVICES, Lab
-from benchmarks.controller_parts.units import DAY_SECONDS, read_journal
 from benchmarks.gateway_parts.processes import NeverAnsweredError
 from benchmarks.report import Figures, at_most
+from benchmarks.shared_parts.units import DAY_SECONDS, read_journal
 from paramedic.state.standbys import read_standby
 
 ROUNDS = 3

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,8 +29,11 @@ FIRST_SERVICE_PORT = 9001
 class GatewayReplica:
     """One gateway replica in its own folder, and the DynamoDB it follows."""
 
-    def __init__(self, folder: Path, emulator: Emulator, settings: dict[str, str]) -> None:
+    def __init__(
+        self, folder: Path, emulator: Emulator, settings: Mapping[str, str], program: str = "paramedic_gateway"
+    ) -> None:
         self.emulator = emulator
+        self._program = program
         self.host = own_address().host
         self._folder = folder
         self._settings = settings
@@ -49,13 +52,13 @@ class GatewayReplica:
         """Start its agent, which starts its Envoy."""
         environment = {
             "PARAMEDIC_GATEWAY": GATEWAY,
-            "PARAMEDIC_GATEWAY_REPLICA": "replica-1",
+            "PARAMEDIC_GATEWAY_REPLICA": self._folder.name,
             "PARAMEDIC_GATEWAY_DIR": str(self._folder / "state"),
             "PARAMEDIC_GATEWAY_HOST": self.host,
             "PARAMEDIC_GATEWAY_PORT": str(SHARED_PORT),
             **self._settings,
         }
-        self._agent = start([sys.executable, "-m", "paramedic_gateway"], self._folder / "agent.log", environment)
+        self._agent = start([sys.executable, "-m", self._program], self._folder / "agent.log", environment)
 
     @property
     def agent_pid(self) -> int:
@@ -120,18 +123,25 @@ def gateway_replica(lab: Lab, **settings: str) -> Iterator[GatewayReplica]:
     `settings` are the agent's environment variables, without their common beginning.
     """
     folder = lab.new_folder("gw")
+    with gateway_tables(folder) as emulator:
+        named = {f"PARAMEDIC_GATEWAY_{name}": value for name, value in settings.items()}
+        replica = GatewayReplica(folder, emulator, named)
+        try:
+            yield replica
+        finally:
+            replica.end()
+
+
+@contextmanager
+def gateway_tables(folder: Path) -> Iterator[Emulator]:
+    """A DynamoDB with the tables of a gateway that has no services yet; this process's environment points there."""
     with start_emulator(folder) as emulator:
         prefix = f"{uuid.uuid4().hex[:8]}-"
         create_tables(project_root() / "template.yaml", emulator.environment, prefix)
         with use({**emulator.environment, "TABLE_PREFIX": prefix}):
             tables.bind(prefix)
             create_index()
-            named = {f"PARAMEDIC_GATEWAY_{name}": value for name, value in settings.items()}
-            replica = GatewayReplica(folder, emulator, named)
-            try:
-                yield replica
-            finally:
-                replica.end()
+            yield emulator
 
 
 @contextmanager

@@ -10,11 +10,14 @@ from pydantic import BaseModel, ConfigDict
 from paramedic.state.connection import shared_connection
 
 DAY_SECONDS = 86_400
+_KEY = "benchmark_key"
+"""Where a call's own key is kept until its answer says what it cost."""
+
 READS = frozenset({"BatchGetItem", "GetItem", "Query", "Scan", "TransactGetItems"})
 
 
 class Spent(BaseModel):
-    """One call, at `at` on the machine's monotonic clock."""
+    """One call, at `at` on the machine's monotonic clock; `key` is the last part of the item's, where it has one."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -22,6 +25,7 @@ class Spent(BaseModel):
     operation: str
     table: str
     units: float
+    key: str = ""
 
     @property
     def is_read(self) -> bool:
@@ -35,11 +39,15 @@ def count_units(journal: Path) -> None:
     events.register("provide-client-params.dynamodb", _ask)
     output = journal.open("a", buffering=1)
 
-    def note(parsed: Mapping[str, Any], model: Any, **_: Any) -> None:
+    def note(parsed: Mapping[str, Any], model: Any, context: Mapping[str, Any], **_: Any) -> None:
         consumed = parsed.get("ConsumedCapacity", [])
         for each in consumed if isinstance(consumed, list) else [consumed]:
             spent = Spent(
-                at=time.monotonic(), operation=model.name, table=each["TableName"], units=each["CapacityUnits"]
+                at=time.monotonic(),
+                operation=model.name,
+                table=each["TableName"],
+                units=each["CapacityUnits"],
+                key=context.get(_KEY, ""),
             )
             output.write(spent.model_dump_json() + "\n")
 
@@ -53,6 +61,8 @@ def read_journal(journal: Path, since: float, until: float) -> list[Spent]:
     return [each for each in spent if since <= each.at < until]
 
 
-def _ask(params: dict[str, Any], model: Any, **_: Any) -> None:
+def _ask(params: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
+    key: Mapping[str, Mapping[str, str]] = params.get("Key", {})
+    context[_KEY] = next((text for value in reversed(list(key.values())) for text in value.values()), "")
     if "ReturnConsumedCapacity" in model.input_shape.members:
         params["ReturnConsumedCapacity"] = "TOTAL"
