@@ -14,6 +14,7 @@ from benchmarks.gateway_parts import (
     change,
     churn,
     dead_replica,
+    killed_gateway,
     many_replicas,
     many_services,
     replacement,
@@ -33,6 +34,7 @@ PARTS: Parts[Lab] = {
     "replacement": replacement,
     "restart": restart,
     "change": change,
+    "killed-gateway": killed_gateway,
     "many-services": many_services,
     "many-replicas": many_replicas,
 }
