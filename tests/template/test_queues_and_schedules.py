@@ -12,7 +12,7 @@ from paramedic_cli.local.stack import LocalStack
 from tests.template.conftest import Template, as_list
 
 FOURTEEN_DAYS = 14 * 24 * 3600
-RULES = [{"Fn::GetAtt": [name, "Arn"]} for name in ("RelaunchRule", "NoticeRule")]
+RULES = [{"Fn::GetAtt": [name, "Arn"]} for name in ("RelaunchRule", "NoticeRule", "GatewayRule")]
 UNDELIVERED = {"Fn::GetAtt": ["UndeliveredQueue", "Arn"]}
 
 
@@ -100,7 +100,7 @@ def test_ticks_and_events_that_cannot_be_delivered_are_kept(template: Template) 
     targets = [s["Properties"]["Target"] for s in template.of_type("AWS::Scheduler::Schedule").values()]
     for rule in template.of_type("AWS::Events::Rule").values():
         targets += rule["Properties"]["Targets"]
-    assert len(targets) == 6
+    assert len(targets) == 7
     for target in targets:
         assert target["DeadLetterConfig"] == {"Arn": UNDELIVERED}
 

@@ -7,6 +7,7 @@ from typing import Any
 from annotated_types import Le
 
 from functions.health_probe.app import ANSWER_SECONDS
+from paramedic.gateways.messages import ReconcileRequest
 from paramedic.health.check import CheckSummary
 from paramedic.health.dispatch import DispatchSummary
 from paramedic.health.dispatch_settings import HealthDispatchSettings
@@ -20,6 +21,7 @@ from paramedic.health.sentinels import ROUND_SECONDS
 from paramedic.health.transitions import Notice
 from paramedic.observability import NAMESPACE
 from paramedic.state.lease import SELF_FENCE_LEASE_SECONDS
+from paramedic.state.targets import TargetKind
 from paramedic_cli.local.stack import LocalStack
 from paramedic_cli.local.template_tables import table_definitions
 from tests.template.conftest import Template
@@ -216,6 +218,20 @@ def test_recovery_is_only_given_what_it_recovers(template: Template) -> None:
     queue = {"Fn::GetAtt": ["RecoveryQueue", "Arn"]}
     patterns = [rule["Properties"]["EventPattern"] for rule in rules if queue in _targets_of(rule)]
     assert patterns == [{"source": [SOURCE], "detail": {"cures": [True]}}]
+
+
+def test_whatever_is_found_of_a_gateway_replica_has_its_gateway_looked_at_at_once(template: Template) -> None:
+    rule = template.properties("GatewayRule")
+    assert rule["EventPattern"] == {"source": [SOURCE], "detail": {"kind": [TargetKind.GATEWAY]}}
+    (target,) = rule["Targets"]
+    assert target["Arn"] == {"Fn::GetAtt": ["GatewayReconcileFunction", "Arn"]}
+    (said,) = target["InputTransformer"]["InputPathsMap"].items()
+    assert said == ("tick", "$.detail.tick")
+    request = target["InputTransformer"]["InputTemplate"].replace("<tick>", '"2026-01-05T03:00:00.000Z"')
+    assert ReconcileRequest.model_validate_json(request).tick is not None
+    permission = template.properties("GatewayRulePermission")
+    assert permission["SourceArn"] == {"Fn::GetAtt": ["GatewayRule", "Arn"]}
+    assert permission["Principal"] == "events.amazonaws.com"
 
 
 def _targets_of(rule: dict[str, Any]) -> list[Any]:
