@@ -78,10 +78,11 @@ class MeteredStack:
         )
 
     def _tick(self, tick: datetime) -> None:
-        """What the three schedules do each minute, to the end of it."""
+        """What the schedules do each minute, to the end of it."""
         self.last_tick = tick
         outputs, at = self.stack.outputs, to_iso(tick)
         self.stack.invoke(outputs.downtime_function_name, {"tick": at})
+        self.stack.invoke(outputs.gateway_reconcile_function_name, {"tick": at})
         self.stack.invoke(outputs.recovery_function_name, {"action": "sweep", "tick": at})
         self.stack.invoke(outputs.dispatch_function_name, {"tick": at})
         while checks_under_way(self.stack):

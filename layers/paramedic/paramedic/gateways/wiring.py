@@ -1,6 +1,7 @@
 """Puts the real surroundings together: system clock, the stack's probers and launcher profiles, its alert topic."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -37,6 +38,15 @@ def make_surroundings(settings: GatewayReconcileSettings, invocation: str) -> Su
         page=topic_pager(settings.alert_topic_arn).page,
         publishers=make_publishers(),
     )
+
+
+def renewed(lasting: Surroundings, settings: GatewayReconcileSettings, invocation: str) -> Surroundings:
+    """The same for another invocation: clients last, what launchers have learnt of secrets and hosts does not.
+
+    Raises:
+        InvalidInputError: the launcher profiles are malformed; the message names the profile and the field.
+    """
+    return replace(lasting, invocation=invocation, profile=planner(parse_profiles(settings.launcher_profiles)))
 
 
 def make_publishers() -> Publishers:
