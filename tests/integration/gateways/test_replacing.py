@@ -1,10 +1,14 @@
 """Replicas that served and failed are relaunched by recovery, on the evidence of their data plane and their agent."""
 
+from dataclasses import replace
+from threading import Barrier
+
 import pytest
 
+from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest
 from paramedic.launchers.interface import launch_key
 from paramedic.recovery.messages import Status
-from paramedic.recovery.recoverer import sweep
+from paramedic.recovery.recoverer import on_failure, sweep
 from paramedic.state.gateway_keys import GatewayReplicaKey
 from paramedic.state.gateways import GatewayReplica
 from paramedic.state.recoveries import Recovery, Step
@@ -46,6 +50,25 @@ def test_a_dead_replica_is_relaunched_under_its_next_epoch_and_taken_over(world:
     placed = world.placed()[2]
     assert (int(placed.epoch), placed.receipt.key if placed.receipt else None) == (2, launch_key(SECOND, 2))
     assert world.run() == ()
+
+
+def test_services_that_keep_their_silence_hold_up_a_replica_no_longer_than_one_of_them(world: GatewayWorld) -> None:
+    services = [f"silent-{number}" for number in range(8)]
+    for each in services:
+        world.serve(each)
+    world.kill(2)
+    around = world.recovery()
+    all_are_asked = Barrier(len(services))
+
+    def probe(request: ProbeRequest) -> ProbeOutcome:
+        if (request.host or "").startswith("silent-"):
+            # Passed only by whoever is asked while the others are.
+            all_are_asked.wait(10)
+            return ProbeOutcome(request.target_id, OutcomeKind.TIMEOUT)
+        return around.probe(request)
+
+    reply = on_failure(world.found_bad(2), replace(around, probe=probe))
+    assert reply.status is Status.RECOVERED, reply.message
 
 
 def test_a_replica_that_has_lost_its_routes_is_stopped_and_relaunched(world: GatewayWorld) -> None:
