@@ -38,7 +38,7 @@ def gather(target: Target, asked: bool, around: Surroundings) -> Evidence:
         return Evidence(finding=Finding.ALIVE, text="its health endpoint answers")
     controller_id = controller_id_of(str(target.target_id))
     if controller_id is None:
-        return Evidence(finding=Finding.UNCLEAR, text=f"probe: {outcome.kind}; only controllers have a heartbeat")
+        return unclear(f"probe: {outcome.kind}; only controllers have a heartbeat")
     if _heartbeat_moves(controller_id, target, around):
         return Evidence(finding=Finding.ALIVE, text=f"probe: {outcome.kind}, but its heartbeat moves (busy)")
     return _judge(target, controller_id, outcome, asked, around)
@@ -61,6 +61,11 @@ def taking_the_word(evidence: Evidence, word: str) -> Evidence:
     if not word or evidence.finding is not Finding.UNCLEAR:
         return evidence
     return Evidence(finding=Finding.DEAD, text=f"{evidence.text}; gone by the word of {word}")
+
+
+def unclear(text: str) -> Evidence:
+    """What was seen is not enough to act on."""
+    return Evidence(finding=Finding.UNCLEAR, text=text)
 
 
 def probe_request(target: Target) -> ProbeRequest:
@@ -99,7 +104,7 @@ def _judge(target: Target, controller_id: str, outcome: ProbeOutcome, asked: boo
         case OutcomeKind.REFUSED:
             return Evidence(finding=Finding.DEAD, text="connections are refused and its heartbeat stands still")
         case OutcomeKind.NOT_PROBED | OutcomeKind.DNS | OutcomeKind.FORBIDDEN_ADDRESS:
-            return Evidence(finding=Finding.UNCLEAR, text=f"it could not be probed: {outcome.kind} {outcome.detail}")
+            return unclear(f"it could not be probed: {outcome.kind} {outcome.detail}")
         case _:
             lasted = asked or (target.bad is not None and target.bad.diagnosis == HUNG)
             if not lasted:
@@ -112,11 +117,11 @@ def _second_signal(target: Target, controller_id: str, outcome: ProbeOutcome, ar
     seen = f"probe: {outcome.kind}, heartbeat stands still"
     receipt = _claimant(target, controller_id)
     if receipt is None or not target.profile:
-        return Evidence(finding=Finding.UNCLEAR, text=f"{seen}, and there is no process to ask its host about")
+        return unclear(f"{seen}, and there is no process to ask its host about")
     try:
         return word_of_host(seen, receipt, around.profile(target.profile).launcher, around)
     except ParamedicError as error:
-        return Evidence(finding=Finding.UNCLEAR, text=f"{seen}, and its host cannot be asked: {error}")
+        return unclear(f"{seen}, and its host cannot be asked: {error}")
 
 
 def word_of_host(seen: str, receipt: Receipt, launcher: Launcher, around: Surroundings) -> Evidence:
@@ -146,7 +151,7 @@ def _stopped(seen: str, look: Description) -> Evidence:
         case RunState.SUSPENDED:
             return Evidence(finding=Finding.HUNG, text=f"{seen}, and its process is suspended")
         case _:
-            return Evidence(finding=Finding.UNCLEAR, text=f"{seen}, and its host cannot tell: {look.detail}")
+            return unclear(f"{seen}, and its host cannot tell: {look.detail}")
 
 
 def _progress(seen: str, first: Description, second: Description) -> Evidence:
@@ -155,7 +160,7 @@ def _progress(seen: str, first: Description, second: Description) -> Evidence:
     if first.ailing and second.ailing:
         return Evidence(finding=Finding.HUNG, text=f"{seen}, and {second.ailing}")
     if first.cpu_seconds is None or second.cpu_seconds is None:
-        return Evidence(finding=Finding.UNCLEAR, text=f"{seen}, and nothing tells whether what runs makes progress")
+        return unclear(f"{seen}, and nothing tells whether what runs makes progress")
     if first.cpu_seconds == second.cpu_seconds:
         return Evidence(finding=Finding.HUNG, text=f"{seen}, and its process uses no CPU")
-    return Evidence(finding=Finding.UNCLEAR, text=f"{seen}, but its process is working")
+    return unclear(f"{seen}, but its process is working")

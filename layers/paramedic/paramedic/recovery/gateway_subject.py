@@ -15,7 +15,7 @@ from paramedic.gateways.verbs import spec_of, wanted_gateway
 from paramedic.health.diagnosis import DiagnosisName
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome
 from paramedic.launchers.interface import Launcher
-from paramedic.recovery.evidence import word_of_host
+from paramedic.recovery.evidence import unclear, word_of_host
 from paramedic.recovery.gate import Evidence, Finding
 from paramedic.recovery.subject import NotRelaunchableError, Seen
 from paramedic.recovery.surroundings import Surroundings
@@ -56,7 +56,7 @@ class GatewaySubject:
         living = predecessors[0].receipt if len(predecessors) == 1 else None
         if sight.phase is not Phase.SERVING:
             text = f"it is {sight.phase}, which is gateway_reconcile's work"
-            return Seen(_unclear(text), predecessors, living)
+            return Seen(unclear(text), predecessors, living)
         return Seen(_judge(key, target, living, asked, around), predecessors, living)
 
     def recovered(self, recovery: Recovery, around: Surroundings) -> str | None:
@@ -104,14 +104,14 @@ def _judge(
     key: GatewayReplicaKey, target: Target, living: Receipt | None, asked: bool, around: Surroundings
 ) -> Evidence:
     if (target.probe_from or ProbeLocation.PUBLIC) != ProbeLocation.PUBLIC:
-        return _unclear(f"it is checked from {target.probe_from}, where recovery cannot probe it")
+        return unclear(f"it is checked from {target.probe_from}, where recovery cannot probe it")
     sight, replica = _sights(key)
     door = replica.door(sight.spec)
     if door is None:
-        return _unclear("its agent has never said where it is reached")
+        return unclear("its agent has never said where it is reached")
     health = around.probe(door.health())
     if health.kind in NOT_MEASURED:
-        return _unclear(f"it could not be probed: {health.kind} {health.detail}")
+        return unclear(f"it could not be probed: {health.kind} {health.detail}")
     if health.kind is OutcomeKind.OK:
         return _of_its_routes(key, door, sight, around)
     if _reports(key, around):
@@ -168,14 +168,10 @@ def _silent(
     if health.kind is not OutcomeKind.TIMEOUT:
         return Evidence(finding=Finding.DEAD, text=seen)
     if not (asked or (target.bad is not None and target.bad.diagnosis in SILENT_FOR_LONG)):
-        return _unclear(f"{seen}, but not for long enough to be called hung")
+        return unclear(f"{seen}, but not for long enough to be called hung")
     if living is None or not target.profile:
-        return _unclear(f"{seen}, and there is no workload to ask its host about")
+        return unclear(f"{seen}, and there is no workload to ask its host about")
     try:
         return word_of_host(seen, living, around.profile(target.profile).launcher, around)
     except ParamedicError as error:
-        return _unclear(f"{seen}, and its host cannot be asked: {error}")
-
-
-def _unclear(text: str) -> Evidence:
-    return Evidence(finding=Finding.UNCLEAR, text=text)
+        return unclear(f"{seen}, and its host cannot be asked: {error}")

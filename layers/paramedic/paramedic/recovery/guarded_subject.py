@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from paramedic.errors import ParamedicError
 from paramedic.health.outcomes import OutcomeKind, ProbeOutcome, ProbeRequest
 from paramedic.launchers.interface import Launcher, LauncherError, NoPlaceError, RunState, launch_key
-from paramedic.recovery.evidence import HUNG, word_of_host
+from paramedic.recovery.evidence import HUNG, unclear, word_of_host
 from paramedic.recovery.gate import Evidence, Finding
 from paramedic.recovery.places import Place, is_same, look_at_place
 from paramedic.recovery.predecessors import predecessors_of
@@ -125,14 +125,14 @@ def _is_predecessor(receipt: Receipt, recovery: Recovery) -> bool:
 
 def _judge(target: Target, outcome: ProbeOutcome, place: Place, asked: bool, around: Surroundings) -> Evidence:
     if (target.probe_from or ProbeLocation.PUBLIC) != ProbeLocation.PUBLIC:
-        return _unclear(f"it is checked from {target.probe_from}, where recovery cannot probe it")
+        return unclear(f"it is checked from {target.probe_from}, where recovery cannot probe it")
     if outcome.kind is OutcomeKind.OK:
         return Evidence(finding=Finding.ALIVE, text="its probe passes")
     if outcome.kind in NOT_MEASURED:
-        return _unclear(f"it could not be probed: {outcome.kind} {outcome.detail}")
+        return unclear(f"it could not be probed: {outcome.kind} {outcome.detail}")
     seen = f"probe: {outcome.kind}"
     if place.problem:
-        return _unclear(f"{seen}, and nobody can tell what runs in its place: {place.problem}")
+        return unclear(f"{seen}, and nobody can tell what runs in its place: {place.problem}")
     if place.occupant is None:
         return Evidence(finding=Finding.DEAD, text=f"{seen}, and nothing runs in its place")
     return _beside(place.occupant, seen, target, outcome, asked, around)
@@ -143,14 +143,10 @@ def _beside(
 ) -> Evidence:
     """What a failed probe means of a target whose workload runs: only long silence makes it worth asking its host."""
     if outcome.kind is not OutcomeKind.TIMEOUT:
-        return _unclear(f"{seen}, but {occupant.called} runs in its place")
+        return unclear(f"{seen}, but {occupant.called} runs in its place")
     if not (asked or (target.bad is not None and target.bad.diagnosis == HUNG)):
-        return _unclear(f"{seen}, but not for long enough to be called hung")
+        return unclear(f"{seen}, but not for long enough to be called hung")
     try:
         return word_of_host(seen, occupant, around.profile(target.profile or "").launcher, around)
     except ParamedicError as error:
-        return _unclear(f"{seen}, and its host cannot be asked: {error}")
-
-
-def _unclear(text: str) -> Evidence:
-    return Evidence(finding=Finding.UNCLEAR, text=text)
+        return unclear(f"{seen}, and its host cannot be asked: {error}")
