@@ -13,7 +13,7 @@ from paramedic.autoscaling.traffic import merge
 from paramedic.autoscaling.window import advance, is_complete, known_requests
 from paramedic.state.autoscalers import Window
 from paramedic.state.traffic import TrafficReport, read_reports, report_item
-from paramedic.state.transactions import Delete, transact
+from paramedic.state.transactions import Update, transact
 from tests.fakes.clock import FakeClock
 from tests.fakes.memory_dynamodb import MemoryDynamoDB
 from tests.fakes.traffic_reporter import TrafficReporter
@@ -50,7 +50,8 @@ class Fleet:
     def removed(self, number: int) -> None:
         """It ended in order, and is forgotten: what it counted stays."""
         self.reporters.pop(number).flush()
-        transact([Delete(TrafficReport(GATEWAY, report_item(f"web-{number}")))], self.clock)
+        row = TrafficReport(GATEWAY, report_item(f"web-{number}"))
+        transact([Update(row, (TrafficReport.expires_at.set(self.now),))], self.clock)
 
     def looks(self) -> None:
         """The autoscaler's tick."""
@@ -83,6 +84,17 @@ def test_a_removed_replicas_last_figures_count_once_though_no_other_replica_move
         fleet.looks()
         fleet.clock.advance(1)
     assert known_requests(fleet.window) == 7
+
+
+def test_a_replica_that_came_and_went_between_two_looks_counts_once(fleet: Fleet) -> None:
+    fleet.looks()
+    fleet.join(1)
+    fleet.serves(1, 3)
+    fleet.clock.advance(1)
+    fleet.removed(1)
+    for _ in range(2):
+        fleet.looks()
+    assert known_requests(fleet.window) == 3
 
 
 def test_while_one_replica_is_silent_the_sum_is_a_lower_bound_and_marked_so(fleet: Fleet) -> None:

@@ -278,10 +278,19 @@ def forget(replica: ReplicaSight, around: Surroundings) -> None:
     changes = [
         Delete(PlacedReplica(placed.gateway, placed.replica_num), mine),
         Delete(GatewayReplica(key.gateway, key.number), its_own),
-        # It has ended: nobody need wait for what it might still serve. What it counted stays.
-        Delete(TrafficReport(key.gateway, report_item(name))),
+        *_expired(replica, around),
     ]
     transact(changes, around.clock)
+
+
+def _expired(replica: ReplicaSight, around: Surroundings) -> Sequence[Change]:
+    # It has ended: nobody need wait for what it might still serve. What it counted stays, and that its report is still
+    # there tells autoscalers that never saw it to read that.
+    if replica.report is None:
+        return ()
+    row = TrafficReport(replica.key.gateway, report_item(replica.key.replica_name))
+    now = int(around.clock.now().timestamp())
+    return (Update(row, (TrafficReport.expires_at.set(now),), TrafficReport.item.exists()),)
 
 
 def note(placed: PlacedReplica, reason: str, around: Surroundings) -> None:
